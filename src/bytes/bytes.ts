@@ -1,0 +1,139 @@
+/**
+ * Small helpers for byte arrays: views, copies, ASCII and network byte order. Offsets and lengths are the caller's
+ * to check; a reader that is asked beyond the end answers nonsense, not an error.
+ *
+ * @module
+ */
+
+import { assert } from "../assert.ts";
+
+/** The empty byte array. It has nothing to change, so everybody may share it. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Whether both hold the same bytes. Not constant-time: never for secrets. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
+}
+
+/** All chunks in one array of their own memory. `totalBytes` saves counting them, and must be exact. */
+export function concat(chunks: readonly Uint8Array[], totalBytes?: number): Uint8Array {
+  const joined = new Uint8Array(totalBytes ?? countBytes(chunks));
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  assert(at === joined.length, "concat: totalBytes is not the sum of the chunks");
+  return joined;
+}
+
+/** Bytes of all chunks together. */
+export function countBytes(chunks: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const chunk of chunks) bytes += chunk.length;
+  return bytes;
+}
+
+/** The same bytes in memory of their own, exactly as large: a kept copy pins nothing. Always a plain `Uint8Array`. */
+export function copyOf(view: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(view.length);
+  copy.set(view);
+  return copy;
+}
+
+/**
+ * `bytes[start, end)` as a view of the same memory. Unlike `subarray` it answers a plain `Uint8Array` whatever
+ * subclass `bytes` has, and takes half the time.
+ */
+export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}
+
+/** One byte for each character. For names of the protocol; `BugError` for a character that is not ASCII. */
+export function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    assert(code < 0x80, "asciiBytes: a character outside ASCII");
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+/** One character for each byte. Bytes above 0x7F become U+0080–U+00FF, so different bytes never give equal text. */
+export function asciiText(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
+}
+
+/**
+ * Text of foreign bytes that is safe to put into a message or a log: what is not printable ASCII becomes `\xNN`,
+ * and anything beyond `bytesMax` bytes becomes `…`.
+ */
+export function printableText(bytes: Uint8Array, bytesMax = 255): string {
+  const end = Math.min(bytes.length, bytesMax);
+  let text = "";
+  for (let i = 0; i < end; i++) {
+    const code = bytes[i]!;
+    const printable = code >= 0x20 && code < 0x7f && code !== 0x5c;
+    text += printable ? String.fromCharCode(code) : `\\x${code.toString(16).padStart(2, "0")}`;
+  }
+  return end < bytes.length ? `${text}…` : text;
+}
+
+/** Big-endian unsigned 16 bits. */
+export function readU16(bytes: Uint8Array, at: number): number {
+  return bytes[at]! << 8 | bytes[at + 1]!;
+}
+
+/** Big-endian unsigned 32 bits. */
+export function readU32(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 0x100_0000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
+}
+
+/** Big-endian unsigned 64 bits, or -1 for a value above 2^53−1, which a JavaScript number cannot tell exactly. */
+export function readU53(bytes: Uint8Array, at: number): number {
+  const high = readU32(bytes, at);
+  if (high > 0x1f_ffff) return -1;
+  return high * 0x1_0000_0000 + readU32(bytes, at + 4);
+}
+
+/** Big-endian unsigned 16 bits; answers the offset behind them. */
+export function writeU16(into: Uint8Array, at: number, value: number): number {
+  into[at] = value >>> 8;
+  into[at + 1] = value;
+  return at + 2;
+}
+
+/** Big-endian unsigned 32 bits; answers the offset behind them. */
+export function writeU32(into: Uint8Array, at: number, value: number): number {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
+  return at + 4;
+}
+
+/** A safe integer as big-endian unsigned 64 bits; answers the offset behind them. */
+export function writeU53(into: Uint8Array, at: number, value: number): number {
+  writeU32(into, at, Math.floor(value / 0x1_0000_0000));
+  return writeU32(into, at + 4, value);
+}
+
+/** A map key for bytes: equal keys exactly for equal bytes. */
+export function binaryKey(bytes: Uint8Array): string {
+  let key = "";
+  if (bytes.length <= 16) {
+    for (let i = 0; i < bytes.length; i++) key += String.fromCharCode(bytes[i]!);
+    return key;
+  }
+  for (let from = 0; from < bytes.length; from += 4_096) {
+    key += String.fromCharCode.apply(null, bytes.subarray(from, from + 4_096) as unknown as number[]);
+  }
+  return key;
+}

@@ -1,0 +1,59 @@
+/**
+ * Text to bytes and back. The only file of the core that touches `TextEncoder` and `TextDecoder`, which every
+ * runtime has but the ECMAScript library does not declare.
+ *
+ * @module
+ */
+
+interface Encoder {
+  encode(text: string): Uint8Array;
+  encodeInto(text: string, into: Uint8Array): { readonly read: number; readonly written: number };
+}
+
+interface Decoder {
+  decode(bytes: Uint8Array): string;
+}
+
+interface DecoderOptions {
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
+}
+
+interface Globals {
+  readonly TextEncoder: new () => Encoder;
+  readonly TextDecoder: new (label: string, options: DecoderOptions) => Decoder;
+}
+
+const globals = globalThis as unknown as Globals;
+const encoder = new globals.TextEncoder();
+// `ignoreBOM` means "keep it": a text that begins with U+FEFF must come back as it went out.
+const lossyDecoder = new globals.TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const strictDecoder = new globals.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The UTF-8 bytes of `text`. A lone surrogate becomes U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/**
+ * Writes UTF-8 at `at` and answers the offset behind it, or -1 when it may not fit. Three bytes for each UTF-16 unit
+ * are always enough; `into` must have room for that worst case.
+ */
+export function writeUtf8(into: Uint8Array, at: number, text: string): number {
+  if (at + text.length * 3 > into.length) return -1;
+  return at + encoder.encodeInto(text, into.subarray(at)).written;
+}
+
+/** The text of UTF-8 bytes. What is not UTF-8 becomes U+FFFD; use {@link decodeUtf8Strict} to notice it. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return lossyDecoder.decode(bytes);
+}
+
+/** The text of UTF-8 bytes, or `undefined` for bytes that are not UTF-8. */
+export function decodeUtf8Strict(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

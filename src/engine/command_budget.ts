@@ -1,0 +1,42 @@
+/**
+ * How many commands a peer may send that we must look at and that lead nowhere: PING, PONG, unknown ones. None of them costs
+ * memory, but a flood of them costs the time of everybody else.
+ *
+ * @module
+ */
+
+import { PeerError } from "../errors.ts";
+
+/** What was not used is kept for so long: a process that did not run for an hour finds an hour of PINGs waiting. */
+const SAVED_SECONDS_MAX = 3_600;
+
+/** A bucket that fills with time. */
+export class CommandBudget {
+  readonly #perSecond: number;
+  #left: number;
+  #filledMs: number | undefined;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+    this.#left = perSecond;
+  }
+
+  /** One command arrived. An answer other than `undefined`: too many. */
+  spend(nowMs: number): PeerError | undefined {
+    const elapsedMs = nowMs - (this.#filledMs ?? nowMs);
+    this.#filledMs = nowMs;
+    this.#left = Math.min(
+      this.#left + elapsedMs / 1_000 * this.#perSecond,
+      SAVED_SECONDS_MAX * this.#perSecond,
+    );
+    if (this.#left < 1) {
+      const most = this.#perSecond;
+      return new PeerError(
+        "ERR_PEER_COMMAND_FLOOD",
+        `Cannot serve peer: more than ${most} idle commands a second`,
+      );
+    }
+    this.#left--;
+    return undefined;
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing here is
+ * async, reads a clock, or throws for what a peer did.
+ *
+ * Four kinds of method. **Inputs** (`opened`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
+ * **Commands** (`attach`, `restartInput`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
+ * input and command call `pollTransmit`, `pollEvent` and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
+ *
+ * @module
+ */
+
+import { NO_BYTES } from "../bytes/bytes.ts";
+import { PeerError } from "../errors.ts";
+import { decodeCommand, encodeCommandFrame, encodePing } from "../zmtp/commands.ts";
+import type { BodyAllocator } from "../zmtp/frame_decoder.ts";
+import {
+  acceptMechanism,
+  encodeGreeting,
+  type Greeting,
+  GreetingDecoder,
+  understandsSubscribeCommand,
+} from "../zmtp/greeting.ts";
+import type { Mechanism, MechanismFactory, Verdict } from "../zmtp/mechanism/mechanism.ts";
+import { acceptPeer, type Property } from "../zmtp/metadata.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import { HandshakeReader } from "./handshake_reader.ts";
+import { InputSide } from "./input_side.ts";
+import { CommandBudget } from "./command_budget.ts";
+import type { CloseReason, EngineEvent } from "./engine_events.ts";
+import type { Limits } from "./limits.ts";
+import { Liveness, type Timings } from "./liveness.ts";
+import type { Inbound, Outbound } from "./link.ts";
+import { OutputSide } from "./output_side.ts";
+import type { PendingTotal } from "./pending_chunks.ts";
+import { ENGINE_TRANSITIONS, type EngineInput, type EngineState, next } from "./states.ts";
+
+/** What an engine is made of. */
+export interface EngineInit {
+  readonly socketType: SocketType;
+  readonly identity: Uint8Array;
+  readonly properties?: readonly Property[];
+  readonly mechanism: MechanismFactory;
+  /** Whether incoming peers need a verdict from outside. */
+  readonly authorizes?: boolean;
+  readonly limits: Limits;
+  readonly timings: Timings;
+  readonly pendingTotal: PendingTotal;
+  readonly random: (into: Uint8Array) => void;
+  readonly allocator?: BodyAllocator | undefined;
+  /** Memory with any content, where the host has a faster way to it than zeroed memory. */
+  readonly memory?: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** See the module. */
+export class Engine {
+  readonly #init: EngineInit;
+  readonly #mechanism: Mechanism;
+  /** Needed until the handshake is done: a thousand idle peers should cost little. */
+  #greeting: GreetingDecoder | undefined = new GreetingDecoder();
+  #handshake: HandshakeReader | undefined;
+  readonly #input: InputSide;
+  readonly #output: OutputSide;
+  readonly #liveness: Liveness;
+  #state: EngineState = "greeting";
+  #events: EngineEvent[] = [];
+  readonly #commandBudget: CommandBudget;
+  #peer: Greeting | undefined;
+  #nowMs = 0;
+  #canPause = true;
+
+  constructor(init: EngineInit) {
+    this.#init = init;
+    this.#liveness = new Liveness(init.timings);
+    this.#commandBudget = new CommandBudget(init.limits.commandsPerSecondMax);
+    this.#mechanism = init.mechanism.create({
+      socketType: init.socketType,
+      identity: init.identity,
+      properties: init.properties ?? [],
+      propertiesMax: init.limits.handshakePropertiesMax,
+      authorizes: init.authorizes ?? false,
+      random: init.random,
+    });
+    this.#output = new OutputSide(init.limits.commandsMax);
+    const overhead = this.#mechanism.transparent ? 0 : this.#mechanism.overheadBytes;
+    this.#input = new InputSide({
+      limits: overhead === 0
+        ? init.limits
+        : { ...init.limits, frameBytesMax: init.limits.frameBytesMax + overhead },
+      pendingTotal: init.pendingTotal,
+      command: (body) => this.#handleCommand(body),
+      opener: this.#mechanism.transparent ? undefined : this.#mechanism,
+      allocator: init.allocator,
+      memory: init.memory,
+    });
+    this.#output.pushEarly(
+      encodeGreeting({ mechanism: init.mechanism.name, asServer: init.mechanism.asServer }),
+    );
+  }
+
+  // Inputs.
+
+  /** The stream is open: the handshake's time begins. */
+  opened(nowMs: number): void {
+    this.#liveness.opened(nowMs);
+  }
+
+  /** Bytes arrived. Their memory is the engine's from here on. */
+  receive(chunk: Uint8Array, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state === "ready") {
+      this.#liveness.heard(nowMs);
+      this.#input.receive(chunk);
+      return this.#checkInput();
+    }
+    if (this.#state === "greeting" || this.#state === "handshake") this.#receiveHandshake(chunk);
+  }
+
+  /** The peer finished sending: over. Complete messages stay readable. */
+  receiveEnd(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state !== "closed") this.#end("ended", { kind: "remote" });
+  }
+
+  /** The stream broke. */
+  transportFailed(cause: unknown, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state !== "closed") this.#end("failed", { kind: "transport", cause });
+  }
+
+  /** A deadline may have passed. Early and repeated calls do nothing. */
+  handleTimeout(nowMs: number): void {
+    this.#nowMs = nowMs;
+    while (this.#state !== "closed") {
+      switch (this.#liveness.check(nowMs, this.wantsRead)) {
+        case "nothing":
+          return;
+        case "ping":
+          this.#output.pushCommand(encodePing(this.#init.timings.heartbeatTtlMs));
+          break;
+        case "pong":
+          this.#output.pushPong(NO_BYTES);
+          break;
+        case "handshakeTimeout":
+          return this.#fail(
+            "ERR_PEER_HANDSHAKE_TIMEOUT",
+            "Cannot shake hands with peer: it did not answer in time",
+          );
+        case "heartbeatTimeout":
+          return this.#fail("ERR_PEER_HEARTBEAT_TIMEOUT", "Lost the peer: nothing was heard of it in time");
+      }
+    }
+  }
+
+  // Commands.
+
+  /** Joins the pipe. Call once, after `ready`; call {@link restartInput} behind it. */
+  attach(inbound: Inbound, outbound: Outbound): void {
+    if (this.#state !== "ready") return;
+    this.#input.attach(inbound);
+    this.#output.attach(outbound);
+  }
+
+  /** The pipe has room again, or the body allocator has memory. Does nothing while input runs. */
+  restartInput(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state !== "ready") return;
+    this.#input.restart();
+    this.#checkInput();
+  }
+
+  /** Tells the peer that this socket wants a topic, or no longer. */
+  subscribe(topic: Uint8Array, on: boolean): void {
+    if (this.#state === "ready") this.#output.subscriptions.push(topic, on);
+  }
+
+  /** The verdict on an `authorize` event. */
+  authorize(verdict: Verdict, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state !== "handshake") return;
+    this.#afterMechanism(this.#mechanism.authorize?.(verdict));
+  }
+
+  /** Ends the connection once what is queued has left. */
+  close(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#state === "closed" || this.#state === "closing") return;
+    this.#go("closeRequested");
+    this.#liveness.stop();
+    this.#input.finish();
+  }
+
+  // Polls.
+
+  /** The next chunks to write: the pipe's own memory, no copy. `undefined`: nothing, or a write is in flight. */
+  pollTransmit(): readonly Uint8Array[] | undefined {
+    const chunks = this.#output.pollTransmit();
+    if (this.#output.error !== undefined && this.#state !== "closed") {
+      this.#end("failed", { kind: "peer", error: this.#output.error });
+    }
+    return chunks;
+  }
+
+  /** What the transport answered to the last {@link pollTransmit}. */
+  transmitted(taken: boolean): void {
+    this.#output.transmitted(taken);
+  }
+
+  /** What was lent is free again. */
+  drained(): void {
+    this.#output.drained();
+  }
+
+  /** In state `closing`: everything has left. */
+  flushed(): void {
+    if (this.#state === "closing") this.#end("flushed", { kind: "local" });
+  }
+
+  /** The oldest thing to report. */
+  pollEvent(): EngineEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** The time at which {@link handleTimeout} is due, on the clock of `nowMs`; `Infinity`: never. */
+  pollTimeoutMs(): number {
+    return this.#liveness.deadlineMs;
+  }
+
+  // Getters.
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  /** Whether the transport should read on. */
+  get wantsRead(): boolean {
+    return this.#state === "closed" || this.#state === "closing" || this.#input.wantsRead;
+  }
+
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
+  /** Whether a write was handed out and is not yet taken. */
+  get inFlight(): boolean {
+    return this.#output.inFlight;
+  }
+
+  /** Whether anything waits to be written. */
+  get hasOutput(): boolean {
+    return this.#output.hasOutput;
+  }
+
+  /** Whether handshake bytes or commands wait, which are never gathered. */
+  get hasUrgentOutput(): boolean {
+    return this.#output.hasUrgentOutput;
+  }
+
+  /** Bytes of memory that wait undecoded. */
+  get pendingBytes(): number {
+    return this.#input.pendingBytes;
+  }
+
+  /** A transport that cannot pause is closed when it runs too far past the bound. */
+  set canPause(can: boolean) {
+    this.#canPause = can;
+  }
+
+  #receiveHandshake(chunk: Uint8Array): void {
+    let at = 0;
+    const greeting = this.#greeting;
+    if (greeting !== undefined) {
+      at = greeting.push(chunk, 0);
+      if (greeting.error !== undefined) return this.#failWith(greeting.error);
+      if (greeting.result === undefined) return;
+      this.#greeting = undefined;
+      this.#greeted(greeting.result);
+    }
+    const handshake = this.#handshake ??= new HandshakeReader(this.#init.limits.handshakeCommandBytesMax);
+    while (this.#state === "handshake" && at < chunk.length) {
+      at = handshake.push(chunk, at);
+      if (handshake.error !== undefined) return this.#failWith(handshake.error);
+      const { command } = handshake;
+      if (command !== undefined) this.#afterMechanism(this.#mechanism.handleCommand(command));
+    }
+    if (this.#state !== "ready") return;
+    this.#handshake = undefined;
+    // Bytes glued to the last handshake command are traffic: they wait until the pipe is attached.
+    if (at < chunk.length) this.#input.receive(chunk.subarray(at));
+  }
+
+  #greeted(greeting: Greeting): void {
+    const error = acceptMechanism(this.#init.mechanism.name, greeting);
+    if (error !== undefined) return this.#failWith(error);
+    this.#peer = greeting;
+    this.#go("greeted");
+    this.#afterMechanism(undefined);
+  }
+
+  /** Drains the mechanism, as its contract asks, and looks where it stands. */
+  #afterMechanism(error: PeerError | undefined): void {
+    for (let body = this.#mechanism.nextCommand(); body !== undefined; body = this.#mechanism.nextCommand()) {
+      this.#output.pushEarly(encodeCommandFrame(body));
+    }
+    const request = this.#mechanism.nextAuthorization?.();
+    if (request !== undefined) this.#events.push({ type: "authorize", request });
+    if (error !== undefined) return this.#failWith(error);
+    if (this.#mechanism.status === "failed") {
+      return this.#fail(
+        "ERR_PEER_MECHANISM",
+        `Cannot shake hands with peer: ${this.#mechanism.name} refused it`,
+      );
+    }
+    if (this.#mechanism.status === "ready") this.#handshaken();
+  }
+
+  #handshaken(): void {
+    const accepted = acceptPeer(this.#init.socketType, this.#mechanism.peerMetadata!);
+    if (accepted instanceof PeerError) return this.#failWith(accepted);
+    const greeting = this.#peer!;
+    this.#go("accepted");
+    this.#liveness.handshaken(this.#nowMs);
+    this.#output.legacySubscriptions = !understandsSubscribeCommand(greeting);
+    if (!this.#mechanism.transparent) this.#output.sealWith(this.#mechanism);
+    this.#events.push({
+      type: "ready",
+      peer: { ...accepted, mechanism: greeting.mechanism, version: `${greeting.major}.${greeting.minor}` },
+    });
+  }
+
+  #handleCommand(body: Uint8Array): PeerError | undefined {
+    const command = decodeCommand(body);
+    if (command instanceof PeerError) return command;
+    switch (command.name) {
+      case "PING":
+        this.#liveness.pinged(this.#nowMs);
+        this.#liveness.promised(command.ttlMs, this.#nowMs);
+        this.#output.pushPong(command.context);
+        return this.#commandBudget.spend(this.#nowMs);
+      case "SUBSCRIBE":
+      case "CANCEL":
+        this.#events.push({
+          type: "subscription",
+          topic: command.topic.slice(),
+          on: command.name === "SUBSCRIBE",
+        });
+        return undefined;
+      case "ERROR":
+        return new PeerError("ERR_PEER_ERROR", `The peer ended the connection: ${command.reason}`);
+      default:
+        // PONG has done its work by arriving. Unknown commands are legal, and ignored.
+        return this.#commandBudget.spend(this.#nowMs);
+    }
+  }
+
+  #checkInput(): void {
+    if (this.#state !== "ready") return;
+    this.#liveness.paused(!this.#input.wantsRead, this.#nowMs);
+    const { error, pendingBytes } = this.#input;
+    if (error !== undefined) return this.#failWith(error);
+    const { pendingBytesMax, unpausableBytesMax } = this.#init.limits;
+    if (!this.#canPause && pendingBytes > pendingBytesMax + unpausableBytesMax) {
+      this.#fail(
+        "ERR_PEER_PENDING",
+        `Cannot keep up with peer: ${pendingBytes} bytes wait and its transport cannot pause`,
+      );
+    }
+  }
+
+  #fail(code: PeerError["code"], message: string): void {
+    this.#failWith(new PeerError(code, message));
+  }
+
+  #failWith(error: PeerError): void {
+    if (this.#state !== "closed") this.#end("failed", { kind: "peer", error });
+  }
+
+  #end(input: EngineInput, reason: CloseReason): void {
+    const handshaken = this.#state === "ready" || this.#state === "closing";
+    this.#go(input);
+    this.#liveness.stop();
+    this.#input.finish();
+    this.#events.push({ type: "closed", reason, handshaken });
+  }
+
+  /** The transport is gone and no lent memory is in use any more. */
+  abandon(): void {
+    this.#output.abandon();
+  }
+
+  #go(input: EngineInput): void {
+    this.#state = next(ENGINE_TRANSITIONS, this.#state, input);
+  }
+}

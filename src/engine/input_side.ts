@@ -1,0 +1,209 @@
+/**
+ * The input side of a connection, a true proactor: reading stays armed while the application is slow, and what
+ * cannot be decoded yet waits in `pending`, in order and within a bound.
+ *
+ * @module
+ */
+
+import type { PeerError } from "../errors.ts";
+import { CommandScanner } from "../zmtp/command_scanner.ts";
+import { type BodyAllocator, FrameDecoder, type FrameOpener } from "../zmtp/frame_decoder.ts";
+import type { Limits } from "./limits.ts";
+import type { Inbound } from "./link.ts";
+import { INPUT_TRANSITIONS, type InputInput, type InputState, next } from "./states.ts";
+import { PendingChunks, type PendingTotal } from "./pending_chunks.ts";
+
+/** What an {@link InputSide} is made of. */
+export interface InputSideInit {
+  readonly limits: Limits;
+  readonly pendingTotal: PendingTotal;
+  /** Handles one command's body, at arrival. An answer other than `undefined` closes the connection. */
+  readonly command: (body: Uint8Array) => PeerError | undefined;
+  /** Unwraps the frames of a sealing mechanism. Commands inside cannot be seen before they are decoded. */
+  readonly opener?: FrameOpener | undefined;
+  readonly allocator?: BodyAllocator | undefined;
+  /** Memory with any content. */
+  readonly memory?: ((bytes: number) => Uint8Array) | undefined;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Decodes into an {@link Inbound} as far as it has room, and keeps the rest. */
+export class InputSide {
+  error: PeerError | undefined;
+  #state: InputState = "detached";
+  #inbound: Inbound | undefined;
+  readonly #limits: Limits;
+  readonly #decoder: FrameDecoder;
+  /** Made when input first stops, and never for a mechanism that seals commands. */
+  #scanner: CommandScanner | undefined;
+  readonly #canScan: boolean;
+  readonly #command: (body: Uint8Array) => PeerError | undefined;
+  readonly #pending: PendingChunks;
+  /** Whether some pending bytes were not scanned for commands. */
+  #blind = false;
+  #restarting = false;
+  #restartAgain = false;
+
+  constructor(init: InputSideInit) {
+    this.#limits = init.limits;
+    this.#command = init.command;
+    this.#pending = new PendingChunks(init.pendingTotal);
+    this.#canScan = init.opener === undefined;
+    this.#decoder = new FrameDecoder(
+      {
+        run: (bytes, start, end, messages) => this.#inbound!.run(bytes, start, end, messages),
+        message: (frames, bytes) => this.#inbound!.message(frames, bytes),
+        command: (body) => this.#decodedCommand(body),
+      },
+      init.limits,
+      { opener: init.opener, allocator: init.allocator, memory: init.memory },
+    );
+  }
+
+  get state(): InputState {
+    return this.#state;
+  }
+
+  /** Bytes of memory that wait undecoded. */
+  get pendingBytes(): number {
+    return this.#pending.bytes;
+  }
+
+  /** Bytes held for a message that has not arrived whole. */
+  get assemblyBytes(): number {
+    return this.#decoder.heldBytes;
+  }
+
+  /** Whether the transport should deliver more. Bounded only while input is stopped: no byte and no peer is lost. */
+  get wantsRead(): boolean {
+    if (this.#state === "running") return true;
+    return this.#pending.bytes < this.#limits.pendingBytesMax && this.#pending.total.hasRoom;
+  }
+
+  /** The pipe is there: what arrived behind the handshake is decoded by the {@link restart} that must follow. */
+  attach(inbound: Inbound): void {
+    this.#inbound = inbound;
+    this.#go("attached");
+  }
+
+  /** Takes a chunk. Its memory is this side's from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.error !== undefined || chunk.length === 0 || this.#state === "ended") return;
+    if (this.#state !== "running") return this.#keep(chunk);
+    const at = this.#decode(chunk);
+    if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
+    this.#inbound!.flush();
+    // Not all that was decoded takes up room (a subscription in message form does not), and nobody else would go on.
+    if (this.#canGoOn()) this.restart();
+  }
+
+  /**
+   * The pipe has room, or the allocator has memory. Pending chunks are decoded, each may stop again half-way; then the
+   * state is cleared, then what was decoded is announced, and then `pending` is looked at again, since something may
+   * have arrived meanwhile. A call while input runs does nothing.
+   */
+  restart(): void {
+    if (this.#restarting) {
+      this.#restartAgain = true;
+      return;
+    }
+    this.#restarting = true;
+    do {
+      this.#restartAgain = false;
+      this.#restartOnce();
+    } while (this.#restartAgain || this.#canGoOn());
+    this.#restarting = false;
+  }
+
+  /**
+   * No more bytes come. Complete messages are delivered, above the high-water mark if need be: their memory is held
+   * either way. A half-received message vanishes.
+   */
+  finish(): void {
+    if (this.#state === "ended") return;
+    const inbound = this.#inbound;
+    const { bytes, total } = this.#pending;
+    this.#decoder.finishing = true;
+    if (inbound !== undefined && this.error === undefined) {
+      for (;;) {
+        const chunk = this.#pending.shift();
+        if (chunk === undefined) break;
+        this.#decoder.decode(chunk, 0, Infinity);
+        if (this.#decoder.error !== undefined) break;
+      }
+    }
+    this.#go("finished");
+    this.#decoder.abandon();
+    this.#pending.clear();
+    if (bytes > 0 && inbound?.hold !== undefined) {
+      // Who comes, sends and goes must not get round the bound on pending memory.
+      total.count(bytes);
+      inbound.hold(() => total.count(-bytes));
+    }
+    inbound?.flush();
+  }
+
+  #canGoOn(): boolean {
+    return this.#state !== "running" && this.#state !== "ended" && this.#state !== "waiting" &&
+      this.error === undefined && this.#pending.length > 0 && this.#inbound !== undefined &&
+      this.#inbound.credit > 0;
+  }
+
+  #restartOnce(): void {
+    const inbound = this.#inbound;
+    if (inbound === undefined || this.error !== undefined) return;
+    if (this.#state !== "stopped" && this.#state !== "waiting") return;
+    let stopped = false;
+    while (!stopped && this.error === undefined) {
+      const chunk = this.#pending.shift();
+      if (chunk === undefined && !this.#decoder.waitsForMemory) break;
+      const bytes = chunk ?? NOTHING;
+      const at = this.#decode(bytes);
+      if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
+      stopped = at < bytes.length || this.#decoder.waitsForMemory;
+    }
+    if (!stopped && this.error === undefined) {
+      this.#scanner?.reset();
+      this.#blind = false;
+      this.#go("drained");
+    }
+    inbound.flush();
+  }
+
+  /** Decodes `chunk` as far as the pipe has room and memory, and answers how far that was. */
+  #decode(chunk: Uint8Array): number {
+    const decoder = this.#decoder;
+    const { credit } = this.#inbound!;
+    // A message that has begun is always finished: input never stops but at a frame boundary.
+    const at = decoder.decode(chunk, 0, credit === 0 && decoder.midMessage ? 1 : credit);
+    if (decoder.error !== undefined) this.error = decoder.error;
+    else if (decoder.waitsForMemory) this.#go("noMemory");
+    else if (at < chunk.length) this.#go("full");
+    return at;
+  }
+
+  /**
+   * Keeps a chunk that arrived while input was stopped, and handles the commands in it ahead of the stopped messages.
+   * While a body waits for memory nothing can be told apart; from then on commands keep their place until all is decoded.
+   */
+  #keep(chunk: Uint8Array): void {
+    this.#pending.push(chunk);
+    if (this.#state === "waiting") this.#blind = true;
+    if (this.#blind || !this.#canScan) return;
+    this.#scanner ??= new CommandScanner();
+    this.#scanner.scan(chunk, this.#command);
+  }
+
+  #decodedCommand(body: Uint8Array): PeerError | undefined {
+    if (this.#scanner !== undefined && this.#scanner.found > 0) {
+      this.#scanner.found--;
+      return undefined;
+    }
+    return this.#command(body);
+  }
+
+  #go(input: InputInput): void {
+    this.#state = next(INPUT_TRANSITIONS, this.#state, input);
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Every bound of a connection, with its default. Counts are bounded as well as bytes: a flood of empty frames
+ * costs a peer nothing.
+ *
+ * @module
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Bounds of one connection. Exceeding one closes that connection with a `PeerError`; nobody else is harmed. */
+export interface Limits {
+  /** Bytes of one frame's body. Checked before anything is allocated. */
+  readonly frameBytesMax: number;
+  /** Bytes of all frames of one message. A peer may otherwise send `MORE` for ever. */
+  readonly messageBytesMax: number;
+  /** Frames of one message. */
+  readonly messageFramesMax: number;
+  /** Bytes of one command during the handshake. */
+  readonly handshakeCommandBytesMax: number;
+  /** Metadata properties in a handshake command. */
+  readonly handshakePropertiesMax: number;
+  /** Topics that one peer may hold. Notifications of them that nobody has read may be twice as many. */
+  readonly subscriptionsMax: number;
+  /** Bytes of all topics that one peer may hold, and half of those in notifications that nobody has read. */
+  readonly subscriptionBytesMax: number;
+  /** Commands waiting to be written to one peer. PONGs are coalesced to the latest. */
+  readonly commandsMax: number;
+  /** PING, PONG and unknown commands that one peer may send per second; what it does not use is saved for an hour. */
+  readonly commandsPerSecondMax: number;
+  /** Bytes of memory that wait undecoded for one connection before its transport is paused. */
+  readonly pendingBytesMax: number;
+  /** How far a transport that cannot pause may run past `pendingBytesMax` before it is closed. */
+  readonly unpausableBytesMax: number;
+}
+
+/** The defaults of {@link Limits}. */
+export const DEFAULT_LIMITS: Limits = {
+  frameBytesMax: 256 * MIB,
+  messageBytesMax: 512 * MIB,
+  messageFramesMax: 65_536,
+  handshakeCommandBytesMax: 64 * KIB,
+  handshakePropertiesMax: 64,
+  subscriptionsMax: 500_000,
+  subscriptionBytesMax: 64 * MIB,
+  commandsMax: 1_024,
+  commandsPerSecondMax: 4_096,
+  pendingBytesMax: 10 * MIB,
+  unpausableBytesMax: 1 * MIB,
+};
+
+/** Half-open handshakes that one listener holds at a time. */
+export const HANDSHAKES_MAX = 1_000;
+
+/** Bytes that wait undecoded over all connections of a context. */
+export const PENDING_TOTAL_BYTES_MAX: number = 256 * MIB;

@@ -1,0 +1,38 @@
+/**
+ * What an engine needs of the pipe behind it. The pipe (src/pattern) implements both sides.
+ *
+ * @module
+ */
+
+import type { FrameSink } from "../zmtp/frame_decoder.ts";
+import type { Segment } from "../zmtp/segment.ts";
+
+/** Where decoded messages go. */
+export interface Inbound extends Pick<FrameSink, "run" | "message"> {
+  /** Messages that may still be delivered before the high-water mark. 0: full. */
+  readonly credit: number;
+  /** Announces what was delivered since the last call. May run the application's code. */
+  flush(): void;
+  /** Calls `release` once everything that was delivered until now has been taken or dropped. */
+  hold?(release: () => void): void;
+}
+
+/** Where messages to be written come from. */
+export interface Outbound {
+  /** Whether a segment can be taken. */
+  readonly hasSegments: boolean;
+  /** The oldest segment, or `undefined`. It counts against the high-water mark until it is released. */
+  take(): Segment | undefined;
+  /** The transport took all of `segment`: its memory and its place below the high-water mark are free. */
+  release(segment: Segment): void;
+  /** The connection was lost with `segment` in flight: as release, but it may have been written in part. */
+  discard(segment: Segment): void;
+}
+
+/** The connection that writes what a pipe queues. */
+export interface OutboundListener {
+  /** The queue went from empty to not empty. */
+  queued(): void;
+  /** A whole segment is ready, or the high-water mark is reached: write now if you can. */
+  full(): void;
+}

@@ -1,0 +1,203 @@
+/**
+ * The output side of a connection: handshake bytes first, then commands, then the pipe's segments as they are.
+ * Exactly one write is in flight; entering while one is in flight does nothing.
+ *
+ * @module
+ */
+
+import { assert } from "../assert.ts";
+import { PeerError } from "../errors.ts";
+import {
+  encodeCancel,
+  encodeCommandFrame,
+  encodeLegacySubscription,
+  encodePong,
+  encodeSubscribe,
+} from "../zmtp/commands.ts";
+import { encodeFrame } from "../zmtp/frame_encoder.ts";
+import { readSize } from "../zmtp/frame_decoder.ts";
+import type { SealingMechanism } from "../zmtp/mechanism/mechanism.ts";
+import { REFERENCE_BYTES_MIN, type Segment } from "../zmtp/segment.ts";
+import { FLAG_COMMAND, FLAG_LONG } from "../zmtp/wire.ts";
+import { concat } from "../bytes/bytes.ts";
+import type { Outbound } from "./link.ts";
+import { SubscriptionFeed } from "./subscription_feed.ts";
+
+/** Bytes of subscriptions that are framed at a time. */
+const SUBSCRIPTION_BATCH_BYTES = 65_536;
+
+/** See the module. */
+export class OutputSide {
+  /** Set when a body that was given away by reference changed its length. Nothing is written after it. */
+  error: PeerError | undefined;
+  readonly subscriptions: SubscriptionFeed = new SubscriptionFeed();
+  /** A 3.0 peer takes subscriptions as messages (RFC 37). */
+  legacySubscriptions = false;
+  readonly #commandsMax: number;
+  #outbound: Outbound | undefined;
+  #sealer: SealingMechanism | undefined;
+  /** Whole chunks that go out ahead of everything: the greeting and handshake commands, as they are. */
+  #early: Uint8Array[] = [];
+  /** Bodies of commands. */
+  #commands: Uint8Array[] = [];
+  #pong: Uint8Array | undefined;
+  #current: Segment | undefined;
+  #inFlight = false;
+
+  constructor(commandsMax: number) {
+    this.#commandsMax = commandsMax;
+  }
+
+  /** Whether a write was handed out and is not yet taken. */
+  get inFlight(): boolean {
+    return this.#inFlight;
+  }
+
+  /** Whether there is anything to write now or after the write in flight. */
+  get hasOutput(): boolean {
+    return this.#early.length > 0 || this.#commands.length > 0 || this.#pong !== undefined ||
+      this.subscriptions.size > 0 || (this.#outbound?.hasSegments ?? false);
+  }
+
+  /** Whether something waits that is never gathered: handshake bytes or commands. */
+  get hasUrgentOutput(): boolean {
+    return this.#early.length > 0 || this.#commands.length > 0 || this.#pong !== undefined ||
+      this.subscriptions.size > 0;
+  }
+
+  /** The pipe is there, and so is the mechanism that seals what it sends, if it does. */
+  attach(outbound: Outbound): void {
+    this.#outbound = outbound;
+  }
+
+  sealWith(mechanism: SealingMechanism): void {
+    this.#sealer = mechanism;
+  }
+
+  /** Queues bytes of the greeting or of a handshake command's frame. */
+  pushEarly(bytes: Uint8Array): void {
+    this.#early.push(bytes);
+  }
+
+  /** Queues a command's body. `false`: too many wait; the peer does not read. */
+  pushCommand(body: Uint8Array): boolean {
+    if (this.#commands.length >= this.#commandsMax) return false;
+    this.#commands.push(body);
+    return true;
+  }
+
+  /** Queues a PONG. One that was not written yet is replaced: a flood of PINGs costs one answer. */
+  pushPong(context: Uint8Array): void {
+    this.#pong = context.slice();
+  }
+
+  /** The next chunks to write, or `undefined`: nothing, or a write is in flight. */
+  pollTransmit(): readonly Uint8Array[] | undefined {
+    if (this.#inFlight || this.error !== undefined) return undefined;
+    const chunks = this.#nextChunks();
+    this.#inFlight = chunks !== undefined;
+    return chunks;
+  }
+
+  /** The answer of the transport to what {@link pollTransmit} gave: `true`: taken. `false`: lent until {@link drained}. */
+  transmitted(taken: boolean): void {
+    assert(this.#inFlight, "transmitted() without a write in flight");
+    if (taken) this.drained();
+  }
+
+  /** What was lent is free again. */
+  drained(): void {
+    if (!this.#inFlight) return;
+    this.#inFlight = false;
+    const segment = this.#current;
+    this.#current = undefined;
+    if (segment !== undefined) this.#outbound!.release(segment);
+  }
+
+  /** The connection is gone; what was handed to the transport is lost, the rest stays in the pipe. */
+  abandon(): void {
+    const segment = this.#current;
+    this.#current = undefined;
+    this.#inFlight = false;
+    if (segment !== undefined) this.#outbound!.discard(segment);
+    this.#outbound = undefined;
+    this.#early = [];
+    this.#commands = [];
+  }
+
+  #nextChunks(): readonly Uint8Array[] | undefined {
+    if (this.#early.length > 0) {
+      const chunks = this.#early;
+      this.#early = [];
+      return chunks.length === 1 ? chunks : [concat(chunks)];
+    }
+    if (this.#outbound === undefined) return undefined;
+    if (this.#pong !== undefined || this.#commands.length > 0) return [this.#takeCommands()];
+    if (this.subscriptions.size > 0) return [this.#takeSubscriptions()];
+    const segment = this.#outbound.take();
+    if (segment === undefined) return undefined;
+    this.#current = segment;
+    if (!segment.intact) {
+      this.error = new PeerError(
+        "ERR_PEER_BODY_CHANGED",
+        `Cannot write message: a body of ${REFERENCE_BYTES_MIN} bytes or more was resized or transferred after it was sent`,
+      );
+      return undefined;
+    }
+    return this.#sealer === undefined ? segment.chunks() : [sealSegment(this.#sealer, segment)];
+  }
+
+  #takeCommands(): Uint8Array {
+    const bodies = this.#commands;
+    this.#commands = [];
+    if (this.#pong !== undefined) bodies.unshift(encodePong(this.#pong));
+    this.#pong = undefined;
+    return concat(bodies.map((body) => this.#frame(FLAG_COMMAND, body)));
+  }
+
+  #takeSubscriptions(): Uint8Array {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    while (bytes < SUBSCRIPTION_BATCH_BYTES) {
+      const word = this.subscriptions.shift();
+      if (word === undefined) break;
+      const frame = this.#frameSubscription(word.topic, word.name === "SUBSCRIBE");
+      frames.push(frame);
+      bytes += frame.length;
+    }
+    return concat(frames, bytes);
+  }
+
+  #frameSubscription(topic: Uint8Array, on: boolean): Uint8Array {
+    if (this.legacySubscriptions) return this.#frame(0, encodeLegacySubscription(topic, on));
+    return this.#frame(FLAG_COMMAND, on ? encodeSubscribe(topic) : encodeCancel(topic));
+  }
+
+  #frame(flags: number, body: Uint8Array): Uint8Array {
+    if (this.#sealer !== undefined) return encodeFrame(0, this.#sealer.seal(flags, body));
+    return flags === FLAG_COMMAND ? encodeCommandFrame(body) : encodeFrame(flags, body);
+  }
+}
+
+/** Re-frames a segment for a mechanism that wraps every frame. */
+function sealSegment(sealer: SealingMechanism, segment: Segment): Uint8Array {
+  const { buffer } = segment;
+  const frames: Uint8Array[] = [];
+  let at = 0;
+  let cut = 0;
+  while (at < segment.end) {
+    const flags = buffer[at]!;
+    const long = (flags & FLAG_LONG) !== 0;
+    const size = long ? readSize(buffer, at + 1) : buffer[at + 1]!;
+    at += long ? 9 : 2;
+    let body: Uint8Array;
+    if (segment.cuts[cut] === at) {
+      body = segment.bodies[cut++]!;
+    } else {
+      body = buffer.subarray(at, at + size);
+      at += size;
+    }
+    frames.push(encodeFrame(0, sealer.seal(flags & ~FLAG_LONG, body)));
+  }
+  return concat(frames);
+}

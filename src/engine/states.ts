@@ -1,0 +1,109 @@
+/**
+ * The states of one connection, and nothing else. The rules:
+ *
+ * 1. Everything that decides what a connection does next is a state in one of these tables.
+ * 2. A state changes only through {@link next}; a missing cell is a bug, not a case to ignore.
+ * 3. The three machines are independent: the connection (how far the peer and we have come), the input (whether
+ *    messages may be decoded), the flush policy (when queued output is written).
+ *
+ * `docs/PROTOCOL.md` draws its diagrams from these tables (`tools/state_diagrams.ts`).
+ *
+ * @module
+ */
+
+import { BugError } from "../errors.ts";
+
+/** A table: state → input → next state. */
+export type Table<State extends string, Input extends string> = Readonly<
+  Record<State, Readonly<Partial<Record<Input, State>>>>
+>;
+
+/** The state that follows `state` on `input`. Throws `BugError` where the table has no cell. */
+export function next<State extends string, Input extends string>(
+  table: Table<State, Input>,
+  state: State,
+  input: Input,
+): State {
+  const to = table[state][input];
+  if (to === undefined) throw new BugError(`no transition from "${state}" on "${input}"`);
+  return to;
+}
+
+/**
+ * How far the connection has come.
+ *
+ * - `greeting`: the 64 bytes have not all arrived.
+ * - `handshake`: mechanism commands go to and fro.
+ * - `ready`: messages and commands.
+ * - `closing`: nothing is read any more; what is queued leaves.
+ * - `closed`: over. Every input is ignored; `pollTimeoutMs()` is `Infinity`.
+ */
+export type EngineState = "greeting" | "handshake" | "ready" | "closing" | "closed";
+
+/** What moves the connection. `failed`: a peer's fault, a time-out or the transport's failure. */
+export type EngineInput = "greeted" | "accepted" | "closeRequested" | "flushed" | "ended" | "failed";
+
+export const ENGINE_TRANSITIONS: Table<EngineState, EngineInput> = {
+  greeting: { greeted: "handshake", closeRequested: "closing", ended: "closed", failed: "closed" },
+  handshake: { accepted: "ready", closeRequested: "closing", ended: "closed", failed: "closed" },
+  ready: { closeRequested: "closing", ended: "closed", failed: "closed" },
+  closing: { closeRequested: "closing", flushed: "closed", ended: "closed", failed: "closed" },
+  closed: { closeRequested: "closed", flushed: "closed", ended: "closed", failed: "closed" },
+};
+
+/**
+ * Whether arriving bytes become messages.
+ *
+ * - `detached`: the handshake is over but no pipe is attached; bytes wait in `pending`.
+ * - `running`: bytes are decoded as they arrive. `pending` is empty.
+ * - `stopped`: the pipe is at its high-water mark. Bytes wait in `pending`; commands in them are still handled.
+ * - `waiting`: a body allocator has no memory yet. Otherwise as `stopped`.
+ * - `ended`: no more bytes come; what was complete has been delivered.
+ */
+export type InputState = "detached" | "running" | "stopped" | "waiting" | "ended";
+
+/** `drained`: pending bytes are decoded. `full`: the pipe takes no more. `noMemory`: the allocator said "later". */
+export type InputInput = "attached" | "drained" | "full" | "noMemory" | "finished";
+
+export const INPUT_TRANSITIONS: Table<InputState, InputInput> = {
+  detached: { attached: "stopped", finished: "ended" },
+  running: { drained: "running", full: "stopped", noMemory: "waiting", finished: "ended" },
+  stopped: { drained: "running", full: "stopped", noMemory: "waiting", finished: "ended" },
+  waiting: { drained: "running", full: "stopped", noMemory: "waiting", finished: "ended" },
+  ended: { finished: "ended" },
+};
+
+/**
+ * When queued output is written. A lone message leaves at once; an awaited loop of sends batches by itself.
+ *
+ * - `idle`: nothing queued, nothing written in this loop turn.
+ * - `soon`: the first message of this turn is queued; it is written at the end of the current callback.
+ * - `hot`: something was written in this turn and nothing is queued.
+ * - `gathering`: hot, and more is queued. Full segments are written at once, the rest when the turn ends.
+ * - `blocked`: a write is in flight. Its drain writes whatever is queued.
+ */
+export type FlushState = "idle" | "soon" | "hot" | "gathering" | "blocked";
+
+/** `queued`: something to write. `full`: a whole segment is ready. `callbackEnded`, `turnEnded`: the loop's marks. */
+export type FlushInput = "queued" | "full" | "callbackEnded" | "turnEnded" | "lent" | "drained";
+
+export const FLUSH_TRANSITIONS: Table<FlushState, FlushInput> = {
+  idle: { queued: "soon", full: "hot", callbackEnded: "idle", turnEnded: "idle", lent: "blocked" },
+  soon: { queued: "soon", full: "hot", callbackEnded: "hot", turnEnded: "hot", lent: "blocked" },
+  hot: { queued: "gathering", full: "hot", callbackEnded: "hot", turnEnded: "idle", lent: "blocked" },
+  gathering: {
+    queued: "gathering",
+    full: "gathering",
+    callbackEnded: "gathering",
+    turnEnded: "idle",
+    lent: "blocked",
+  },
+  blocked: {
+    queued: "blocked",
+    full: "blocked",
+    callbackEnded: "blocked",
+    turnEnded: "blocked",
+    lent: "blocked",
+    drained: "hot",
+  },
+};

@@ -1,0 +1,72 @@
+/**
+ * Three families of errors. **MisuseError**: you; nothing changed. **PeerError**: they; never thrown out of a
+ * callback, delivered as an event and as the reason of a close. **BugError**: we; please report it.
+ * The closed unions of codes are the contract; messages are for people.
+ *
+ * @module
+ */
+
+/** What a caller did wrong, or asked of a socket that cannot do it now. */
+export type MisuseCode =
+  | "ERR_ENDPOINT" // an endpoint that cannot be parsed, or whose scheme is unknown
+  | "ERR_OPTION" // an unknown option, or a value outside its range
+  | "ERR_MESSAGE" // a value that cannot be sent
+  | "ERR_STATE" // an operation that the socket's state forbids (a Request that sends twice)
+  | "ERR_CLOSED" // the socket or context is closed
+  | "ERR_ADDRESS_IN_USE" // bind: somebody listens there
+  | "ERR_ADDRESS" // bind: the system refuses the address
+  | "ERR_NOT_BOUND" // unbind or disconnect of an endpoint that is not in use
+  | "ERR_UNROUTABLE" // a mandatory Router knows no such peer
+  | "ERR_AGAIN" // a send or receive time-out ran out
+  | "ERR_WAITERS" // more waiting sends than `sendWaitersMax`
+  | "ERR_ABORTED" // the caller's signal was aborted; `cause` is its reason
+  | "ERR_TIMEOUT"; // a Request's reply did not come in time
+
+/** What a peer did, or what the connection to it suffered. */
+export type PeerCode =
+  | "ERR_PEER_GREETING"
+  | "ERR_PEER_VERSION"
+  | "ERR_PEER_MECHANISM"
+  | "ERR_PEER_METADATA"
+  | "ERR_PEER_SOCKET_TYPE"
+  | "ERR_PEER_IDENTITY"
+  | "ERR_PEER_FRAME"
+  | "ERR_PEER_FRAME_SIZE"
+  | "ERR_PEER_MESSAGE_SIZE"
+  | "ERR_PEER_COMMAND"
+  | "ERR_PEER_COMMAND_FLOOD"
+  | "ERR_PEER_SUBSCRIPTIONS"
+  | "ERR_PEER_ERROR" // the peer sent an ERROR command; the message carries its reason
+  | "ERR_PEER_HANDSHAKE_TIMEOUT"
+  | "ERR_PEER_HEARTBEAT_TIMEOUT"
+  | "ERR_PEER_PENDING" // a transport that cannot pause ran past the pending bound
+  | "ERR_PEER_BODY_CHANGED" // a body given away by reference was resized before it was written
+  | "ERR_PEER_HANDSHAKES"; // too many half-open handshakes on one listener
+
+/** A call that cannot be carried out. Nothing changed. */
+export class MisuseError extends Error {
+  override readonly name: string = "MisuseError";
+  readonly code: MisuseCode;
+  constructor(code: MisuseCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What a peer did wrong. Delivered in events and close reasons, never thrown out of a callback. */
+export class PeerError extends Error {
+  override readonly name: string = "PeerError";
+  readonly code: PeerCode;
+  constructor(code: PeerCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A broken invariant of this library. Please report it. */
+export class BugError extends Error {
+  override readonly name: string = "BugError";
+}
+
+/** Any error that hawser makes. Narrow by `instanceof`, then by `code`. */
+export type HawserError = MisuseError | PeerError | BugError;

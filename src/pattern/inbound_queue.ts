@@ -1,0 +1,240 @@
+/**
+ * The receiving half of a pipe: whole messages in order, as runs of wire bytes whose frames become views only when
+ * a message is taken, or as frames that were assembled before.
+ *
+ * @module
+ */
+
+import type { Inbound } from "../engine/link.ts";
+import { readSize } from "../zmtp/frame_decoder.ts";
+import { FLAG_LONG, FLAG_MORE } from "../zmtp/wire.ts";
+import type { HighWaterMark } from "./outbound_queue.ts";
+
+/** Whole messages back to back in one chunk. */
+class Run {
+  readonly bytes: Uint8Array;
+  readonly buffer: ArrayBufferLike;
+  readonly base: number;
+  readonly end: number;
+  at: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.bytes = bytes;
+    this.buffer = bytes.buffer;
+    this.base = bytes.byteOffset;
+    this.at = start;
+    this.end = end;
+  }
+}
+
+/** What {@link InboundQueue} tells its pipe. */
+export interface InboundEvents {
+  /** Messages were added to an empty queue. */
+  readable(): void;
+  /** A queue that was full has drained to half its mark: decode on. */
+  drained(): void;
+}
+
+/** See the module. */
+export class InboundQueue implements Inbound {
+  /** Messages that nobody has taken. */
+  messages = 0;
+  /** Their bytes. */
+  bytes = 0;
+  readonly #events: InboundEvents;
+  readonly #conflate: boolean;
+  #mark: HighWaterMark;
+  /** Below this many messages a queue that was full asks for more; -1: it was not full. */
+  #lowMessages = -1;
+  #announced = false;
+  #dropped = false;
+  #run: Run | undefined;
+  /** Functions among the messages are called when they are reached: whoever holds memory for those in front. */
+  #entries: (Run | Uint8Array[] | (() => void))[] = [];
+  #head = 0;
+
+  constructor(init: {
+    readonly mark: HighWaterMark;
+    readonly events: InboundEvents;
+    /** Keep only the newest message. */
+    readonly conflate?: boolean;
+  }) {
+    this.#mark = init.mark;
+    this.#events = init.events;
+    this.#conflate = init.conflate ?? false;
+  }
+
+  get credit(): number {
+    const { messages, bytes } = this.#mark;
+    if (this.#conflate) return Infinity;
+    if (bytes !== 0 && this.bytes >= bytes) return 0;
+    return messages === 0 ? Infinity : Math.max(0, messages - this.messages);
+  }
+
+  /** Changes the mark at once; messages above a lower one stay. */
+  setMark(mark: HighWaterMark): void {
+    this.#mark = mark;
+    if (this.#lowMessages < 0) this.#full();
+    else if (this.credit > 0) this.#askForMore();
+  }
+
+  run(bytes: Uint8Array, start: number, end: number, messages: number): void {
+    if (this.#dropped) return;
+    if (this.#conflate) return this.#keepNewest(bytes, start, end);
+    this.#entries.push(new Run(bytes, start, end));
+    this.messages += messages;
+    this.bytes += end - start;
+    this.#full();
+  }
+
+  message(frames: Uint8Array[], bytes: number): void {
+    if (this.#dropped) return;
+    if (this.#conflate) this.clear();
+    this.#entries.push(frames);
+    this.messages++;
+    this.bytes += bytes;
+    this.#full();
+  }
+
+  flush(): void {
+    if (this.#announced || this.messages === 0) return;
+    this.#announced = true;
+    this.#events.readable();
+  }
+
+  /** The oldest message, or `undefined`. */
+  read(): Uint8Array[] | undefined {
+    const run = this.#run;
+    if (run !== undefined) {
+      const message = this.#readRun(run);
+      this.#taken();
+      return message;
+    }
+    return this.#readEntry();
+  }
+
+  /** Nobody will read any more: what is there is dropped, and so is whatever comes. */
+  drop(): void {
+    this.#dropped = true;
+    this.clear();
+  }
+
+  hold(release: () => void): void {
+    if (this.messages === 0) release();
+    else this.#entries.push(release);
+  }
+
+  clear(): void {
+    const dropped = this.#entries;
+    const from = this.#head;
+    this.#entries = [];
+    this.#head = 0;
+    this.#run = undefined;
+    this.messages = 0;
+    this.bytes = 0;
+    this.#announced = false;
+    for (let i = from; i < dropped.length; i++) {
+      const entry = dropped[i];
+      if (typeof entry === "function") entry();
+    }
+  }
+
+  #readEntry(): Uint8Array[] | undefined {
+    if (this.#head === this.#entries.length) return undefined;
+    const entry = this.#entries[this.#head++]!;
+    if (this.#head === this.#entries.length) {
+      this.#entries.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1_024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+    if (entry instanceof Run) {
+      this.#run = entry;
+      return this.read();
+    }
+    if (typeof entry === "function") {
+      entry();
+      return this.#readEntry();
+    }
+    this.messages--;
+    let bytes = 0;
+    for (let i = 0; i < entry.length; i++) bytes += entry[i]!.length;
+    this.bytes -= bytes;
+    this.#taken();
+    return entry;
+  }
+
+  /** Last of all: whoever hears of more from inside must not take it before the one that is being read. */
+  #taken(): void {
+    if (this.messages <= this.#lowMessages) this.#askForMore();
+    // Who takes the last message need not look again to hear of the next.
+    if (this.messages > 0) return;
+    this.#announced = false;
+    if (this.#run === undefined && this.#head < this.#entries.length) this.#readEntry();
+  }
+
+  #readRun(run: Run): Uint8Array[] {
+    const bytes = run.bytes;
+    const start = run.at;
+    const flags = bytes[start]!;
+    let bodyAt = start + 2;
+    let size = bytes[start + 1]!;
+    if ((flags & FLAG_LONG) !== 0) {
+      size = readSize(bytes, start + 1);
+      bodyAt = start + 9;
+    }
+    let at = bodyAt + size;
+    const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
+    if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
+    run.at = at;
+    if (at === run.end) this.#run = undefined;
+    this.messages--;
+    this.bytes -= at - start;
+    return message;
+  }
+
+  #keepNewest(bytes: Uint8Array, start: number, end: number): void {
+    const scratch = new Run(bytes, start, end);
+    let newest: Uint8Array[] = [];
+    while (scratch.at < end) {
+      newest = [];
+      scratch.at = readFrames(scratch, scratch.at, newest);
+    }
+    let size = 0;
+    for (const frame of newest) size += frame.length;
+    this.message(newest, size);
+  }
+
+  /** Remembers where to ask for more once the mark is reached. */
+  #full(): void {
+    if (this.#lowMessages >= 0) return;
+    const { messages, bytes } = this.#mark;
+    if ((messages === 0 || this.messages < messages) && (bytes === 0 || this.bytes < bytes)) return;
+    // A mark in bytes is asked about at half the messages that filled it.
+    const full = messages === 0 ? this.messages : Math.min(messages, this.messages);
+    this.#lowMessages = full - ((full + 1) >> 1);
+  }
+
+  #askForMore(): void {
+    this.#lowMessages = -1;
+    // A mark in bytes, or one that was lowered, may still be exceeded: then ask again further down.
+    this.#full();
+    if (this.#lowMessages < 0) this.#events.drained();
+  }
+}
+
+/** Appends the frames of one message from `at` on, and answers the offset behind it. */
+function readFrames(run: Run, from: number, into: Uint8Array[]): number {
+  const bytes = run.bytes;
+  let at = from;
+  for (;;) {
+    const flags = bytes[at]!;
+    const long = (flags & FLAG_LONG) !== 0;
+    const size = long ? readSize(bytes, at + 1) : bytes[at + 1]!;
+    const bodyAt = at + (long ? 9 : 2);
+    into.push(new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size));
+    at = bodyAt + size;
+    if ((flags & FLAG_MORE) === 0) return at;
+  }
+}

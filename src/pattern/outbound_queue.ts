@@ -1,0 +1,237 @@
+/**
+ * The sending half of a pipe over a byte stream: segments that hold framed messages until a transport takes them.
+ * The high-water mark counts messages in segments that were not taken. The queue outlives connections: what was not
+ * handed to a transport goes to the next one unchanged.
+ *
+ * @module
+ */
+
+import { copyOf } from "../bytes/bytes.ts";
+import type { Outbound, OutboundListener } from "../engine/link.ts";
+import {
+  hasReferences,
+  REFERENCE_BYTES_MIN,
+  type Segment,
+  segmentBytesOf,
+  type SegmentPool,
+} from "../zmtp/segment.ts";
+
+/** A message to send: one frame, or several. */
+export type Outgoing = Uint8Array | readonly Uint8Array[];
+
+/** A message that is framed later: small bodies are copied now, because that is what a send promises. */
+export function keepForLater(message: Outgoing): Outgoing {
+  return message instanceof Uint8Array ? keepBody(message) : message.map(keepBody);
+}
+
+function keepBody(body: Uint8Array): Uint8Array {
+  return body.length < REFERENCE_BYTES_MIN ? copyOf(body) : body;
+}
+
+/** When a queue is full. 0 anywhere: no limit. */
+export interface HighWaterMark {
+  readonly messages: number;
+  /** Bytes, in addition to messages. A message is accepted as long as the bytes before it are below. */
+  readonly bytes: number;
+}
+
+/** See the module. */
+export class OutboundQueue implements Outbound {
+  /** Messages that no transport has taken, in flight included. */
+  messages = 0;
+  /** Their bytes, framing included. */
+  bytes = 0;
+  /** The connection, while there is one. */
+  listener: OutboundListener | undefined;
+  readonly #pool: SegmentPool;
+  readonly #writable: () => void;
+  readonly #busy: (on: boolean) => void;
+  readonly #conflate: boolean;
+  #mark: HighWaterMark;
+  #messagesMax: number;
+  #muted = false;
+  #sealed: Segment[] = [];
+  #open: Segment | undefined;
+  #announced = false;
+  #latest: Outgoing | undefined;
+
+  /** `writable` is called when a queue that refused a message has drained to half its mark. */
+  constructor(init: {
+    readonly pool: SegmentPool;
+    readonly mark: HighWaterMark;
+    readonly writable: () => void;
+    /** Called when the queue gets its first message and when the transport has taken the last. */
+    readonly busy?: (on: boolean) => void;
+    /** Keep only the newest message. The mark does not count then. */
+    readonly conflate?: boolean;
+  }) {
+    this.#pool = init.pool;
+    this.#mark = init.mark;
+    this.#messagesMax = init.mark.messages || Infinity;
+    this.#writable = init.writable;
+    this.#busy = init.busy ?? ((): void => {});
+    this.#conflate = init.conflate ?? false;
+  }
+
+  /** Changes the mark at once. A queue above the new one refuses until it has drained. */
+  setMark(mark: HighWaterMark): void {
+    this.#mark = mark;
+    this.#messagesMax = mark.messages || Infinity;
+    this.#credit();
+  }
+
+  /** Whether {@link write} would take a message. */
+  get canWrite(): boolean {
+    if (this.#conflate) return true;
+    if (this.#muted) return false;
+    return this.#belowMark() || this.#makeRoom();
+  }
+
+  /** Takes a message, framing it into the open segment; false: at the high-water mark, nothing was taken. */
+  write(message: Outgoing): boolean {
+    if (this.#conflate) return this.#writeLatest(message);
+    if (this.#muted) return false;
+    if (!this.#belowMark() && !this.#makeRoom()) return false;
+    this.#append(message);
+    return true;
+  }
+
+  /** As {@link write}, for a message that was framed before (one-to-many): one memory copy. */
+  writeFramed(framed: Segment, message: Outgoing): boolean {
+    if (this.#conflate) return this.#writeLatest(message);
+    if (!this.canWrite) return false;
+    const segment = this.#segmentFor(framed.end);
+    const before = segment.bytes;
+    segment.addSegment(framed);
+    this.#added(segment, segment.bytes - before, framed.messages);
+    return true;
+  }
+
+  get hasSegments(): boolean {
+    return this.#sealed.length > 0 || this.#open !== undefined || this.#latest !== undefined;
+  }
+
+  /** Whether a segment is full, so that it is worth a write before the loop's turn ends. */
+  get hasFullSegment(): boolean {
+    return this.#sealed.length > 0;
+  }
+
+  take(): Segment | undefined {
+    if (this.#latest !== undefined) this.#frameLatest();
+    const segment = this.#sealed.length > 0 ? this.#sealed.shift() : this.#open;
+    if (segment === this.#open) this.#open = undefined;
+    this.#announced = this.hasSegments;
+    return segment;
+  }
+
+  release(segment: Segment): void {
+    this.messages -= segment.messages;
+    this.bytes -= segment.bytes;
+    this.#pool.give(segment);
+    if (this.messages === 0) this.#busy(false);
+    this.#credit();
+  }
+
+  discard(segment: Segment): void {
+    this.messages -= segment.messages;
+    this.bytes -= segment.bytes;
+    if (this.messages === 0) this.#busy(false);
+    this.#credit();
+  }
+
+  /** Drops everything that is queued; a segment in flight stays with the connection. */
+  clear(): void {
+    for (let segment = this.take(); segment !== undefined; segment = this.take()) this.discard(segment);
+  }
+
+  #belowMark(): boolean {
+    return this.messages < this.#messagesMax && (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes);
+  }
+
+  /** At the mark: an idle connection may take what is queued, here and now. Otherwise wait until half is gone. */
+  #makeRoom(): boolean {
+    this.listener?.full();
+    if (this.#belowMark()) return true;
+    this.#muted = true;
+    return false;
+  }
+
+  #credit(): void {
+    if (!this.#muted) return;
+    const { messages, bytes } = this.#mark;
+    // Credit at half the mark: a writer that is woken for every message would never batch.
+    if (messages !== 0 && this.messages > messages - ((messages + 1) >> 1)) return;
+    if (bytes !== 0 && this.bytes > bytes / 2) return;
+    this.#muted = false;
+    this.#writable();
+  }
+
+  #append(message: Outgoing): void {
+    // The common case, one small frame into a segment with room, without a call.
+    const open = this.#open;
+    if (open !== undefined && message instanceof Uint8Array) {
+      const length = message.length;
+      if (length < REFERENCE_BYTES_MIN && open.fits(length + 9)) {
+        const before = open.bytes;
+        open.messages++;
+        open.addFrame(0, message);
+        this.#added(open, open.bytes - before, 1);
+        return;
+      }
+    }
+    const segment = this.#segmentFor(segmentBytesOf(message), hasReferences(message));
+    const before = segment.bytes;
+    segment.addMessage(message);
+    this.#added(segment, segment.bytes - before, 1);
+  }
+
+  #added(segment: Segment, bytes: number, messages: number): void {
+    if (this.messages === 0) this.#busy(true);
+    this.messages += messages;
+    this.bytes += bytes;
+    if (!this.#announced) {
+      this.#announced = true;
+      this.listener?.queued();
+    }
+    if (segment.full) this.#seal();
+  }
+
+  /** A segment with room for `bytes`; the open one is sealed if it has not. */
+  #segmentFor(bytes: number, small = false): Segment {
+    if (this.#open !== undefined) {
+      if (this.#open.fits(bytes)) return this.#open;
+      this.#seal();
+    }
+    return this.#open = this.#pool.take(bytes, small);
+  }
+
+  #seal(): void {
+    if (this.#open === undefined) return;
+    this.#sealed.push(this.#open);
+    this.#open = undefined;
+    this.listener?.full();
+  }
+
+  #writeLatest(message: Outgoing): boolean {
+    if (this.#latest === undefined) {
+      if (this.messages === 0) this.#busy(true);
+      this.messages++;
+    }
+    this.#latest = keepForLater(message);
+    if (!this.#announced) {
+      this.#announced = true;
+      this.listener?.queued();
+    }
+    return true;
+  }
+
+  /** Only now that it is its turn is the newest message framed; it has been counted. */
+  #frameLatest(): void {
+    const message = this.#latest!;
+    this.#latest = undefined;
+    const segment = this.#pool.take(segmentBytesOf(message));
+    segment.addMessage(message);
+    this.bytes += segment.bytes;
+    this.#sealed.push(segment);
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * PUSH (RFC 30): each message to the next peer that can take it. What peers send is dropped.
+ *
+ * @module
+ */
+
+import { LoadBalancer } from "./load_balancer.ts";
+import type { Outgoing } from "./outbound_queue.ts";
+import { type InboundKind, Pattern } from "./pattern.ts";
+import type { Pipe } from "./pipe.ts";
+
+export class PushPattern extends Pattern {
+  readonly type = "PUSH";
+  override readonly inbound: InboundKind = "discard";
+  readonly #balancer: LoadBalancer = new LoadBalancer();
+
+  attach(pipe: Pipe): void {
+    this.writable(pipe);
+  }
+
+  detach(pipe: Pipe): void {
+    this.#balancer.remove(pipe);
+  }
+
+  override writable(pipe: Pipe): void {
+    this.#balancer.add(pipe);
+    this.events.writable();
+  }
+
+  override get canSend(): boolean {
+    return this.#balancer.canWrite;
+  }
+
+  override trySend(message: Outgoing): boolean {
+    return this.#balancer.write(message);
+  }
+}

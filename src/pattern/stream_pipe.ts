@@ -1,0 +1,173 @@
+/**
+ * A pipe over a byte stream. Of a connecting socket it outlives its connections: what is queued goes to the next one.
+ *
+ * @module
+ */
+
+import type { Inbound } from "../engine/link.ts";
+import type { Driver } from "../engine/driver.ts";
+import type { Engine } from "../engine/engine.ts";
+import { decodeLegacySubscription } from "../zmtp/commands.ts";
+import type { Segment, SegmentPool } from "../zmtp/segment.ts";
+import { InboundQueue } from "./inbound_queue.ts";
+import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
+import type { Pattern, PatternOptions } from "./pattern.ts";
+import { type Message, Pipe } from "./pipe.ts";
+
+/** What a pipe needs of the session that owns it. */
+export interface StreamPipeInit {
+  readonly pattern: Pattern;
+  readonly options: PatternOptions;
+  readonly pool: SegmentPool;
+  /** Messages wait to be written, or no longer do. */
+  readonly busy: (on: boolean) => void;
+  /** The pattern wants the peer gone. */
+  readonly refuse: (why: Error) => void;
+}
+
+/** See the module. */
+export class StreamPipe extends Pipe {
+  readonly outbound: OutboundQueue;
+  readonly inbound: InboundQueue;
+  readonly #init: StreamPipeInit;
+  #driver: Driver | undefined;
+
+  constructor(init: StreamPipeInit) {
+    super();
+    this.#init = init;
+    const { pattern, options } = init;
+    this.outbound = new OutboundQueue({
+      pool: init.pool,
+      mark: options.sendMark,
+      conflate: options.conflate,
+      busy: init.busy,
+      writable: () => {
+        if (!this.closed) pattern.writable(this);
+      },
+    });
+    this.inbound = new InboundQueue({
+      mark: options.receiveMark,
+      conflate: options.conflate,
+      events: { readable: () => pattern.readable(this), drained: () => this.#driver?.restartInput() },
+    });
+  }
+
+  /** Joins a connection whose handshake is done. Nothing is received before {@link begin}. */
+  join(engine: Engine, driver: Driver): void {
+    this.#driver = driver;
+    this.connected = true;
+    this.outbound.listener = driver;
+    engine.attach(this.#sink(), this.outbound);
+  }
+
+  /** The pattern knows the peer: what came behind the handshake is decoded, what is queued is written. */
+  begin(): void {
+    this.#driver?.restartInput();
+    if (this.outbound.hasSegments) this.#driver?.queued();
+  }
+
+  /** The connection is gone. */
+  part(): void {
+    this.connected = false;
+    this.#driver = undefined;
+    this.outbound.listener = undefined;
+  }
+
+  get canWrite(): boolean {
+    return !this.closed && this.outbound.canWrite;
+  }
+
+  write(message: Outgoing): boolean {
+    return !this.closed && this.outbound.write(message);
+  }
+
+  writeFramed(framed: Segment, message: Outgoing): boolean {
+    return !this.closed && this.outbound.writeFramed(framed, message);
+  }
+
+  read(): Message | undefined {
+    return this.inbound.read();
+  }
+
+  override drop(): void {
+    this.inbound.drop();
+  }
+
+  get readableMessages(): number {
+    return this.inbound.messages;
+  }
+
+  get queuedMessages(): number {
+    return this.outbound.messages;
+  }
+
+  subscribe(topic: Uint8Array, on: boolean): void {
+    this.#driver?.subscribe(topic, on);
+  }
+
+  refuse(why: Error): void {
+    this.#init.refuse(why);
+  }
+
+  #sink(): Inbound {
+    switch (this.#init.pattern.inbound) {
+      case "messages":
+        return this.inbound;
+      case "discard":
+        return DISCARD;
+      case "subscriptions":
+        return new SubscriptionSink(this, this.#init.pattern);
+    }
+  }
+}
+
+const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, flush(): void {} };
+
+/**
+ * What a publisher's peer sends: subscriptions in message form, as 3.0 peers do, and upstream messages. A
+ * subscription is a message whose only frame begins with 01 or 00.
+ */
+class SubscriptionSink implements Inbound {
+  readonly #pipe: StreamPipe;
+  readonly #pattern: Pattern;
+  readonly #queue: InboundQueue;
+
+  constructor(pipe: StreamPipe, pattern: Pattern) {
+    this.#pipe = pipe;
+    this.#pattern = pattern;
+    this.#queue = new InboundQueue({
+      mark: { messages: 0, bytes: 0 },
+      events: { readable: () => {}, drained: () => {} },
+    });
+  }
+
+  get credit(): number {
+    return this.#pipe.inbound.credit;
+  }
+
+  run(bytes: Uint8Array, start: number, end: number, messages: number): void {
+    this.#queue.run(bytes, start, end, messages);
+    for (let message = this.#queue.read(); message !== undefined; message = this.#queue.read()) {
+      let size = 0;
+      for (const frame of message) size += frame.length;
+      this.message(message, size);
+    }
+  }
+
+  message(frames: Uint8Array[], bytes: number): void {
+    const subscription = frames.length === 1 ? decodeLegacySubscription(frames[0]!) : undefined;
+    if (subscription === undefined) {
+      if (this.#pattern.type === "XPUB") this.#pipe.inbound.message(frames, bytes);
+      return;
+    }
+    this.#pattern.subscription(this.#pipe, subscription.topic.slice(), subscription.name === "SUBSCRIBE");
+  }
+
+  flush(): void {
+    this.#pipe.inbound.flush();
+  }
+
+  hold(release: () => void): void {
+    this.#pipe.inbound.hold(release);
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * SUB (RFC 29): XSUB with a filter of its own and without a way upstream. It filters again what publishers send,
+ * because a cancelled topic's last messages may still be on their way.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import type { Outgoing } from "./outbound_queue.ts";
+import type { Message } from "./pipe.ts";
+import { XSubPattern } from "./xsub.ts";
+
+export class SubPattern extends XSubPattern {
+  override readonly type: SocketType = "SUB";
+
+  override get canSend(): boolean {
+    return false;
+  }
+
+  override trySend(_message: Outgoing): boolean {
+    throw new MisuseError("ERR_STATE", "Cannot send: a SUB socket does not send");
+  }
+
+  override tryReceive(): Message | undefined {
+    const { invertMatching } = this.options;
+    for (let message = super.tryReceive(); message !== undefined; message = super.tryReceive()) {
+      if (this.topics.matches(message[0]!) !== invertMatching) return message;
+    }
+    return undefined;
+  }
+}

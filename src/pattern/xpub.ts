@@ -1,0 +1,227 @@
+/**
+ * XPUB (RFC 29): every message to the peers that subscribed to a prefix of its first frame; subscriptions are passed
+ * up as messages (`01 topic`, `00 topic`). A peer at its high-water mark misses messages until half of it has drained.
+ *
+ * @module
+ */
+
+import { PeerError } from "../errors.ts";
+import { FairQueue } from "./fair_queue.ts";
+import { FanOut } from "./fan_out.ts";
+import type { Outgoing } from "./outbound_queue.ts";
+import { type InboundKind, Pattern } from "./pattern.ts";
+import type { Message, Pipe } from "./pipe.ts";
+import { SubscriptionTree } from "./subscriptions.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+
+interface Notification {
+  readonly pipe: Pipe;
+  readonly message: Message;
+}
+
+const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
+
+export class XPubPattern extends Pattern {
+  override readonly type: SocketType = "XPUB";
+  override readonly inbound: InboundKind = "subscriptions";
+  readonly #queue: FairQueue = new FairQueue();
+  readonly #fanOut: FanOut = new FanOut();
+  readonly #pipes: Set<Pipe> = new Set();
+  /** Who gets what. */
+  readonly #tree: SubscriptionTree<Pipe> = new SubscriptionTree();
+  /** Who asked for what; differs from `#tree` in manual mode only. */
+  readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
+  readonly #matches: Pipe[] = [];
+  #notifications: Notification[] = [];
+  #notificationHead = 0;
+  /** Notifications that nobody has read, by the peer that caused them. */
+  readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
+  /** Whose request was read last: what manual mode's `subscribe` is about. */
+  #lastAsker: Pipe | undefined;
+
+  attach(pipe: Pipe): void {
+    this.#pipes.add(pipe);
+  }
+
+  detach(pipe: Pipe): void {
+    this.#pipes.delete(pipe);
+    this.#forget(pipe);
+    this.#unread.delete(pipe);
+    if (this.#lastAsker === pipe) this.#lastAsker = undefined;
+    this.events.writable();
+  }
+
+  override ready(pipe: Pipe): void {
+    const { welcomeMessage } = this.options;
+    if (welcomeMessage !== undefined) pipe.write(welcomeMessage);
+  }
+
+  override lost(pipe: Pipe): void {
+    // The peer tells all its subscriptions again when it is back.
+    this.#forget(pipe);
+    this.events.writable();
+  }
+
+  override close(): void {
+    this.#queue.clear();
+  }
+
+  override readable(pipe: Pipe): void {
+    this.#queue.add(pipe);
+    this.events.readable();
+  }
+
+  override writable(_pipe: Pipe): void {
+    this.events.writable();
+  }
+
+  override subscription(pipe: Pipe, topic: Uint8Array, on: boolean): void {
+    if (!this.#pipes.has(pipe)) return;
+    const { verbosity, manual } = this.options;
+    if (!this.#withinLimits(pipe, topic, on)) return;
+    let news: boolean;
+    if (on) {
+      const added = this.#asked.add(topic, pipe);
+      news = added === "first" || verbosity !== null;
+    } else {
+      const removed = this.#asked.remove(topic, pipe);
+      // A cancel of what nobody knows is passed on too, as libzmq does in its verbose mode.
+      news = removed === "last" || verbosity === "allSubsUnsubs";
+    }
+    if (!manual) {
+      if (on) this.#tree.add(topic, pipe);
+      else this.#tree.remove(topic, pipe);
+      if (on) this.subscribed(topic);
+      // Who waits for a full subscriber need not, if that one wants it no more.
+      else if (this.options.noDrop) this.events.writable();
+    }
+    if (news || manual) this.#notify(pipe, topic, on);
+  }
+
+  /** In manual mode: lets the peer whose request was read last have `topic`, or no longer. */
+  decide(topic: Uint8Array, on: boolean): void {
+    const pipe = this.#lastAsker;
+    if (pipe === undefined) return;
+    if (on) {
+      this.#tree.add(topic, pipe);
+      this.subscribed(topic);
+    } else {
+      this.#tree.remove(topic, pipe);
+    }
+  }
+
+  /** Called with every topic that came into effect. */
+  subscribed: (topic: Uint8Array) => void = () => {};
+
+  /** Whether a message with this first frame would reach anybody. */
+  hasSubscribers(frame: Uint8Array): boolean {
+    return this.#tree.match(frame, this.#matches) > 0;
+  }
+
+  /** Whether somebody subscribed to exactly this topic. */
+  hasTopic(topic: Uint8Array): boolean {
+    return this.#tree.has(topic);
+  }
+
+  /** Peers that are attached, whatever they subscribed to. */
+  get peerCount(): number {
+    return this.#pipes.size;
+  }
+
+  override get canSend(): boolean {
+    if (!this.options.noDrop) return true;
+    for (const pipe of this.#pipes) if (!pipe.canWrite) return false;
+    return true;
+  }
+
+  override get canReceive(): boolean {
+    return this.#notificationHead < this.#notifications.length || this.#queue.hasMessages;
+  }
+
+  override trySend(message: Outgoing): boolean {
+    const first = message instanceof Uint8Array ? message : message[0]!;
+    let count = this.#tree.match(first, this.#matches);
+    if (this.options.invertMatching) count = this.#invert(count);
+    if (count === 0) return true;
+    if (this.options.noDrop) {
+      for (let i = 0; i < count; i++) if (!this.#matches[i]!.canWrite) return false;
+    }
+    this.#fanOut.write(this.#matches, count, message, this.#refused);
+    return true;
+  }
+
+  override tryReceive(): Message | undefined {
+    const head = this.#notifications[this.#notificationHead];
+    if (head === undefined) return this.#queue.read();
+    this.#notificationHead++;
+    if (this.#notificationHead === this.#notifications.length) {
+      this.#notifications = [];
+      this.#notificationHead = 0;
+    }
+    this.#lastAsker = this.#pipes.has(head.pipe) ? head.pipe : undefined;
+    const unread = this.#unread.get(head.pipe);
+    if (unread !== undefined) {
+      unread.messages--;
+      unread.topicBytes -= head.message[0]!.length - 1;
+    }
+    return head.message;
+  }
+
+  readonly #refused = (pipe: Pipe): void =>
+    this.events.dropped(pipe, "the subscriber is at its high-water mark");
+
+  /** Turns `#matches` into its complement among all peers. */
+  #invert(count: number): number {
+    const matched = new Set(this.#matches.slice(0, count));
+    let rest = 0;
+    for (const pipe of this.#pipes) if (!matched.has(pipe)) this.#matches[rest++] = pipe;
+    return rest;
+  }
+
+  #forget(pipe: Pipe): void {
+    const { verbosity, manual } = this.options;
+    this.#asked.removePeer(pipe, (topic, last) => {
+      // In manual mode every request was heard, so every end of one must be.
+      if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
+    });
+    this.#tree.removePeer(pipe);
+  }
+
+  #withinLimits(pipe: Pipe, topic: Uint8Array, on: boolean): boolean {
+    const { subscriptionsMax, subscriptionBytesMax } = this.options;
+    const heldBytes = this.#asked.topicBytes(pipe) + topic.length;
+    const mayHold = !on || (this.#asked.count(pipe) < subscriptionsMax && heldBytes <= subscriptionBytesMax);
+    const { messages, topicBytes } = this.#unread.get(pipe) ?? NOTHING_UNREAD;
+    // Room for every topic that a peer may hold, and for its cancellation.
+    const mayTell = messages < 2 * subscriptionsMax && topicBytes + topic.length <= 2 * subscriptionBytesMax;
+    if (mayHold && mayTell) return true;
+    pipe.refuse(
+      new PeerError(
+        "ERR_PEER_SUBSCRIPTIONS",
+        `Cannot accept subscription: the limit is ${subscriptionsMax} topics and ${subscriptionBytesMax} bytes`,
+      ),
+    );
+    return false;
+  }
+
+  /** PUB overrides it: nobody reads there. */
+  protected get notifies(): boolean {
+    return true;
+  }
+
+  #notify(pipe: Pipe, topic: Uint8Array, on: boolean): void {
+    if (!this.notifies) return;
+    const frame = new Uint8Array(1 + topic.length);
+    frame[0] = on ? 1 : 0;
+    frame.set(topic, 1);
+    this.#notifications.push({ pipe, message: [frame] });
+    const unread = this.#unread.get(pipe);
+    if (unread === undefined) {
+      this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });
+    } else {
+      unread.messages++;
+      unread.topicBytes += topic.length;
+    }
+    this.events.readable();
+  }
+}

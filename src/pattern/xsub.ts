@@ -1,0 +1,79 @@
+/**
+ * XSUB (RFC 29): receives from all publishers what the application subscribed to. Subscriptions are messages
+ * (`01 topic`, `00 topic`); they are counted, told to every publisher, and told again to each new one. Other messages go
+ * upstream to all publishers.
+ *
+ * @module
+ */
+
+import { decodeLegacySubscription } from "../zmtp/commands.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import { FairQueue } from "./fair_queue.ts";
+import { FanOut } from "./fan_out.ts";
+import type { Outgoing } from "./outbound_queue.ts";
+import { Pattern } from "./pattern.ts";
+import type { Message, Pipe } from "./pipe.ts";
+import { CountedSubscriptions } from "./subscriptions.ts";
+
+export class XSubPattern extends Pattern {
+  override readonly type: SocketType = "XSUB";
+  protected readonly topics: CountedSubscriptions = new CountedSubscriptions();
+  readonly #queue: FairQueue = new FairQueue();
+  readonly #fanOut: FanOut = new FanOut();
+  readonly #pipes: Set<Pipe> = new Set();
+
+  attach(pipe: Pipe): void {
+    this.#pipes.add(pipe);
+    this.events.writable();
+  }
+
+  detach(pipe: Pipe): void {
+    this.#pipes.delete(pipe);
+  }
+
+  override ready(pipe: Pipe): void {
+    for (const topic of this.topics) pipe.subscribe(topic, true);
+  }
+
+  override close(): void {
+    this.#queue.clear();
+  }
+
+  override readable(pipe: Pipe): void {
+    this.#queue.add(pipe);
+    this.events.readable();
+  }
+
+  override get canSend(): boolean {
+    return true;
+  }
+
+  override get canReceive(): boolean {
+    return this.#queue.hasMessages;
+  }
+
+  /** Adds one reference to a topic, or takes one away; publishers hear of the first and the last. */
+  subscribe(topic: Uint8Array, on: boolean): void {
+    const changed = on ? this.topics.add(topic) : this.topics.remove(topic);
+    if (!changed) return;
+    for (const pipe of this.#pipes) if (pipe.connected) pipe.subscribe(topic, on);
+  }
+
+  override trySend(message: Outgoing): boolean {
+    const only = message instanceof Uint8Array ? message : message.length === 1 ? message[0]! : undefined;
+    const subscription = only === undefined ? undefined : decodeLegacySubscription(only);
+    if (subscription !== undefined) {
+      this.subscribe(subscription.topic.slice(), subscription.name === "SUBSCRIBE");
+      return true;
+    }
+    const pipes = [...this.#pipes];
+    this.#fanOut.write(pipes, pipes.length, message, (pipe) => {
+      this.events.dropped(pipe, "the publisher is at its high-water mark");
+    });
+    return true;
+  }
+
+  override tryReceive(): Message | undefined {
+    return this.#queue.read();
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * One connecting endpoint: owns the pipe, makes the connection again when it is lost, delivers what is queued when
+ * the socket closes. States: states.ts.
+ *
+ * @module
+ */
+
+import { next } from "../engine/states.ts";
+import { PeerError } from "../errors.ts";
+import type { HighWaterMark } from "../pattern/outbound_queue.ts";
+import type { Peer } from "../pattern/pipe.ts";
+import { StreamPipe } from "../pattern/stream_pipe.ts";
+import type { Dial } from "../ports.ts";
+import { Backoff } from "./backoff.ts";
+import { Connection, handshakeErrorType } from "./connection.ts";
+import type { SocketEventType } from "./events.ts";
+import type { Session, SessionOwner } from "./owner.ts";
+import type { Runtime } from "./runtime.ts";
+import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
+
+/** See the module. */
+export class ConnectSession implements Session {
+  readonly endpoint: string;
+  readonly #owner: SessionOwner;
+  readonly #runtime: Runtime;
+  readonly #routingId: Uint8Array | undefined;
+  readonly #backoff: Backoff;
+  #dial: Dial | undefined;
+  #state: SessionState = "idle";
+  #pipe: StreamPipe | undefined;
+  #connection: Connection | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #cancelLinger: (() => void) | undefined;
+  #held = false;
+  #reported = false;
+  #refused = false;
+
+  /** `routingId`: the name under which a Router knows this peer, whatever it calls itself. */
+  constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, routingId?: Uint8Array) {
+    this.#owner = owner;
+    this.#runtime = runtime;
+    this.endpoint = endpoint;
+    this.#routingId = routingId;
+    this.#backoff = new Backoff((into) => runtime.host.random(into));
+  }
+
+  /**
+   * Shows the pipe to the pattern, unless messages are for present peers only. The pattern may refuse it here and now, so
+   * call this once the socket knows the session.
+   */
+  prepare(): void {
+    if (!this.#owner.sessionOptions.immediate) this.#attachPipe();
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get queuedMessages(): number {
+    return this.#pipe?.queuedMessages ?? 0;
+  }
+
+  setMarks(send: HighWaterMark, receive: HighWaterMark): void {
+    this.#pipe?.outbound.setMark(send);
+    this.#pipe?.inbound.setMark(receive);
+  }
+
+  /** The transport is known: begin. Does nothing once closed. */
+  start(dial: Dial): void {
+    if (this.#state === "closed") return;
+    this.#dial = dial;
+    this.#connect();
+  }
+
+  /** The transport cannot be had. */
+  failToStart(error: Error): void {
+    if (this.#state === "closed") return;
+    this.#emit("connect:delay", undefined, error);
+    this.#end("giveUp");
+  }
+
+  close(lingerMs: number): void {
+    if (this.#state === "closed" || this.#state === "lingering") return;
+    const pipe = this.#pipe;
+    const queued = pipe !== undefined && pipe.queuedMessages > 0;
+    this.#hold(true);
+    if (pipe !== undefined) this.#detachPipe(pipe);
+    if (this.#owner.closed) pipe?.drop();
+    if (!queued || lingerMs === 0) return this.#end("close");
+    this.#go("linger");
+    if (lingerMs > 0) {
+      this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end("close", "abort"), false);
+    }
+  }
+
+  #connect(): void {
+    this.#go("dial");
+    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, {
+      opened: () => {
+        this.#go("opened");
+        this.#emit("connect");
+      },
+      ready: (peer) => this.#ready(connection, peer),
+      lost: (handshaken, error) => this.#lost(connection, handshaken, error),
+      gone: () => this.#gone(connection),
+    });
+    this.#connection = connection;
+    try {
+      connection.start(this.#dial!);
+    } catch (error) {
+      this.#emit("connect:delay", undefined, error as Error);
+      this.#connection = undefined;
+      this.#retry();
+    }
+  }
+
+  #ready(connection: Connection, peer: Peer): void {
+    if (this.#state === "closed") return;
+    this.#backoff.reset();
+    this.#go("handshaken");
+    connection.join(this.#pipe ?? this.#attachPipe());
+    if (this.#connection === connection) this.#emit("handshake", peer);
+  }
+
+  #lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
+    const { peer } = connection;
+    if (this.#state === "closed") {
+      // We ended it. While the socket lives on, whoever counts peers must hear of it all the same.
+      if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#emit("disconnect", peer);
+      return;
+    }
+    if (peer !== undefined) {
+      if (this.#pipe !== undefined && this.#state !== "lingering") this.#owner.pattern.lost(this.#pipe);
+      this.#emit("disconnect", peer, error);
+    } else if (this.#state === "dialing" || (this.#state === "lingering" && !handshaken)) {
+      this.#emit("connect:delay", undefined, error);
+    } else {
+      this.#emit(handshakeErrorType(error), undefined, error);
+    }
+    if (this.#isOver) return;
+    if (this.#owner.sessionOptions.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
+      // With `immediate`, a queue belongs to a connection.
+      this.#detachPipe(this.#pipe);
+      this.#pipe.outbound.clear();
+      this.#pipe = undefined;
+    }
+    // Refused for who we are: the same again would be refused again (RFC 37).
+    const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
+    if (refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) this.#end("giveUp");
+  }
+
+  #gone(connection: Connection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    if (this.#state === "closed") return this.#report();
+    if (this.#state === "lingering" && this.queuedMessages === 0) return this.#end("close");
+    this.#retry();
+  }
+
+  /** Whoever listens to events may have closed the socket meanwhile. */
+  get #isOver(): boolean {
+    return this.#state === "closed";
+  }
+
+  #retry(): void {
+    if (this.#isOver) return this.#report();
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#owner.sessionOptions;
+    if (reconnectIntervalMs < 0) return this.#end("giveUp");
+    this.#go("lost");
+    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
+    this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.#connect(), false);
+    this.#owner.emit({ type: "connect:retry", address: this.endpoint, interval: delayMs });
+  }
+
+  #attachPipe(): StreamPipe {
+    const pipe = new StreamPipe({
+      pattern: this.#owner.pattern,
+      options: this.#owner.patternOptions,
+      pool: this.#runtime.pool,
+      busy: (on) => this.#busy(on),
+      refuse: (why) => this.#refuse(why),
+    });
+    pipe.routingId = this.#routingId;
+    this.#pipe = pipe;
+    this.#owner.pattern.attach(pipe);
+    return pipe;
+  }
+
+  #detachPipe(pipe: StreamPipe): void {
+    pipe.closed = true;
+    this.#owner.pattern.detach(pipe);
+  }
+
+  #busy(on: boolean): void {
+    if (on) this.#runtime.keepAlive.hold();
+    else this.#runtime.keepAlive.release();
+    if (!on && this.#state === "lingering") this.#end("close");
+  }
+
+  #refuse(why: Error): void {
+    if (this.#state === "closed") return;
+    this.#refused = true;
+    this.#emit("disconnect", this.#connection?.peer, why);
+    if (this.#pipe !== undefined && !this.#pipe.closed) this.#detachPipe(this.#pipe);
+    this.#end("giveUp", "abort");
+  }
+
+  /** Ends for good: the connection closes, what is still queued is dropped. */
+  #end(input: SessionInput, mode: "flush" | "abort" = "flush"): void {
+    if (this.#state === "closed") return;
+    this.#go(input);
+    this.#hold(true);
+    this.#cancelRetry?.();
+    this.#cancelLinger?.();
+    const pipe = this.#pipe;
+    if (pipe !== undefined) {
+      if (!pipe.closed) this.#detachPipe(pipe);
+      pipe.outbound.clear();
+    }
+    if (this.#connection === undefined) this.#report();
+    else this.#connection.close(mode);
+  }
+
+  #report(): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#emit("close");
+    this.#hold(false);
+    this.#owner.sessionClosed(this);
+  }
+
+  /** From the call of `close` until everything is closed, the process lives. */
+  #hold(on: boolean): void {
+    if (this.#held === on) return;
+    this.#held = on;
+    if (on) this.#runtime.keepAlive.hold();
+    else this.#runtime.keepAlive.release();
+  }
+
+  #emit(type: SocketEventType, peer?: Peer, error?: Error): void {
+    this.#owner.emit({ type, address: this.endpoint, peer, error });
+  }
+
+  #go(input: SessionInput): void {
+    this.#state = next(SESSION_TRANSITIONS, this.#state, input);
+  }
+}

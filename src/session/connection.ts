@@ -1,0 +1,149 @@
+/**
+ * One engine with its driver, and the events that every session makes of them.
+ *
+ * @module
+ */
+
+import { Driver } from "../engine/driver.ts";
+import { Engine } from "../engine/engine.ts";
+import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
+import { PeerError } from "../errors.ts";
+import type { Peer } from "../pattern/pipe.ts";
+import type { StreamPipe } from "../pattern/stream_pipe.ts";
+import type { Dial, TransportInfo } from "../ports.ts";
+import type { SocketEventType } from "./events.ts";
+import type { SessionOwner } from "./owner.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** What a connection tells its session. */
+export interface ConnectionEvents {
+  opened(): void;
+  /** The handshake is done. The session answers by joining a pipe. */
+  ready(peer: Peer): void;
+  /** Nothing more is said or heard. `error`: why, unless it ended in order. */
+  lost(handshaken: boolean, error: Error | undefined): void;
+  /** No memory of the pipe is in use any more. Last. */
+  gone(): void;
+}
+
+/** See the module. */
+export class Connection {
+  peer: Peer | undefined;
+  readonly #owner: SessionOwner;
+  readonly #runtime: Runtime;
+  readonly #endpoint: string;
+  readonly #events: ConnectionEvents;
+  readonly #engine: Engine;
+  readonly #driver: Driver;
+  #pipe: StreamPipe | undefined;
+  #info: TransportInfo = { localAddress: "", remoteAddress: "" };
+  #lost = false;
+
+  constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, events: ConnectionEvents) {
+    this.#owner = owner;
+    this.#runtime = runtime;
+    this.#endpoint = endpoint;
+    this.#events = events;
+    this.#engine = new Engine(owner.engineInit());
+    this.#driver = new Driver(this.#engine, runtime.scheduler, {
+      opened: (info) => {
+        this.#info = info;
+        events.opened();
+      },
+      engine: (event) => this.#handle(event),
+      gone: (cause) => {
+        this.#lose(false, asError(cause));
+        events.gone();
+      },
+    });
+  }
+
+  /** Opens the stream. Throws what `dial` throws; nothing follows then. */
+  start(dial: Dial): void {
+    this.#driver.start(dial);
+  }
+
+  /** Lets a pipe send and receive, and tells the pattern who is there. */
+  join(pipe: StreamPipe): void {
+    this.#pipe = pipe;
+    pipe.peer = this.peer;
+    pipe.join(this.#engine, this.#driver);
+    this.#owner.pattern.ready(pipe);
+    pipe.begin();
+  }
+
+  close(mode: "flush" | "abort"): void {
+    this.#driver.close(mode);
+  }
+
+  #handle(event: EngineEvent): void {
+    switch (event.type) {
+      case "ready":
+        this.peer = this.#describe(event.peer);
+        this.#events.ready(this.peer);
+        return;
+      case "subscription":
+        if (this.#pipe !== undefined) this.#owner.pattern.subscription(this.#pipe, event.topic, event.on);
+        return;
+      case "authorize":
+        // No mechanism of this version asks; one that does finds its answer in the socket's options.
+        return;
+      case "closed":
+        this.#lose(event.handshaken, errorOf(event.reason, event.handshaken));
+        return;
+    }
+  }
+
+  #lose(handshaken: boolean, error: Error | undefined): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#pipe?.part();
+    this.#events.lost(handshaken, error);
+  }
+
+  #describe(result: HandshakeResult): Peer {
+    return {
+      id: this.#runtime.nextPeerId(),
+      endpoint: this.#endpoint,
+      localAddress: this.#info.localAddress,
+      remoteAddress: this.#info.remoteAddress,
+      socketType: result.socketType,
+      identity: result.identity,
+      metadata: result.metadata,
+      mechanism: result.mechanism,
+      version: result.version,
+    };
+  }
+}
+
+function errorOf(reason: CloseReason, handshaken: boolean): Error | undefined {
+  switch (reason.kind) {
+    case "local":
+      return undefined;
+    case "remote":
+      return handshaken ? undefined : new Error("The peer left before the handshake was done");
+    case "peer":
+      return reason.error;
+    case "transport":
+      return asError(reason.cause);
+  }
+}
+
+function asError(cause: unknown): Error | undefined {
+  if (cause === undefined || cause instanceof Error) return cause;
+  return new Error(String(cause));
+}
+
+/** Which event tells of a handshake that failed for `error`. */
+export function handshakeErrorType(error: Error | undefined): SocketEventType {
+  if (!(error instanceof PeerError)) return "handshake:error:other";
+  switch (error.code) {
+    case "ERR_PEER_ERROR":
+    case "ERR_PEER_IDENTITY":
+      return "handshake:error:auth";
+    case "ERR_PEER_HANDSHAKE_TIMEOUT":
+      return "handshake:error:other";
+    default:
+      return "handshake:error:protocol";
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * Both ends of an inproc connection. No engine, no handshake on the wire: the two sockets are told of each other.
+ *
+ * @module
+ */
+
+import { asciiBytes } from "../bytes/bytes.ts";
+import { PeerError } from "../errors.ts";
+import type { HighWaterMark } from "../pattern/outbound_queue.ts";
+import { InprocPipe } from "../pattern/inproc_pipe.ts";
+import type { Peer } from "../pattern/pipe.ts";
+import { Backoff } from "./backoff.ts";
+import { announcesIdentity, compatible } from "../zmtp/socket_type.ts";
+import type { Session, SessionOwner } from "./owner.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** One socket's end. */
+export class InprocSession implements Session {
+  readonly endpoint: string;
+  readonly owner: SessionOwner;
+  readonly #runtime: Runtime;
+  readonly #connects: boolean;
+  readonly #routingId: Uint8Array | undefined;
+  pipe: InprocPipe;
+  #other: InprocSession | undefined;
+  #attached = false;
+  #closed = false;
+  #lingering = false;
+  #refused = false;
+  #cancelLinger: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #backoff: Backoff | undefined;
+
+  /** `connects`: this is the connecting end; it waits for its name to be bound. */
+  constructor(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    connects: boolean,
+    routingId?: Uint8Array,
+  ) {
+    this.owner = owner;
+    this.#runtime = runtime;
+    this.endpoint = endpoint;
+    this.#connects = connects;
+    this.#routingId = routingId;
+    this.pipe = this.#makePipe();
+  }
+
+  /**
+   * Shows the pipe to the pattern, unless messages are for present peers only. The pattern may refuse it here and now, so
+   * call this once the socket knows the session.
+   */
+  prepare(): void {
+    if (!this.owner.sessionOptions.immediate) this.attach();
+  }
+
+  get queuedMessages(): number {
+    return this.pipe.queuedMessages;
+  }
+
+  /** The marks are read from the options with every message; only a sender that waits must hear of more room. */
+  setMarks(_send: HighWaterMark, _receive: HighWaterMark): void {
+    this.pipe.reviewMark();
+    this.#other?.pipe.reviewMark();
+  }
+
+  /** Looks for the bound end. */
+  start(): void {
+    if (!this.#closed) this.#runtime.inproc.connect(this);
+  }
+
+  /** Shows the pipe to the pattern, once. */
+  attach(): void {
+    if (this.#attached || this.#lingering) return;
+    this.#attached = true;
+    this.owner.pattern.attach(this.pipe);
+  }
+
+  /** Joins the two ends. Each pattern learns who the other is before messages go over. */
+  meet(other: InprocSession): void {
+    this.#other = other;
+    other.#other = this;
+    for (const [end, far] of [[this, other], [other, this]] as const) {
+      end.pipe.peer = end.#describe(far);
+      end.attach();
+      if (end.#closed || far.#closed) return;
+    }
+    this.pipe.meet(other.pipe);
+    other.pipe.meet(this.pipe);
+    for (const end of [this, other]) {
+      // Whoever listens to events may have closed either end meanwhile.
+      if (end.#other === undefined) return;
+      end.owner.pattern.ready(end.pipe);
+      if (end.#other === undefined) return;
+      end.owner.emit({ type: "handshake", address: end.endpoint, peer: end.pipe.peer });
+    }
+    for (const end of [this, other]) {
+      if (end.#other === undefined) return;
+      end.pipe.deliverWaiting();
+      end.pipe.reviewMark();
+    }
+  }
+
+  close(lingerMs: number): void {
+    if (this.#closed || this.#lingering) return;
+    if (this.queuedMessages === 0 || lingerMs === 0) return this.#end();
+    // Nobody is bound to the name yet: what is queued may still find its receiver, but nothing is added to it.
+    this.#lingering = true;
+    this.#detachPipe();
+    this.#runtime.keepAlive.hold();
+    if (lingerMs > 0) this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end(), false);
+  }
+
+  /** The other end is gone. A connecting end waits for its name to be bound again; one that was refused, for some time. */
+  #part(refused: boolean): void {
+    this.#other = undefined;
+    const { peer } = this.pipe;
+    this.pipe.part();
+    if (this.#closed) return;
+    this.owner.emit({ type: "disconnect", address: this.endpoint, peer });
+    if (this.#closed) return;
+    if (!this.#connects) return this.#end();
+    this.owner.pattern.lost(this.pipe);
+    if (this.owner.sessionOptions.immediate) this.#replacePipe();
+    // What filled the pipe has gone to the other end: there is room for the next.
+    else this.pipe.reviewMark();
+    if (refused) this.#retryLater();
+    else this.#runtime.inproc.connect(this);
+  }
+
+  #retryLater(): void {
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.owner.sessionOptions;
+    if (reconnectIntervalMs < 0) return this.#end();
+    this.#backoff ??= new Backoff((into) => this.#runtime.host.random(into));
+    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
+    this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.start(), false);
+  }
+
+  #replacePipe(): void {
+    this.#detachPipe();
+    this.pipe = this.#makePipe();
+  }
+
+  #detachPipe(): void {
+    this.pipe.closed = true;
+    if (!this.#attached) return;
+    this.#attached = false;
+    this.owner.pattern.detach(this.pipe);
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelLinger?.();
+    this.#cancelRetry?.();
+    this.#runtime.inproc.forget(this);
+    this.#detachPipe();
+    this.pipe.discardWaiting();
+    const other = this.#other;
+    this.#other = undefined;
+    this.pipe.part();
+    if (other !== undefined) {
+      // As over streams: a socket that closes itself need not be told.
+      if (!this.#refused && !this.owner.closed) {
+        this.owner.emit({ type: "disconnect", address: this.endpoint, peer: this.pipe.peer });
+      }
+      other.#part(this.#refused);
+    }
+    if (this.#lingering) this.#runtime.keepAlive.release();
+    this.owner.sessionClosed(this);
+  }
+
+  #makePipe(): InprocPipe {
+    const { keepAlive } = this.#runtime;
+    const pipe = new InprocPipe({
+      pattern: this.owner.pattern,
+      options: this.owner.patternOptions,
+      busy: (on) => {
+        if (on) return keepAlive.hold();
+        keepAlive.release();
+        if (this.#lingering) this.#end();
+      },
+      refuse: (why) => {
+        this.#refused = true;
+        this.owner.emit({ type: "disconnect", address: this.endpoint, peer: this.pipe.peer, error: why });
+        this.#end();
+      },
+    });
+    pipe.routingId = this.#routingId;
+    return pipe;
+  }
+
+  #describe(far: InprocSession): Peer {
+    const { socketType, identity } = far.owner.engineInit();
+    const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
+    if (announcesIdentity(socketType)) metadata.set("identity", identity);
+    return {
+      id: this.#runtime.nextPeerId(),
+      endpoint: this.endpoint,
+      localAddress: this.endpoint,
+      remoteAddress: this.endpoint,
+      socketType,
+      identity,
+      metadata,
+      mechanism: "",
+      version: "",
+    };
+  }
+}
+
+/** A name that a socket is bound to. */
+export class InprocBinding {
+  readonly endpoint: string;
+  readonly #owner: SessionOwner;
+  readonly #runtime: Runtime;
+  readonly #accepted: (session: InprocSession) => void;
+
+  constructor(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    accepted: (session: InprocSession) => void,
+  ) {
+    this.#owner = owner;
+    this.#runtime = runtime;
+    this.endpoint = endpoint;
+    this.#accepted = accepted;
+  }
+
+  /** False: somebody is bound to the name. `bound` is called before anybody connects. */
+  open(bound: () => void): boolean {
+    return this.#runtime.inproc.bind(this, bound);
+  }
+
+  accept(connecting: InprocSession): void {
+    const ours = this.#owner.pattern.type;
+    const theirs = connecting.owner.pattern.type;
+    if (!compatible(ours, theirs)) {
+      const error = new PeerError(
+        "ERR_PEER_SOCKET_TYPE",
+        `Cannot connect: a ${theirs} does not talk to a ${ours}`,
+      );
+      connecting.owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });
+      this.#owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });
+      return;
+    }
+    const session = new InprocSession(this.#owner, this.#runtime, this.endpoint, false);
+    this.#accepted(session);
+    session.meet(connecting);
+  }
+
+  close(): void {
+    this.#runtime.inproc.unbind(this);
+  }
+}

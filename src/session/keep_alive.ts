@@ -1,0 +1,44 @@
+/**
+ * Whether the process must stay alive, for all sockets of a context at once: a listener, a pending operation,
+ * undelivered messages or a running linger hold it; an idle connected socket or a bare reconnect timer does not.
+ *
+ * @module
+ */
+
+import type { Host } from "../ports.ts";
+
+/** How long the last hold is kept after its end: a request loop must not switch the host to and fro for each message. */
+const LAG_MS = 10;
+
+/** Counts what holds the process. */
+export class KeepAlive {
+  readonly #host: Host;
+  #holds = 0;
+  #on = false;
+  #lagging = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  hold(): void {
+    this.#holds++;
+    if (this.#on) return;
+    this.#on = true;
+    this.#host.keepAlive(true);
+  }
+
+  release(): void {
+    this.#holds--;
+    if (this.#holds > 0 || this.#lagging) return;
+    this.#lagging = true;
+    this.#host.schedule(LAG_MS, () => this.#review(), false);
+  }
+
+  #review(): void {
+    this.#lagging = false;
+    if (this.#holds > 0 || !this.#on) return;
+    this.#on = false;
+    this.#host.keepAlive(false);
+  }
+}

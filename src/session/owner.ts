@@ -1,0 +1,48 @@
+/**
+ * What sessions need of the socket that owns them.
+ *
+ * @module
+ */
+
+import type { EngineInit } from "../engine/engine.ts";
+import type { Pattern, PatternOptions } from "../pattern/pattern.ts";
+import type { HighWaterMark } from "../pattern/outbound_queue.ts";
+import type { SocketEvent } from "./events.ts";
+
+/** Options of a socket that sessions look at, each time anew. */
+export interface SessionOptions {
+  /** Base wait before a connection is tried again; -1: never. */
+  readonly reconnectIntervalMs: number;
+  /** Upper bound of the growing wait; 0: it does not grow. */
+  readonly reconnectIntervalMaxMs: number;
+  /** Queue messages only for peers that are there. */
+  readonly immediate: boolean;
+  /** Half-open handshakes of one listener. */
+  readonly handshakesMax: number;
+}
+
+/** A socket, to its sessions. */
+export interface SessionOwner {
+  /** Whether the socket was closed. */
+  readonly closed: boolean;
+  readonly pattern: Pattern;
+  readonly patternOptions: PatternOptions;
+  readonly sessionOptions: SessionOptions;
+  /** What the next connection is made with. */
+  engineInit(): EngineInit;
+  emit(event: SocketEvent): void;
+  /** A session is over and holds nothing any more. */
+  sessionClosed(session: Session): void;
+}
+
+/** An endpoint in use, or an accepted connection. */
+export interface Session {
+  /** The endpoint as it was bound or connected. */
+  readonly endpoint: string;
+  /** Messages that were sent and not yet taken by a transport. */
+  readonly queuedMessages: number;
+  /** Ends it. What is queued may still leave for `lingerMs` (-1: for ever). `sessionClosed` follows, perhaps at once. */
+  close(lingerMs: number): void;
+  /** New high-water marks for a pipe that exists. */
+  setMarks(send: HighWaterMark, receive: HighWaterMark): void;
+}

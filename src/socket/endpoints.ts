@@ -1,0 +1,208 @@
+/**
+ * The endpoints of a socket: what it is bound and connected to, and the sessions behind.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { StreamOptions, TransportFactory } from "../ports.ts";
+import type { AcceptSession } from "../session/accept_session.ts";
+import { ConnectSession } from "../session/connect_session.ts";
+import { InprocBinding, InprocSession } from "../session/inproc_session.ts";
+import { ListenSession } from "../session/listen_session.ts";
+import type { Session, SessionOwner } from "../session/owner.ts";
+import type { Runtime } from "../session/runtime.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import type { Context } from "./context.ts";
+import type { OptionValues } from "./options.ts";
+import { closedError } from "./wait_list.ts";
+
+/** Connecting these types twice to one endpoint is connecting once, as in libzmq. */
+const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "XSUB", "PUB", "XPUB", "REQ"];
+
+/** The socket whose endpoints these are. */
+export interface EndpointsOwner extends SessionOwner {
+  readonly type: SocketType;
+  readonly context: Context;
+  readonly runtime: Runtime;
+  readonly options: OptionValues;
+  /** Throws where the socket is closed. */
+  assertOpen(): void;
+  /** A closed socket's last endpoint and session are gone. */
+  finish(): void;
+}
+
+/** See the module. */
+export class Endpoints {
+  /** The real endpoint of the last bind, or the endpoint of the last connect. */
+  last: string | null = null;
+  readonly #core: EndpointsOwner;
+  readonly #bindings: Map<string, ListenSession | InprocBinding> = new Map();
+  readonly #sessions: Set<Session> = new Set();
+  /** Connecting sessions by the endpoint that was asked for. */
+  readonly #connects: Map<string, Set<Session>> = new Map();
+  #opening = 0;
+  #finished = false;
+
+  constructor(core: EndpointsOwner) {
+    this.#core = core;
+  }
+
+  /** Binds and starts to accept. */
+  async bind(address: string): Promise<void> {
+    this.#core.assertOpen();
+    const endpoint = parseEndpoint(address, "bind");
+    if (endpoint.kind === "inproc") return this.#bindInproc(address);
+    const transport = this.#core.context.transport(endpoint.scheme);
+    const session = new ListenSession(this.#core, this.#core.runtime, (accepted) => this.#accepted(accepted));
+    this.#opening++;
+    try {
+      const factory = await transport;
+      await session.open(factory.listen(address, this.#streamOptions()), address);
+    } catch (error) {
+      this.#core.emit({ type: "bind:error", address, error: error as Error });
+      throw error;
+    } finally {
+      this.#opening--;
+      if (this.#core.closed) void session.close().then(() => this.#review());
+    }
+    if (this.#core.closed) throw closedError();
+    this.#bindings.set(session.endpoint, session);
+    this.last = session.endpoint;
+    this.#core.emit({ type: "bind", address: session.endpoint });
+  }
+
+  /** Stops accepting; accepted connections live on. `address` is the real endpoint (`lastEndpoint`). */
+  async unbind(address: string): Promise<void> {
+    this.#core.assertOpen();
+    const binding = this.#bindings.get(address);
+    if (binding === undefined) {
+      throw new MisuseError("ERR_NOT_BOUND", `Cannot unbind "${address}": the socket is not bound to it`);
+    }
+    this.#bindings.delete(address);
+    await binding.close();
+    this.#core.emit({ type: "close", address });
+  }
+
+  /** Starts to connect, and keeps at it. */
+  connect(address: string, routingId?: Uint8Array): void {
+    this.#core.assertOpen();
+    const endpoint = parseEndpoint(address, "connect");
+    const { context, runtime } = this.#core;
+    if (this.#connects.has(address) && SINGLE_CONNECT.includes(this.#core.type)) return;
+    if (endpoint.kind === "inproc") {
+      this.last = address;
+      const session = new InprocSession(this.#core, runtime, address, true, routingId);
+      this.#connected(address, session);
+      session.prepare();
+      session.start();
+      return;
+    }
+    const transport = context.transport(endpoint.scheme);
+    const start = (factory: TransportFactory): void => {
+      session.start(factory.dial(address, this.#streamOptions()));
+    };
+    // A transport reads the address before anything is kept: what cannot be parsed throws here.
+    if (!(transport instanceof Promise)) transport.dial(address, this.#streamOptions());
+    this.last = address;
+    const session = new ConnectSession(this.#core, runtime, address, routingId);
+    this.#connected(address, session);
+    session.prepare();
+    if (transport instanceof Promise) {
+      transport.then(start).catch((error) => session.failToStart(error as Error));
+    } else {
+      start(transport);
+    }
+  }
+
+  /** Ends all connections to `address`; what is queued may still leave for the linger time. */
+  disconnect(address: string): void {
+    this.#core.assertOpen();
+    const sessions = this.#connects.get(address);
+    if (sessions === undefined) {
+      throw new MisuseError(
+        "ERR_NOT_BOUND",
+        `Cannot disconnect from "${address}": the socket is not connected to it`,
+      );
+    }
+    this.#connects.delete(address);
+    for (const session of sessions) session.close(this.#core.options.linger);
+  }
+
+  /** Closes all; `core.finish()` follows when nothing is left. */
+  close(lingerMs: number): void {
+    for (const binding of this.#bindings.values()) {
+      if (binding instanceof InprocBinding) {
+        binding.close();
+        continue;
+      }
+      this.#opening++;
+      void binding.close().then(() => {
+        this.#opening--;
+        this.#core.emit({ type: "close", address: binding.endpoint });
+        this.#review();
+      });
+    }
+    this.#bindings.clear();
+    for (const session of [...this.#sessions]) session.close(lingerMs);
+    this.#review();
+  }
+
+  /** A session is over. */
+  sessionClosed(session: Session): void {
+    this.#sessions.delete(session);
+    const sessions = this.#connects.get(session.endpoint);
+    if (sessions?.delete(session) === true && sessions.size === 0) this.#connects.delete(session.endpoint);
+    this.#review();
+  }
+
+  /** High-water marks were changed: pipes that exist follow. */
+  marksChanged(): void {
+    const { sendMark, receiveMark } = this.#core.patternOptions;
+    for (const session of this.#sessions) session.setMarks(sendMark, receiveMark);
+  }
+
+  #bindInproc(address: string): void {
+    const binding = new InprocBinding(this.#core, this.#core.runtime, address, (session) => {
+      this.#sessions.add(session);
+    });
+    const bound = (): void => {
+      this.#bindings.set(address, binding);
+      this.last = address;
+      this.#core.emit({ type: "bind", address });
+    };
+    if (!binding.open(bound)) {
+      const error = new MisuseError("ERR_ADDRESS_IN_USE", `Cannot bind to "${address}": the name is in use`);
+      this.#core.emit({ type: "bind:error", address, error });
+      throw error;
+    }
+  }
+
+  #accepted(session: AcceptSession): void {
+    this.#sessions.add(session);
+  }
+
+  #connected(address: string, session: Session): void {
+    this.#sessions.add(session);
+    const sessions = this.#connects.get(address) ?? new Set();
+    this.#connects.set(address, sessions.add(session));
+  }
+
+  #review(): void {
+    if (this.#finished || !this.#core.closed || this.#sessions.size > 0 || this.#opening > 0) return;
+    this.#finished = true;
+    this.#core.finish();
+  }
+
+  #streamOptions(): StreamOptions {
+    const { backlog, connectTimeout, ipv6, tcpKeepalive, tcpKeepaliveIdle } = this.#core.options;
+    return {
+      backlog,
+      connectTimeoutMs: connectTimeout,
+      ipv6,
+      ...(tcpKeepalive === -1 ? {} : { tcpKeepalive: tcpKeepalive === 1 }),
+      ...(tcpKeepaliveIdle === -1 ? {} : { tcpKeepaliveIdleMs: tcpKeepaliveIdle * 1_000 }),
+    };
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The receiving half of a socket.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { Pattern } from "../pattern/pattern.ts";
+import type { Message } from "../pattern/pipe.ts";
+import type { Runtime } from "../session/runtime.ts";
+import type { OptionValues } from "./options.ts";
+import { abortedError, closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+
+/** See the module. */
+export class Receiver {
+  readonly #pattern: Pattern;
+  readonly #options: OptionValues;
+  /** `undefined` is the answer when the socket closes: iteration ends, `receive` fails. */
+  readonly #receives: WaitList<undefined, Message | undefined>;
+  readonly #readables: WaitList<undefined, boolean>;
+  #closed = false;
+
+  constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
+    this.#pattern = pattern;
+    this.#options = options;
+    this.#receives = new WaitList(runtime);
+    this.#readables = new WaitList(runtime);
+  }
+
+  /** The next message, now or later. */
+  receive(options: WaitOptions = {}): Promise<Message> {
+    try {
+      if (this.#closed) throw closedError();
+      if (options.signal?.aborted === true) throw abortedError(options.signal);
+      const message = this.#receives.size === 0 ? this.#pattern.tryReceive() : undefined;
+      if (message !== undefined) return Promise.resolve(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { receiveTimeout } = this.#options;
+    if (receiveTimeout === 0) {
+      return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot receive now: there is no message"));
+    }
+    return this.#receives.wait(undefined, { signal: options.signal, timeoutMs: receiveTimeout }).then(
+      (message) => {
+        if (message === undefined) throw closedError();
+        return message;
+      },
+    );
+  }
+
+  /** The next message, or `undefined`: there is none now. */
+  tryReceive(): Message | undefined {
+    if (this.#closed) throw closedError();
+    return this.#pattern.tryReceive();
+  }
+
+  /** As many messages as are there, at most `max`. */
+  receiveMany(max: number): Message[] {
+    if (this.#closed) throw closedError();
+    const messages: Message[] = [];
+    try {
+      while (messages.length < max) {
+        const message = this.#pattern.tryReceive();
+        if (message === undefined) break;
+        messages.push(message);
+      }
+    } catch (error) {
+      // A Reply has one request at a time, a Request one reply: what was taken is not lost for it.
+      if (messages.length === 0) throw error;
+    }
+    return messages;
+  }
+
+  /** Resolves when `tryReceive` is worth a try. */
+  waitReadable(options: WaitOptions = {}): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (options.signal?.aborted === true) return Promise.reject(abortedError(options.signal));
+    if (this.#pattern.canReceive) return DONE;
+    return this.#readables.wait(undefined, options).then((there) => {
+      if (!there) throw closedError();
+    });
+  }
+
+  /** One message after the other, until the socket closes. */
+  messages(): AsyncIterableIterator<Message> {
+    return iterate(() => this.#nextMessage());
+  }
+
+  /** Whatever is there, in arrays of 1 to `max` messages, until the socket closes. What is not taken is not lost. */
+  batches(max: number): AsyncIterableIterator<Message[]> {
+    const next = (): Promise<IteratorResult<Message[]>> => {
+      if (this.#closed) return Promise.resolve({ value: undefined, done: true });
+      let batch: Message[];
+      try {
+        batch = this.receiveMany(max);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      if (batch.length > 0) return Promise.resolve({ value: batch, done: false });
+      return this.#readables.wait(undefined, {}).then(next);
+    };
+    return iterate(next);
+  }
+
+  /** Messages have arrived, or the socket's state allows to receive again. */
+  pump(): void {
+    while (this.#receives.size > 0 && this.#pattern.canReceive) {
+      const message = this.#pattern.tryReceive();
+      if (message === undefined) break;
+      this.#receives.first()!.resolve(message);
+    }
+    if (this.#readables.size > 0 && this.#pattern.canReceive) this.#readables.resolveAll(true);
+  }
+
+  #nextMessage(): Promise<IteratorResult<Message>> {
+    if (this.#closed) return Promise.resolve({ value: undefined, done: true });
+    let message: Message | undefined;
+    try {
+      message = this.#receives.size === 0 ? this.#pattern.tryReceive() : undefined;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (message !== undefined) return Promise.resolve({ value: message, done: false });
+    return this.#receives.wait(undefined, { timeoutMs: this.#options.receiveTimeout }).then(asResult);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#receives.resolveAll(undefined);
+    this.#readables.resolveAll(false);
+  }
+}
+
+/** An iterator that nothing is lost by leaving: it takes a message only when it is asked for one. */
+function iterate<Value>(next: () => Promise<IteratorResult<Value>>): AsyncIterableIterator<Value> {
+  return {
+    next,
+    return: () => Promise.resolve({ value: undefined, done: true }),
+    [Symbol.asyncIterator](): AsyncIterableIterator<Value> {
+      return this;
+    },
+  };
+}
+
+function asResult(message: Message | undefined): IteratorResult<Message> {
+  return message === undefined ? { value: undefined, done: true } : { value: message, done: false };
+}

@@ -1,0 +1,155 @@
+/**
+ * REQ, with what everybody writes around it: a time-out, and a retry that cannot take an old reply for a new one.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { Message } from "../pattern/pipe.ts";
+import type { ReqPattern } from "../pattern/req.ts";
+import type { MessageInput } from "./message.ts";
+import type {
+  ReceiveOptions,
+  RequestOptions,
+  RoutingIdOptions,
+  SendOptions,
+  SocketOptions,
+} from "./options.ts";
+import { type ContextOption, defineOptions, DuplexSocket } from "./socket.ts";
+import type { WaitOptions } from "./wait_list.ts";
+
+/** Options of {@link Request}. */
+export interface RequestSocketOptions
+  extends SocketOptions, SendOptions, ReceiveOptions, RoutingIdOptions, RequestOptions {}
+
+/** How {@link Request.request} waits. */
+export interface RetryOptions extends WaitOptions {
+  /** Milliseconds that one attempt may take. Missing: as long as it takes. */
+  readonly timeoutMs?: number;
+  /** Attempts after the first, each to the next peer in turn. Default 0. */
+  readonly retries?: number;
+}
+
+/**
+ * REQ: a request, then its reply, in turn.
+ *
+ * ```ts
+ * import { Reply, Request } from "hawser";
+ *
+ * const reply = new Reply();
+ * await reply.bind("inproc://upper");
+ * const request = new Request({ correlate: true });
+ * request.connect("inproc://upper");
+ * const answer = request.request("hello", { timeoutMs: 1_000, retries: 2 });
+ * const [question] = await reply.receive();
+ * await reply.send(new TextDecoder().decode(question).toUpperCase());
+ * console.log(new TextDecoder().decode((await answer)[0])); // HELLO
+ * request.close();
+ * reply.close();
+ * ```
+ */
+export class Request extends DuplexSocket {
+  #requesting = false;
+
+  constructor(options: RequestSocketOptions & ContextOption = {}) {
+    super("REQ", options);
+  }
+
+  /**
+   * Sends a request and answers with its reply; after `timeoutMs` the request is sent again, to the next peer, at most
+   * `retries` times. With retries, set `correlate`, or a late reply may be taken for the answer to a later attempt.
+   *
+   * @throws {MisuseError} (rejects) `ERR_TIMEOUT`: no reply came. `ERR_STATE`: a request is under way, or retries without
+   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`. The socket can be used again after each but `ERR_CLOSED`.
+   */
+  async request(message: MessageInput, options: RetryOptions = {}): Promise<Message> {
+    const { retries = 0, timeoutMs } = options;
+    const pattern = this.core.pattern as ReqPattern;
+    if (this.#requesting || pattern.waiting) {
+      throw new MisuseError("ERR_STATE", "Cannot send: the last request has no reply yet");
+    }
+    if (retries > 0 && !this.core.options.correlate) {
+      throw new MisuseError("ERR_STATE", 'Cannot retry requests: the option "correlate" is not set');
+    }
+    this.#requesting = true;
+    try {
+      for (let attempt = 0; attempt <= retries; attempt++) {
+        const reply = await this.#attempt(message, options);
+        if (reply !== undefined) return reply;
+      }
+    } finally {
+      this.#requesting = false;
+      pattern.giveUp();
+    }
+    throw new MisuseError(
+      "ERR_TIMEOUT",
+      `No reply within ${timeoutMs} ms${retries > 0 ? `, ${retries + 1} times` : ""}`,
+    );
+  }
+
+  /** One attempt; `undefined`: its time ran out. */
+  async #attempt(message: MessageInput, options: RetryOptions): Promise<Message | undefined> {
+    const { signal, timeoutMs } = options;
+    const attempt = new Attempt(signal);
+    const cancel = timeoutMs === undefined
+      ? undefined
+      : this.core.runtime.host.schedule(timeoutMs, () => attempt.timeOut(), false);
+    try {
+      await this.core.sender.send(message, { signal: attempt });
+      return await this.core.receiver.receive({ signal: attempt });
+    } catch (error) {
+      if (!attempt.timedOut) throw error;
+      (this.core.pattern as ReqPattern).giveUp();
+      return undefined;
+    } finally {
+      cancel?.();
+      attempt.end();
+    }
+  }
+}
+export interface Request extends Required<RequestSocketOptions> {}
+defineOptions(Request.prototype, "REQ");
+
+/** A signal that is aborted by the caller's own, or by time. */
+class Attempt {
+  timedOut = false;
+  readonly #signal: WaitOptions["signal"];
+  readonly #listeners: Set<() => void> = new Set();
+  readonly #relay = (): void => this.#tell();
+
+  constructor(signal: WaitOptions["signal"]) {
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#relay);
+  }
+
+  get aborted(): boolean {
+    return this.timedOut || (this.#signal?.aborted ?? false);
+  }
+
+  get reason(): unknown {
+    return this.timedOut
+      ? new MisuseError("ERR_TIMEOUT", "The attempt's time is over")
+      : this.#signal?.reason;
+  }
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  timeOut(): void {
+    this.timedOut = true;
+    this.#tell();
+  }
+
+  end(): void {
+    this.#signal?.removeEventListener("abort", this.#relay);
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The sending half of a socket: what blocks waits here, first come, first served.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import { keepForLater, type Outgoing } from "../pattern/outbound_queue.ts";
+import type { Pattern } from "../pattern/pattern.ts";
+import type { Pipe } from "../pattern/pipe.ts";
+import type { Runtime } from "../session/runtime.ts";
+import { messageBytes, type MessageInput, toOutgoing } from "./message.ts";
+import type { OptionValues } from "./options.ts";
+import { SendBudget } from "./send_budget.ts";
+import { abortedError, closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+
+/** See the module. */
+export class Sender {
+  readonly #pattern: Pattern;
+  readonly #options: OptionValues;
+  readonly #budget: SendBudget;
+  readonly #sends: WaitList<Outgoing, void>;
+  readonly #writables: WaitList<(() => boolean) | undefined, void>;
+  /** Sends that wait for one certain peer (a mandatory Router's), counted: they keep their order among themselves only. */
+  readonly #blocked: Map<Pipe, number> = new Map();
+  #blockedSends = 0;
+  #closed = false;
+  #pumping = false;
+
+  constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
+    this.#pattern = pattern;
+    this.#options = options;
+    this.#sends = new WaitList(runtime);
+    this.#writables = new WaitList(runtime);
+    this.#budget = new SendBudget(runtime.scheduler, () => this.pump());
+  }
+
+  /** Takes a message now, or waits for room. */
+  send(input: MessageInput, options: WaitOptions = {}): Promise<void> {
+    let message: Outgoing;
+    try {
+      if (this.#closed) throw closedError();
+      if (options.signal?.aborted === true) throw abortedError(options.signal);
+      message = toOutgoing(input);
+      if (!this.#mustQueue(message) && this.#pattern.trySend(message)) {
+        this.#budget.spend(messageBytes(message));
+        return this.#budget.spent ? this.#budget.nextTurn : DONE;
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wait(message, options);
+  }
+
+  /** Takes a message now, or answers false. Throws what `send` would reject with. */
+  trySend(input: MessageInput): boolean {
+    if (this.#closed) throw closedError();
+    const message = toOutgoing(input);
+    if (this.#budget.spent || this.#mustQueue(message) || !this.#pattern.trySend(message)) return false;
+    this.#budget.spend(messageBytes(message));
+    return true;
+  }
+
+  /** Resolves when `trySend` is worth a try. `ask`: whether it is, where that is a question of its own. */
+  waitWritable(options: WaitOptions, ask?: () => boolean): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (options.signal?.aborted === true) return Promise.reject(abortedError(options.signal));
+    const can = ask ?? ((): boolean => this.#pattern.canSend);
+    if (!this.#budget.spent && !this.#anyoneWaits && can()) return DONE;
+    return this.#writables.wait(ask, options);
+  }
+
+  /** Somebody may have room, or the turn's budget is new. */
+  pump(): void {
+    if (this.#closed || this.#pumping || (this.#sends.size === 0 && this.#writables.size === 0)) return;
+    this.#pumping = true;
+    this.#pumpSends();
+    this.#pumping = false;
+    if (this.#anyoneWaits || this.#budget.spent) return;
+    for (const waiter of this.#writables) {
+      const can = waiter.task === undefined ? this.#pattern.canSend : waiter.task();
+      if (can) waiter.resolve();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#sends.rejectAll(closedError());
+    this.#writables.rejectAll(closedError());
+  }
+
+  /** Whether earlier sends wait for what this one needs. */
+  #mustQueue(message: Outgoing): boolean {
+    if (this.#sends.size === 0) return false;
+    const only = this.#pattern.onlyPipeFor(message);
+    return only === undefined ? this.#anyoneWaits : this.#blocked.has(only);
+  }
+
+  /** Whether sends wait that any peer could serve. Those that wait for one certain peer hold up nobody else. */
+  get #anyoneWaits(): boolean {
+    return this.#sends.size > this.#blockedSends;
+  }
+
+  #wait(message: Outgoing, options: WaitOptions): Promise<void> {
+    const { sendTimeout, sendWaitersMax } = this.#options;
+    if (sendTimeout === 0) {
+      return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot send now: nobody has room"));
+    }
+    if (this.#sends.size >= sendWaitersMax) {
+      const message = `Cannot send: ${this.#sends.size} sends wait already, the limit of "sendWaitersMax"`;
+      return Promise.reject(new MisuseError("ERR_WAITERS", message));
+    }
+    const only = this.#pattern.onlyPipeFor(message);
+    if (only !== undefined) this.#block(only);
+    return this.#sends.wait(keepForLater(message), {
+      signal: options.signal,
+      timeoutMs: sendTimeout,
+      ended: () => only !== undefined && this.#unblock(only),
+    });
+  }
+
+  #block(pipe: Pipe): void {
+    this.#blockedSends++;
+    this.#blocked.set(pipe, (this.#blocked.get(pipe) ?? 0) + 1);
+  }
+
+  #unblock(pipe: Pipe): void {
+    this.#blockedSends--;
+    const left = this.#blocked.get(pipe)! - 1;
+    if (left === 0) this.#blocked.delete(pipe);
+    else this.#blocked.set(pipe, left);
+  }
+
+  #pumpSends(): void {
+    const full = new Set<Pipe>();
+    for (const waiter of this.#sends) {
+      if (this.#budget.spent) return;
+      const only = this.#pattern.onlyPipeFor(waiter.task);
+      if (only !== undefined && full.has(only)) continue;
+      try {
+        if (this.#pattern.trySend(waiter.task)) {
+          this.#budget.spend(messageBytes(waiter.task));
+          waiter.resolve();
+        } else if (only === undefined) {
+          return;
+        } else {
+          full.add(only);
+        }
+      } catch (error) {
+        waiter.reject(error as Error);
+      }
+    }
+  }
+}

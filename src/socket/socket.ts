@@ -1,0 +1,224 @@
+/**
+ * The base classes of all sockets: endpoints and events; sending; receiving; both. The concrete types are in sockets.ts.
+ *
+ * @module
+ */
+
+import type { Message, Peer } from "../pattern/pipe.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import { type Context, sharedContext } from "./context.ts";
+import type { MessageInput } from "./message.ts";
+import type { Observer } from "./observer.ts";
+import { OPTION_NAMES, type OptionName } from "./options.ts";
+import { SocketCore } from "./socket_core.ts";
+import type { WaitOptions } from "./wait_list.ts";
+
+/** The context that a socket lives in; missing: the shared one. */
+export interface ContextOption {
+  readonly context?: Context;
+}
+
+/** What every socket can do. */
+export abstract class Socket {
+  /** For hawser's own classes. */
+  protected readonly core: SocketCore;
+
+  /** @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a closed context. */
+  constructor(type: SocketType, options: object & ContextOption = {}) {
+    const { context } = options;
+    this.core = new SocketCore(
+      type,
+      context ?? sharedContext(),
+      options as Readonly<Record<string, unknown>>,
+    );
+  }
+
+  /** The type as peers see it, `"PUSH"`. */
+  get type(): SocketType {
+    return this.core.type;
+  }
+
+  /** The context that the socket lives in. */
+  get context(): Context {
+    return this.core.context;
+  }
+
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.core.closed;
+  }
+
+  /** The real endpoint of the last `bind` (with the port the system chose), or of the last `connect`; `null` before. */
+  get lastEndpoint(): string | null {
+    return this.core.endpoints.last;
+  }
+
+  /** What happens to the socket's endpoints and peers. */
+  get events(): Observer {
+    return this.core.observer;
+  }
+
+  /** The peers that are there. */
+  get peers(): readonly Peer[] {
+    return this.core.peers;
+  }
+
+  /**
+   * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
+   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`.
+   *
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The socket is as before.
+   */
+  bind(address: string): Promise<void> {
+    return this.core.endpoints.bind(address);
+  }
+
+  /** Stops accepting on a bound endpoint (`lastEndpoint`); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
+  unbind(address: string): Promise<void> {
+    return this.core.endpoints.unbind(address);
+  }
+
+  /**
+   * Connects to an endpoint, now and whenever the connection is lost. Returns at once; the peer need not be there yet.
+   *
+   * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
+   */
+  connect(address: string): void {
+    this.core.endpoints.connect(address);
+  }
+
+  /** Ends the connections made by `connect(address)`. @throws {MisuseError} `ERR_NOT_BOUND` */
+  disconnect(address: string): void {
+    this.core.endpoints.disconnect(address);
+  }
+
+  /**
+   * Resolves when `peers` peers (default 1) are there, handshake done.
+   *
+   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_ABORTED`
+   */
+  ready(options: WaitOptions & { readonly peers?: number } = {}): Promise<void> {
+    return this.core.waitForPeers(options.peers ?? 1, options);
+  }
+
+  /** Closes. Returns at once: waiting operations are rejected (`ERR_CLOSED`), queued messages may leave for the linger time. */
+  close(): void {
+    this.core.close();
+  }
+
+  /** Closes and waits until everything is gone, at most the linger time. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return this.core.ended;
+  }
+}
+
+/** A socket that sends only. */
+export abstract class SendingSocket extends Socket {
+  /** Whether `trySend` is worth a try. */
+  get writable(): boolean {
+    return !this.core.closed && this.core.pattern.canSend;
+  }
+
+  /**
+   * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer; waits while nobody has room.
+   * Many sends may be in flight; they are served in order.
+   *
+   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`
+   */
+  send(message: MessageInput, options?: WaitOptions): Promise<void> {
+    return this.core.sender.send(message, options);
+  }
+
+  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
+  trySend(message: MessageInput): boolean {
+    return this.core.sender.trySend(message);
+  }
+
+  /** Resolves when `trySend` is worth a try. */
+  waitWritable(options: WaitOptions = {}): Promise<void> {
+    return this.core.sender.waitWritable(options);
+  }
+}
+
+/** A socket that receives only. */
+export abstract class ReceivingSocket extends Socket {
+  /** Whether `tryReceive` is worth a try. */
+  get readable(): boolean {
+    return !this.core.closed && this.core.pattern.canReceive;
+  }
+
+  /**
+   * The next message, as an array of frames. Frames are views of what arrived: a small one that is kept keeps its whole
+   * chunk alive; `frame.slice()` makes a copy of its own.
+   *
+   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_AGAIN`, `ERR_ABORTED`
+   */
+  receive(options?: WaitOptions): Promise<Message> {
+    return this.core.receiver.receive(options);
+  }
+
+  /** The next message if one is there. */
+  tryReceive(): Message | undefined {
+    return this.core.receiver.tryReceive();
+  }
+
+  /** What is there, at most `max` messages (default 1 000); perhaps none. */
+  receiveMany(max = 1_000): Message[] {
+    return this.core.receiver.receiveMany(max);
+  }
+
+  /** Resolves when `tryReceive` is worth a try. */
+  waitReadable(options: WaitOptions = {}): Promise<void> {
+    return this.core.receiver.waitReadable(options);
+  }
+
+  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. */
+  batches(max = 1_000): AsyncIterableIterator<Message[]> {
+    return this.core.receiver.batches(max);
+  }
+
+  /** Every message, until the socket closes. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
+    return this.core.receiver.messages();
+  }
+}
+
+/** A socket that does both. */
+export abstract class DuplexSocket extends ReceivingSocket {
+  /** Whether `trySend` is worth a try. */
+  get writable(): boolean {
+    return !this.core.closed && this.core.pattern.canSend;
+  }
+
+  /** See {@link SendingSocket.send}. */
+  send(message: MessageInput, options?: WaitOptions): Promise<void> {
+    return this.core.sender.send(message, options);
+  }
+
+  /** See {@link SendingSocket.trySend}. */
+  trySend(message: MessageInput): boolean {
+    return this.core.sender.trySend(message);
+  }
+
+  /** See {@link SendingSocket.waitWritable}. */
+  waitWritable(options: WaitOptions = {}): Promise<void> {
+    return this.core.sender.waitWritable(options);
+  }
+}
+
+/** Gives a class its options as properties. */
+export function defineOptions(prototype: Socket, type: SocketType): void {
+  for (const name of OPTION_NAMES[type]) {
+    Object.defineProperty(prototype, name, {
+      get(this: { core: SocketCore }): unknown {
+        return this.core.options[name];
+      },
+      set(this: { core: SocketCore }, value: unknown): void {
+        this.core.setOption(name as OptionName, value);
+      },
+      configurable: true,
+      enumerable: true,
+    });
+  }
+}

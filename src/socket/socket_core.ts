@@ -1,0 +1,241 @@
+/**
+ * The inside of a socket: its pattern, endpoints, sessions, options and events. The public classes are thin shells
+ * around it.
+ *
+ * @module
+ */
+
+import { NO_BYTES } from "../bytes/bytes.ts";
+import type { EngineInit } from "../engine/engine.ts";
+import { DEFAULT_LIMITS } from "../engine/limits.ts";
+import { MisuseError } from "../errors.ts";
+import { PATTERNS } from "../pattern/patterns.ts";
+import type { Pattern, PatternEvents, PatternOptions } from "../pattern/pattern.ts";
+import type { Peer, Pipe } from "../pattern/pipe.ts";
+import type { Runtime } from "../session/runtime.ts";
+import type { SocketEvent } from "../session/events.ts";
+import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";
+import { nullMechanism } from "../zmtp/mechanism/null.ts";
+import type { SocketType } from "../zmtp/socket_type.ts";
+import type { Context } from "./context.ts";
+import { Endpoints } from "./endpoints.ts";
+import { Observer } from "./observer.ts";
+import { checkOption, defaultOptions, optionBytes, type OptionName, type OptionValues } from "./options.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+
+/** See the module. */
+export class SocketCore implements SessionOwner, PatternEvents {
+  readonly type: SocketType;
+  readonly context: Context;
+  readonly runtime: Runtime;
+  readonly options: OptionValues = defaultOptions();
+  readonly pattern: Pattern;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly observer: Observer;
+  readonly endpoints: Endpoints;
+  readonly patternOptions: PatternOptions;
+  closed = false;
+  readonly #peers: Map<number, Peer> = new Map();
+  readonly #peerWaits: WaitList<number, void>;
+  readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
+  readonly #ended: Promise<void>;
+  #engineInit: EngineInit | undefined;
+  #end: () => void = () => {};
+
+  constructor(type: SocketType, context: Context, options: Readonly<Record<string, unknown>>) {
+    this.type = type;
+    this.context = context;
+    this.runtime = context.runtime;
+    for (const [name, value] of Object.entries(options)) {
+      if (name === "context" || value === undefined) continue;
+      (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
+    }
+    this.patternOptions = makePatternOptions(this.options);
+    this.pattern = new PATTERNS[type]({
+      events: this,
+      options: this.patternOptions,
+      random: (into) => this.runtime.host.random(into),
+    });
+    this.sender = new Sender(this.pattern, this.options, this.runtime);
+    this.receiver = new Receiver(this.pattern, this.options, this.runtime);
+    this.observer = new Observer(this.runtime);
+    this.endpoints = new Endpoints(this);
+    this.#peerWaits = new WaitList(this.runtime);
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    context.add(this);
+  }
+
+  /** Sets an option; throws `MisuseError` and changes nothing if it is not allowed. */
+  setOption(name: OptionName, value: unknown): void {
+    if (this.closed) throw closedError();
+    (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
+    this.#engineInit = undefined;
+    Object.assign(this.patternOptions, makePatternOptions(this.options));
+    if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();
+    this.readable();
+    this.writable();
+  }
+
+  /** Closes at once; what is queued may still leave for the linger time. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.sender.close();
+    this.receiver.close();
+    this.pattern.close();
+    this.#peerWaits.rejectAll(closedError());
+    this.endpoints.close(this.options.linger);
+  }
+
+  /** Resolves when a closed socket holds nothing any more. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Called when the last endpoint and session are gone. */
+  finish(): void {
+    this.context.remove(this);
+    this.#flushDrops();
+    this.emit({ type: "end", address: "" });
+    this.#end();
+  }
+
+  get peers(): readonly Peer[] {
+    return [...this.#peers.values()];
+  }
+
+  /** Resolves when so many peers are there. */
+  waitForPeers(count: number, options: WaitOptions): Promise<void> {
+    if (this.closed) return Promise.reject(closedError());
+    if (this.#peers.size >= count) return Promise.resolve();
+    return this.#peerWaits.wait(count, options);
+  }
+
+  // What the pattern reports.
+
+  readable(): void {
+    this.receiver.pump();
+  }
+
+  writable(): void {
+    this.sender.pump();
+  }
+
+  dropped(pipe: Pipe | undefined, why: string): void {
+    const drop = this.#drops.get(pipe);
+    if (drop !== undefined) {
+      drop.count++;
+      return;
+    }
+    this.#drops.set(pipe, { count: 1, why });
+    if (this.#drops.size === 1) {
+      this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: () => this.#flushDrops() });
+    }
+  }
+
+  // What sessions need.
+
+  get sessionOptions(): SessionOptions {
+    const { reconnectInterval, reconnectMaxInterval, immediate, handshakesMax } = this.options;
+    return {
+      reconnectIntervalMs: reconnectInterval,
+      reconnectIntervalMaxMs: reconnectMaxInterval,
+      immediate,
+      handshakesMax,
+    };
+  }
+
+  /** One for all connections, until an option changes. */
+  engineInit(): EngineInit {
+    return this.#engineInit ??= this.#makeEngineInit();
+  }
+
+  #makeEngineInit(): EngineInit {
+    const { options } = this;
+    const { heartbeatInterval, heartbeatTimeout } = options;
+    return {
+      socketType: this.type,
+      identity: options.routingId === null ? NO_BYTES : optionBytes(options.routingId),
+      properties: Object.entries(options.metadata).map(([name, value]) =>
+        [name, optionBytes(value)] as const
+      ),
+      mechanism: nullMechanism,
+      limits: {
+        ...DEFAULT_LIMITS,
+        frameBytesMax: options.maxMessageSize === -1 ? Number.MAX_SAFE_INTEGER : options.maxMessageSize,
+        messageBytesMax: options.messageBytesMax,
+        messageFramesMax: options.messageFramesMax,
+        pendingBytesMax: options.pendingBytesMax,
+        subscriptionsMax: options.subscriptionsMax,
+        subscriptionBytesMax: options.subscriptionBytesMax,
+      },
+      timings: {
+        handshakeMs: options.handshakeInterval,
+        heartbeatIntervalMs: heartbeatInterval,
+        heartbeatTimeoutMs: heartbeatTimeout === -1 ? heartbeatInterval : heartbeatTimeout,
+        heartbeatTtlMs: options.heartbeatTimeToLive,
+      },
+      pendingTotal: this.runtime.pendingTotal,
+      random: (into) => this.runtime.host.random(into),
+      memory: this.runtime.host.memory,
+    };
+  }
+
+  emit(event: SocketEvent): void {
+    if (event.type === "handshake" && event.peer !== undefined) {
+      this.#peers.set(event.peer.id, event.peer);
+      for (const waiter of this.#peerWaits) if (this.#peers.size >= waiter.task) waiter.resolve();
+    } else if (event.type === "disconnect" && event.peer !== undefined) {
+      this.#peers.delete(event.peer.id);
+    }
+    this.observer.emit(event);
+  }
+
+  sessionClosed(session: Session): void {
+    this.endpoints.sessionClosed(session);
+  }
+
+  /** Fails an operation of a closed socket. */
+  assertOpen(): void {
+    if (this.closed) throw closedError();
+  }
+
+  /** Fails for `name` where this type of socket cannot do it. */
+  misuse(what: string): MisuseError {
+    return new MisuseError("ERR_STATE", `Cannot ${what}: not with a ${this.type} socket`);
+  }
+
+  #flushDrops(): void {
+    const drops = [...this.#drops];
+    this.#drops.clear();
+    for (const [pipe, { count, why }] of drops) {
+      const address = pipe?.peer?.endpoint ?? "";
+      this.emit({ type: "drop", address, peer: pipe?.peer, error: new Error(`Dropped: ${why}`), count });
+    }
+  }
+}
+
+function makePatternOptions(options: OptionValues): PatternOptions {
+  return {
+    sendMark: { messages: options.sendHighWaterMark, bytes: options.sendHighWaterMarkBytes },
+    receiveMark: { messages: options.receiveHighWaterMark, bytes: options.receiveHighWaterMarkBytes },
+    conflate: options.conflate,
+    mandatory: options.mandatory,
+    handover: options.handover,
+    probeRouter: options.probeRouter,
+    correlate: options.correlate,
+    relaxed: options.relaxed,
+    invertMatching: options.invertMatching,
+    noDrop: options.noDrop,
+    verbosity: options.verbosity,
+    manual: options.manual,
+    welcomeMessage: options.welcomeMessage === null ? undefined : optionBytes(options.welcomeMessage),
+    subscriptionsMax: options.subscriptionsMax,
+    subscriptionBytesMax: options.subscriptionBytesMax,
+  };
+}

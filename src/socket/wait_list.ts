@@ -1,0 +1,104 @@
+/**
+ * Operations that wait: first come, first served; each may end early by its signal, its time-out or the socket's close.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { AbortSignalLike } from "../ports.ts";
+import type { Runtime } from "../session/runtime.ts";
+
+/** How long and for whom to wait. */
+export interface WaitOptions {
+  /** Ends the wait with `ERR_ABORTED`, whose `cause` is the signal's reason. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+/** One operation that waits. */
+export interface Waiter<Task, Answer> {
+  readonly task: Task;
+  /** Ends the wait. Only the first call counts. */
+  resolve(answer: Answer): void;
+  reject(error: Error): void;
+}
+
+/** A list in order of arrival, with removal from anywhere. While it is not empty, the process lives. */
+export class WaitList<Task, Answer> {
+  readonly #runtime: Runtime;
+  readonly #waiters: Set<Waiter<Task, Answer>> = new Set();
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /** In order of arrival. Waiters may end while the list is walked. */
+  [Symbol.iterator](): IterableIterator<Waiter<Task, Answer>> {
+    return this.#waiters.values();
+  }
+
+  /** The one that waits longest. */
+  first(): Waiter<Task, Answer> | undefined {
+    for (const waiter of this.#waiters) return waiter;
+    return undefined;
+  }
+
+  /** Adds an operation. `timeoutMs` < 0: no time-out. `ended` is called when it has ended, however. */
+  wait(
+    task: Task,
+    options: WaitOptions & { readonly timeoutMs?: number; readonly ended?: () => void },
+  ): Promise<Answer> {
+    const { signal, timeoutMs = -1, ended } = options;
+    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+    return new Promise((resolve, reject) => {
+      let cancelTimer: (() => void) | undefined;
+      const onAbort = (): void => waiter.reject(abortedError(signal!));
+      const end = (): boolean => {
+        if (!this.#waiters.delete(waiter)) return false;
+        cancelTimer?.();
+        signal?.removeEventListener("abort", onAbort);
+        this.#runtime.keepAlive.release();
+        ended?.();
+        return true;
+      };
+      const waiter: Waiter<Task, Answer> = {
+        task,
+        resolve: (answer) => void (end() && resolve(answer)),
+        reject: (error) => void (end() && reject(error)),
+      };
+      this.#waiters.add(waiter);
+      this.#runtime.keepAlive.hold();
+      signal?.addEventListener("abort", onAbort);
+      if (timeoutMs >= 0) {
+        cancelTimer = this.#runtime.host.schedule(timeoutMs, () => waiter.reject(timedOut(timeoutMs)), false);
+      }
+    });
+  }
+
+  /** Ends all with an error. */
+  rejectAll(error: Error): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+  }
+
+  /** Ends all with the same answer. */
+  resolveAll(answer: Answer): void {
+    for (const waiter of this.#waiters) waiter.resolve(answer);
+  }
+}
+
+/** The error of an operation whose signal is aborted. */
+export function abortedError(signal: AbortSignalLike): MisuseError {
+  return new MisuseError("ERR_ABORTED", "The wait was aborted", { cause: signal.reason });
+}
+
+function timedOut(timeoutMs: number): MisuseError {
+  return new MisuseError("ERR_AGAIN", `Nothing happened within ${timeoutMs} ms`);
+}
+
+/** The error of every operation on a closed socket. */
+export function closedError(): MisuseError {
+  return new MisuseError("ERR_CLOSED", "The socket is closed");
+}

@@ -1,0 +1,61 @@
+/**
+ * The parts of a body that is too large for memory before it is complete. Whole chunks are kept as they are; small parts
+ * are joined, so that a trickle does not cost an object and a buffer for each byte.
+ *
+ * @module
+ */
+
+import { concat, NO_BYTES, viewOf } from "../bytes/bytes.ts";
+
+/** Smaller parts are joined, and so are those that would pin more than four times their size. */
+const PART_BYTES_MIN = 4_096;
+const JOIN_BYTES = 65_536;
+
+/** See the module. */
+export class BodyParts {
+  readonly #memory: (bytes: number) => Uint8Array;
+  #parts: Uint8Array[] = [];
+  /** The memory behind the last part, where that is a joined one. */
+  #join: Uint8Array = NO_BYTES;
+  #joined = 0;
+
+  constructor(memory: (bytes: number) => Uint8Array) {
+    this.#memory = memory;
+  }
+
+  /** Adds `chunk[at, at + bytes)`. `true`: a view of the chunk is kept; `false`: its bytes were copied. */
+  add(chunk: Uint8Array, at: number, bytes: number): boolean {
+    if (bytes >= PART_BYTES_MIN && bytes * 4 >= chunk.buffer.byteLength) {
+      this.#parts.push(viewOf(chunk, at, at + bytes));
+      this.#join = NO_BYTES;
+      this.#joined = 0;
+      return true;
+    }
+    for (let from = at, end = at + bytes; from < end;) {
+      if (this.#joined === this.#join.length) {
+        this.#join = this.#memory(JOIN_BYTES);
+        this.#joined = 0;
+        this.#parts.push(NO_BYTES);
+      }
+      const to = Math.min(end, from + this.#join.length - this.#joined);
+      this.#join.set(chunk.subarray(from, to), this.#joined);
+      this.#joined += to - from;
+      this.#parts[this.#parts.length - 1] = viewOf(this.#join, 0, this.#joined);
+      from = to;
+    }
+    return false;
+  }
+
+  /** All parts, which have `bytes` bytes together, in one piece. Nothing is held any more. */
+  take(bytes: number): Uint8Array {
+    const body = concat(this.#parts, bytes);
+    this.clear();
+    return body;
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.#join = NO_BYTES;
+    this.#joined = 0;
+  }
+}

@@ -1,0 +1,377 @@
+/**
+ * Frames to messages, incremental and bounded (RFC 23/37 "framing").
+ *
+ * The fast path only walks headers: whole messages that lie in one chunk are reported as a *run*, and views of
+ * their frames are made when somebody takes them. A message that crosses a chunk's end is assembled frame by frame:
+ *
+ * - a frame up to 1 MiB gets its own exactly sized buffer once its size has passed the limits; that may be the memory
+ *   of an earlier chunk that was copied whole and that nobody else sees;
+ * - a larger one keeps its chunks and is joined once, when complete, so a header alone never makes us allocate.
+ *
+ * @module
+ */
+
+import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
+import { PeerError } from "../errors.ts";
+import { BodyParts } from "./body_parts.ts";
+import {
+  type BodyAllocator,
+  DISCARDED,
+  type FrameDecoderOptions,
+  type FrameLimits,
+  type FrameOpener,
+  type FrameSink,
+} from "./frame_sink.ts";
+import { FLAG_COMMAND, FLAG_LONG, FLAG_MORE } from "./wire.ts";
+
+export { DISCARDED };
+export type { BodyAllocator, FrameDecoderOptions, FrameLimits, FrameOpener, FrameSink };
+
+/** Frames above this size keep their chunks until they are complete. */
+const EXACT_BUFFER_BYTES_MAX = 1_048_576;
+
+/** Smaller chunks are not kept for reuse, and smaller frames do not use one. */
+const SPARE_BYTES_MIN = 32_768;
+
+const HEADER = 0;
+const BODY_EXACT = 1;
+const BODY_CHUNKS = 2;
+const BODY_DISCARD = 3;
+const BODY_LATER = 4;
+
+/** One connection's decoder. */
+export class FrameDecoder {
+  /** Set once, by the first malformed frame; nothing is decoded after it. */
+  error: PeerError | undefined;
+  /** The connection is gone: an allocator that answers `"later"` is taken to have discarded. */
+  finishing = false;
+  readonly #sink: FrameSink;
+  readonly #limits: FrameLimits;
+  readonly #opener: FrameOpener | undefined;
+  readonly #allocator: BodyAllocator | undefined;
+  readonly #memory: (bytes: number) => Uint8Array;
+  readonly #walks: boolean;
+  #credit = 0;
+  /** Frames of the message that is being assembled; `undefined` between messages on the fast path. */
+  #frames: Uint8Array[] | undefined;
+  #messageBytes = 0;
+  /** Which of `#frames` came from the allocator. */
+  readonly #allocated: Uint8Array[] = [];
+  #mode = HEADER;
+  #header: Uint8Array = NO_BYTES;
+  #headerBytes = 0;
+  #flags = 0;
+  #size = 0;
+  #body: Uint8Array = DISCARDED;
+  #filled = 0;
+  /** Made with the first body that needs it. */
+  #parts: BodyParts | undefined;
+  /** A chunk whose bytes were all copied: memory for the next frame of its size. */
+  #spare: Uint8Array = NO_BYTES;
+  /** Whether a view of the chunk that is being decoded was given away. */
+  #chunkShared = false;
+
+  constructor(sink: FrameSink, limits: FrameLimits, options: FrameDecoderOptions = {}) {
+    this.#sink = sink;
+    this.#limits = limits;
+    this.#opener = options.opener;
+    this.#allocator = options.allocator;
+    this.#memory = options.memory ?? ((bytes): Uint8Array => new Uint8Array(bytes));
+    this.#walks = options.opener === undefined && options.allocator === undefined;
+  }
+
+  /** Whether the allocator answered `"later"`: nothing is decoded until the next {@link decode} asks it again. */
+  get waitsForMemory(): boolean {
+    return this.#mode === BODY_LATER;
+  }
+
+  /** Whether some of a message has arrived and the rest has not. */
+  get midMessage(): boolean {
+    return this.#frames !== undefined || this.#headerBytes > 0 || this.#mode !== HEADER;
+  }
+
+  /** Bytes held for the unfinished message. */
+  get heldBytes(): number {
+    let bytes = this.#messageBytes;
+    if (this.#mode === BODY_EXACT || this.#mode === BODY_CHUNKS) bytes += this.#filled;
+    return bytes;
+  }
+
+  /**
+   * Decodes `chunk` from offset `from` and answers the offset reached: short of the end when `credit` messages
+   * were delivered, the allocator answered `"later"`, or an error was found. `chunk`'s memory is kept by what is delivered.
+   */
+  decode(chunk: Uint8Array, from: number, credit: number): number {
+    let at = from;
+    this.#credit = credit;
+    this.#chunkShared = from > 0;
+    if (this.#mode === BODY_LATER && !this.#beginBody()) return at;
+    while (at < chunk.length && this.error === undefined && this.#credit > 0) {
+      at = this.#walks && !this.midMessage ? this.#walk(chunk, at) : this.#step(chunk, at);
+      if (this.#mode === BODY_LATER) break;
+    }
+    if (!this.#chunkShared && at === chunk.length && chunk.length >= SPARE_BYTES_MIN) this.#spare = chunk;
+    return at;
+  }
+
+  /** Gives back what an unfinished message holds. Call when the connection is gone. */
+  abandon(): void {
+    if (this.#allocator !== undefined) {
+      for (const memory of this.#allocated) this.#allocator.release(memory);
+      this.#allocated.length = 0;
+    }
+    this.#frames = undefined;
+    this.#parts = undefined;
+    this.#mode = HEADER;
+    this.#headerBytes = 0;
+    this.#messageBytes = 0;
+  }
+
+  /** Walks whole messages in place. Stops in front of the first one that does not end in this chunk. */
+  #walk(chunk: Uint8Array, from: number): number {
+    const end = chunk.length;
+    const frameBytesMax = this.#limits.frameBytesMax;
+    const credit = this.#credit;
+    const runStart = from;
+    let messageStart = from;
+    let messages = 0;
+    let frames = 0;
+    let bodyBytes = 0;
+    let at = from;
+    while (messages < credit && at + 2 <= end) {
+      const flags = chunk[at]!;
+      let size: number;
+      let bodyAt: number;
+      if ((flags & FLAG_LONG) === 0) {
+        size = chunk[at + 1]!;
+        bodyAt = at + 2;
+      } else {
+        bodyAt = at + 9;
+        if (bodyAt > end) break;
+        size = readSize(chunk, at + 1);
+      }
+      // An illegal frame is left to the slow path, which names the error, after the messages before it.
+      if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || bodyAt + size > end) break;
+      if (flags >= FLAG_COMMAND) {
+        // A command between the frames of one message is legal to receive (libzmq's PING does it): slow path.
+        if (at !== messageStart || (flags & FLAG_MORE) !== 0) break;
+        if (messages > 0) this.#sink.run(chunk, runStart, messageStart, messages);
+        this.#credit -= messages;
+        const error = this.#sink.command(viewOf(chunk, bodyAt, bodyAt + size));
+        if (error !== undefined) this.error = error;
+        if (messages > 0) this.#chunkShared = true;
+        return bodyAt + size;
+      }
+      at = bodyAt + size;
+      if ((flags & FLAG_MORE) === 0) {
+        if (bodyBytes + size > this.#limits.messageBytesMax) break;
+        messages++;
+        messageStart = at;
+        frames = 0;
+        bodyBytes = 0;
+      } else {
+        frames++;
+        bodyBytes += size;
+        if (frames >= this.#limits.messageFramesMax || bodyBytes > this.#limits.messageBytesMax) break;
+      }
+    }
+    if (messages > 0) {
+      this.#sink.run(chunk, runStart, messageStart, messages);
+      this.#chunkShared = true;
+    }
+    this.#credit -= messages;
+    if (messageStart < end && this.#credit > 0) this.#frames = [];
+    return messageStart;
+  }
+
+  /** The slow path: one header, or one body, or what there is of it. */
+  #step(chunk: Uint8Array, at: number): number {
+    switch (this.#mode) {
+      case HEADER:
+        return this.#stepHeader(chunk, at);
+      case BODY_EXACT: {
+        const take = Math.min(this.#size - this.#filled, chunk.length - at);
+        this.#body.set(chunk.subarray(at, at + take), this.#filled);
+        this.#filled += take;
+        if (this.#filled === this.#size) this.#endFrame(this.#body);
+        return at + take;
+      }
+      case BODY_CHUNKS: {
+        const take = Math.min(this.#size - this.#filled, chunk.length - at);
+        if (this.#parts!.add(chunk, at, take)) this.#chunkShared = true;
+        this.#filled += take;
+        if (this.#filled === this.#size) this.#endFrame(this.#parts!.take(this.#size));
+        return at + take;
+      }
+      default: { // BODY_DISCARD
+        const take = Math.min(this.#size - this.#filled, chunk.length - at);
+        this.#filled += take;
+        if (this.#filled === this.#size) this.#endFrame(DISCARDED);
+        return at + take;
+      }
+    }
+  }
+
+  #stepHeader(chunk: Uint8Array, from: number): number {
+    let at = from;
+    if (this.#header === NO_BYTES) this.#header = new Uint8Array(9);
+    const header = this.#header;
+    while (at < chunk.length) {
+      header[this.#headerBytes++] = chunk[at++]!;
+      if (this.#headerBytes === 1 && !this.#acceptFlags(header[0]!)) return at;
+      if (this.#headerBytes === ((header[0]! & FLAG_LONG) === 0 ? 2 : 9)) break;
+    }
+    const long = (header[0]! & FLAG_LONG) !== 0;
+    if (this.#headerBytes < (long ? 9 : 2)) return at;
+    this.#headerBytes = 0;
+    this.#flags = header[0]!;
+    this.#size = long ? readSize(header, 1) : header[1]!;
+    if (!this.#acceptSize(this.#size)) return at;
+    const available = chunk.length - at;
+    if (this.#allocator === undefined && available >= this.#size) {
+      const body = viewOf(chunk, at, at + this.#size);
+      this.#chunkShared = true;
+      at += this.#size;
+      this.#endFrame(body);
+      return at;
+    }
+    this.#beginBody();
+    return at;
+  }
+
+  #acceptFlags(flags: number): boolean {
+    if (flags > (FLAG_MORE | FLAG_LONG | FLAG_COMMAND)) {
+      this.error = new PeerError(
+        "ERR_PEER_FRAME",
+        `Cannot decode frame: reserved flag bits set in 0x${flags.toString(16)}`,
+      );
+      return false;
+    }
+    if (this.#opener === undefined && (flags & FLAG_COMMAND) !== 0 && (flags & FLAG_MORE) !== 0) {
+      this.error = new PeerError("ERR_PEER_FRAME", "Cannot decode frame: a command with the MORE flag");
+      return false;
+    }
+    return true;
+  }
+
+  #acceptSize(size: number): boolean {
+    if (size > this.#limits.frameBytesMax) {
+      const told = size === Infinity ? "a size beyond 2^53" : `${size} bytes`;
+      this.error = new PeerError(
+        "ERR_PEER_FRAME_SIZE",
+        `Cannot accept frame: ${told}, more than the limit of ${this.#limits.frameBytesMax}`,
+      );
+      return false;
+    }
+    // What does not fit into the message is refused by its header: nothing is held for it. A command is no part of a
+    // message, a sealed frame's size says nothing of the body inside, and an allocator may discard what is too large.
+    if ((this.#flags & FLAG_COMMAND) !== 0 || this.#opener !== undefined || this.#allocator !== undefined) {
+      return true;
+    }
+    return this.#acceptMessageBytes(this.#messageBytes + size);
+  }
+
+  /** Finds memory for the body whose header is complete. False: the allocator asked to wait. */
+  #beginBody(): boolean {
+    const size = this.#size;
+    this.#filled = 0;
+    const command = (this.#flags & FLAG_COMMAND) !== 0;
+    // A sealed frame's size says nothing of the body inside: the allocator is for mechanisms that do not re-frame.
+    if (this.#allocator !== undefined && this.#opener === undefined && !command) {
+      const answer = this.#allocator.allocate(size, this.#frames ?? []);
+      const memory = answer === "later" && this.finishing ? "discard" : answer;
+      if (memory === "later") {
+        this.#mode = BODY_LATER;
+        return false;
+      }
+      if (memory === "discard") {
+        this.#mode = BODY_DISCARD;
+      } else {
+        this.#allocated.push(memory);
+        this.#body = memory;
+        this.#mode = BODY_EXACT;
+      }
+    } else if (size <= EXACT_BUFFER_BYTES_MAX) {
+      this.#body = this.#takeMemory(size);
+      this.#mode = BODY_EXACT;
+    } else {
+      this.#parts ??= new BodyParts(this.#memory);
+      this.#mode = BODY_CHUNKS;
+    }
+    if (size === 0) this.#endFrame(this.#mode === BODY_DISCARD ? DISCARDED : this.#body);
+    return true;
+  }
+
+  #takeMemory(size: number): Uint8Array {
+    if (size < SPARE_BYTES_MIN) return new Uint8Array(size);
+    const spare = this.#spare;
+    if (spare.length < size) return this.#memory(size);
+    this.#spare = NO_BYTES;
+    return viewOf(spare, 0, size);
+  }
+
+  #endFrame(wireBody: Uint8Array): void {
+    this.#mode = HEADER;
+    this.#body = DISCARDED;
+    let more = (this.#flags & FLAG_MORE) !== 0;
+    let command = (this.#flags & FLAG_COMMAND) !== 0;
+    let body = wireBody;
+    if (this.#opener !== undefined) {
+      const opened = this.#opener.open(wireBody);
+      if (opened instanceof PeerError) {
+        this.error = opened;
+        return;
+      }
+      more = (opened.flags & FLAG_MORE) !== 0;
+      command = (opened.flags & FLAG_COMMAND) !== 0;
+      body = opened.body;
+    }
+    if (command) {
+      this.error = this.#sink.command(body);
+      if (this.#frames !== undefined && this.#frames.length === 0) this.#frames = undefined;
+      return;
+    }
+    const frames = this.#frames ??= [];
+    frames.push(body);
+    this.#messageBytes += body.length;
+    if (!this.#acceptMessage(frames.length)) return;
+    if (more) return;
+    const bytes = this.#messageBytes;
+    this.#frames = undefined;
+    this.#messageBytes = 0;
+    this.#allocated.length = 0;
+    this.#credit--;
+    this.#sink.message(frames, bytes);
+  }
+
+  #acceptMessageBytes(bytes: number): boolean {
+    const { messageBytesMax } = this.#limits;
+    if (bytes <= messageBytesMax) return true;
+    this.error = new PeerError(
+      "ERR_PEER_MESSAGE_SIZE",
+      `Cannot accept message: more than the limit of ${messageBytesMax} bytes`,
+    );
+    return false;
+  }
+
+  #acceptMessage(frames: number): boolean {
+    const { messageFramesMax } = this.#limits;
+    if (!this.#acceptMessageBytes(this.#messageBytes)) return false;
+    if (frames > messageFramesMax) {
+      this.error = new PeerError(
+        "ERR_PEER_MESSAGE_SIZE",
+        `Cannot accept message: more than the limit of ${messageFramesMax} frames`,
+      );
+      return false;
+    }
+    return true;
+  }
+}
+
+/** The eight-byte size at `at`; `Infinity` for one that a JavaScript number cannot tell exactly, which no limit allows. */
+export function readSize(bytes: Uint8Array, at: number): number {
+  const high = bytes[at]! * 0x100_0000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
+  if (high > 0x1f_ffff) return Infinity;
+  return high * 0x1_0000_0000 + bytes[at + 4]! * 0x100_0000 +
+    (bytes[at + 5]! << 16 | bytes[at + 6]! << 8 | bytes[at + 7]!);
+}

@@ -1,0 +1,55 @@
+/**
+ * What a frame decoder is given: where messages go, where memory comes from, and the bounds.
+ *
+ * @module
+ */
+
+import type { PeerError } from "../errors.ts";
+
+/** Bounds that the decoder enforces. */
+export interface FrameLimits {
+  readonly frameBytesMax: number;
+  readonly messageBytesMax: number;
+  readonly messageFramesMax: number;
+}
+
+/** Where decoded frames go. None of the methods may call back into the decoder. */
+export interface FrameSink {
+  /** `messages` whole messages lie back to back in `bytes[start, end)`, framed as on the wire. */
+  run(bytes: Uint8Array, start: number, end: number, messages: number): void;
+  /** One whole message whose frames are views or memory of their own. The array is the sink's. */
+  message(frames: Uint8Array[], bytes: number): void;
+  /** The body of a command. An answer other than `undefined` ends decoding. */
+  command(body: Uint8Array): PeerError | undefined;
+}
+
+/** Unwraps the MESSAGE commands of a mechanism that seals frames (CURVE). */
+export interface FrameOpener {
+  open(body: Uint8Array): { readonly flags: number; readonly body: Uint8Array } | PeerError;
+}
+
+/**
+ * Decides where the bodies of incoming frames go; a log puts them straight into its staging buffers.
+ * Asked for every frame, whatever its size.
+ */
+export interface BodyAllocator {
+  /**
+   * `framesBefore`: the earlier frames of the same message. Answers memory of exactly `bytes`; `"later"`: input stops
+   * at this frame until the allocator's owner restarts it; `"discard"`: the body is consumed, framing stays in step,
+   * and the message is delivered with {@link DISCARDED} in this frame's place.
+   */
+  allocate(bytes: number, framesBefore: readonly Uint8Array[]): Uint8Array | "later" | "discard";
+  /** Memory that `allocate` gave will not be delivered. Called once for it, on every such path. */
+  release(memory: Uint8Array): void;
+}
+
+/** What a {@link FrameDecoder} may be given. */
+export interface FrameDecoderOptions {
+  readonly opener?: FrameOpener | undefined;
+  readonly allocator?: BodyAllocator | undefined;
+  /** Memory with any content: it is overwritten before anybody sees it. Default: zeroed memory. */
+  readonly memory?: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** Stands in a message for a frame whose allocator answered `"discard"`. Compare by identity. */
+export const DISCARDED: Uint8Array = new Uint8Array(0);

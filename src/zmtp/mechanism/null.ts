@@ -1,0 +1,79 @@
+/**
+ * The NULL mechanism (RFC 37 "the NULL security mechanism"): both sides send READY at once and take the other's. The
+ * newer text lets the client speak first; libzmq does not wait, and who waits for a peer that waits never begins.
+ *
+ * @module
+ */
+
+import { PeerError } from "../../errors.ts";
+import { decodeCommand, encodeReady } from "../commands.ts";
+import { decodeMetadata, encodeOurMetadata, type Metadata } from "../metadata.ts";
+import {
+  type Mechanism,
+  type MechanismFactory,
+  type MechanismInit,
+  type MechanismStatus,
+  peerRefusal,
+  type TransparentMechanism,
+  unexpectedCommand,
+} from "./mechanism.ts";
+
+/** Makes NULL mechanisms. There is nothing to configure. */
+export const nullMechanism: MechanismFactory = {
+  name: "NULL",
+  asServer: false,
+  create(init: MechanismInit): Mechanism {
+    return new NullMechanism(init);
+  },
+};
+
+/** One connection's NULL handshake. */
+export class NullMechanism implements TransparentMechanism {
+  readonly name = "NULL";
+  readonly transparent = true;
+  readonly #propertiesMax: number;
+  #ready: Uint8Array | undefined;
+  #peerMetadata: Metadata | undefined;
+  #failed = false;
+
+  /** Throws `MisuseError` (`ERR_OPTION`) for properties that cannot be sent. */
+  constructor(init: MechanismInit) {
+    this.#propertiesMax = init.propertiesMax;
+    this.#ready = encodeReady(encodeOurMetadata(init));
+  }
+
+  get status(): MechanismStatus {
+    if (this.#failed) return "failed";
+    return this.#ready === undefined && this.#peerMetadata !== undefined ? "ready" : "handshaking";
+  }
+
+  get peerMetadata(): Metadata | undefined {
+    return this.#peerMetadata;
+  }
+
+  nextCommand(): Uint8Array | undefined {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    return ready;
+  }
+
+  /** READY is taken. ERROR fails with `ERR_PEER_ERROR`, anything else, a second READY included, with `ERR_PEER_COMMAND`. */
+  handleCommand(body: Uint8Array): PeerError | undefined {
+    const error = this.#handle(body);
+    if (error !== undefined) this.#failed = true;
+    return error;
+  }
+
+  #handle(body: Uint8Array): PeerError | undefined {
+    const command = decodeCommand(body);
+    if (command instanceof PeerError) return command;
+    if (command.name === "ERROR") return peerRefusal(command.reason);
+    if (command.name !== "READY" || this.#peerMetadata !== undefined) {
+      return unexpectedCommand(command.name === "unknown" ? command.commandName : command.name);
+    }
+    const metadata = decodeMetadata(command.metadata, { propertiesMax: this.#propertiesMax });
+    if (metadata instanceof PeerError) return metadata;
+    this.#peerMetadata = metadata;
+    return undefined;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * What peers say of themselves while they shake hands (RFC 37 "connection metadata"): the encoding, our own
+ * properties, and the check of a peer's.
+ *
+ * @module
+ */
+
+import { asciiBytes, asciiText, copyOf, NO_BYTES, printableText, readU32, writeU32 } from "../bytes/bytes.ts";
+import { MisuseError, PeerError } from "../errors.ts";
+import {
+  announcesIdentity,
+  compatible,
+  compatibleTypes,
+  parseSocketType,
+  type SocketType,
+} from "./socket_type.ts";
+import { IDENTITY_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX } from "./wire.ts";
+
+/** Values by name **in lower case**, because the case of names says nothing. Use {@link property} to look one up. */
+export type Metadata = ReadonlyMap<string, Uint8Array>;
+
+/** A name as it is to be spelled on the wire, and its value. */
+export type Property = readonly [name: string, value: Uint8Array];
+
+/** Bounds of {@link decodeMetadata}. The bytes are bounded by whoever accepted the command. */
+export interface MetadataLimits {
+  /** Properties on the wire, repeated ones included. */
+  readonly propertiesMax: number;
+}
+
+/** A peer whose metadata were accepted. */
+export interface PeerProperties {
+  /** `undefined`: the peer did not tell. The RFC only recommends that it does, and libzmq accepts that too. */
+  readonly socketType: SocketType | undefined;
+  /** Empty: anonymous. */
+  readonly identity: Uint8Array;
+  /** Everything the peer told, the two above included. */
+  readonly metadata: Metadata;
+}
+
+const NAME = /^[A-Za-z0-9._+-]{1,255}$/;
+
+/**
+ * Properties as they travel in READY or INITIATE. Throws `MisuseError` (`ERR_OPTION`) for a name that is not 1 to 255
+ * of `A-Z a-z 0-9 - _ . +`, for one that repeats, and for a value above 2^31−1 bytes.
+ */
+export function encodeMetadata(properties: Iterable<Property>): Uint8Array {
+  const list = [...properties];
+  const names = new Set<string>();
+  let bytes = 0;
+  for (const [name, value] of list) {
+    const problem = propertyProblem(name, value, names);
+    if (problem !== undefined) throw new MisuseError("ERR_OPTION", `Cannot send metadata: ${problem}`);
+    names.add(name.toLowerCase());
+    bytes += 1 + name.length + 4 + value.length;
+  }
+  const encoded = new Uint8Array(bytes);
+  let at = 0;
+  for (const [name, value] of list) {
+    encoded[at] = name.length;
+    encoded.set(asciiBytes(name), at + 1);
+    at = writeU32(encoded, at + 1 + name.length, value.length);
+    encoded.set(value, at);
+    at += value.length;
+  }
+  return encoded;
+}
+
+/** Whether an application may add these properties to those of its socket: see {@link encodeOurMetadata}. */
+export function areOwnProperties(properties: Iterable<Property>): boolean {
+  const names = new Set(["socket-type", "identity"]);
+  for (const [name, value] of properties) {
+    if (propertyProblem(name, value, names) !== undefined) return false;
+    names.add(name.toLowerCase());
+  }
+  return true;
+}
+
+function propertyProblem(name: string, value: Uint8Array, names: ReadonlySet<string>): string | undefined {
+  if (!NAME.test(name)) {
+    return `the property name ${JSON.stringify(name)} is not 1 to ${NAME_BYTES_MAX} of A-Z a-z 0-9 - _ . +`;
+  }
+  if (names.has(name.toLowerCase())) return `the property "${name}" is given twice`;
+  if (value.length > VALUE_BYTES_MAX) return `the value of "${name}" has more than ${VALUE_BYTES_MAX} bytes`;
+  return undefined;
+}
+
+/**
+ * Reads a whole block of properties. Values are copies that pin nothing of `bytes`. Of a repeated name, in whatever
+ * case, the first value wins, as it does for libzmq. Anything that is not a whole property is `ERR_PEER_METADATA`.
+ */
+export function decodeMetadata(
+  bytes: Uint8Array,
+  limits: MetadataLimits,
+): Map<string, Uint8Array> | PeerError {
+  const metadata = new Map<string, Uint8Array>();
+  let at = 0;
+  for (let count = 1; at < bytes.length; count++) {
+    if (count > limits.propertiesMax) {
+      return malformed(`more than the limit of ${limits.propertiesMax} properties`);
+    }
+    const nameBytes = bytes[at]!;
+    if (nameBytes === 0) return malformed("a property without a name");
+    const valueSizeAt = at + 1 + nameBytes;
+    if (valueSizeAt + 4 > bytes.length) return malformed("it ends within a property's name or value size");
+    const valueAt = valueSizeAt + 4;
+    const valueBytes = readU32(bytes, valueSizeAt);
+    if (valueBytes > bytes.length - valueAt) return malformed("a value goes beyond the end");
+    const name = lowerAscii(asciiText(bytes.subarray(at + 1, valueSizeAt)));
+    at = valueAt + valueBytes;
+    if (!metadata.has(name)) metadata.set(name, copyOf(bytes.subarray(valueAt, at)));
+  }
+  return metadata;
+}
+
+function malformed(what: string): PeerError {
+  return new PeerError("ERR_PEER_METADATA", `Cannot read the peer's metadata: ${what}`);
+}
+
+/** Only A–Z: other characters stand for bytes that have no case. */
+function lowerAscii(name: string): string {
+  return name.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+}
+
+/** The value of a property, whatever the case of its name. */
+export function property(metadata: Metadata, name: string): Uint8Array | undefined {
+  return metadata.get(lowerAscii(name));
+}
+
+/**
+ * Our own metadata: Socket-Type always, Identity (perhaps empty) from the types that announce one, then the
+ * application's. Names are spelled as libzmq compares them. Throws as {@link encodeMetadata} does.
+ */
+export function encodeOurMetadata(options: {
+  readonly socketType: SocketType;
+  readonly identity: Uint8Array;
+  readonly properties?: Iterable<Property>;
+}): Uint8Array {
+  const ours: Property[] = [["Socket-Type", asciiBytes(options.socketType)]];
+  if (announcesIdentity(options.socketType)) ours.push(["Identity", options.identity]);
+  if (options.properties !== undefined) ours.push(...options.properties);
+  return encodeMetadata(ours);
+}
+
+/**
+ * Whether a socket of type `ours` may talk to a peer with these metadata.
+ *
+ * - A Socket-Type that is unknown or does not fit: `ERR_PEER_SOCKET_TYPE`.
+ * - An Identity above 255 bytes: `ERR_PEER_IDENTITY`.
+ * - An Identity that begins with a zero byte is reserved for generated ids. It is ignored and the peer is anonymous, so
+ *   that nobody can take the place of another by guessing its generated id.
+ */
+export function acceptPeer(ours: SocketType, metadata: Metadata): PeerProperties | PeerError {
+  const told = property(metadata, "Socket-Type");
+  const socketType = told === undefined ? undefined : parseSocketType(told);
+  if (told !== undefined && (socketType === undefined || !compatible(ours, socketType))) {
+    return new PeerError(
+      "ERR_PEER_SOCKET_TYPE",
+      `Cannot talk to peer: its socket type is "${printableText(told, 32)}"; ` +
+        `a ${ours} talks to ${compatibleTypes(ours).join(", ")}`,
+    );
+  }
+  const identity = property(metadata, "Identity") ?? NO_BYTES;
+  if (identity.length > IDENTITY_BYTES_MAX) {
+    return new PeerError(
+      "ERR_PEER_IDENTITY",
+      `Cannot talk to peer: its identity has ${identity.length} bytes, more than ${IDENTITY_BYTES_MAX}`,
+    );
+  }
+  return { socketType, identity: identity[0] === 0 ? NO_BYTES : identity, metadata };
+}
