@@ -1,0 +1,73 @@
+/**
+ * Node's built-in modules, fetched at the moment of need through `process.getBuiltinModule`, which Node (20.16),
+ * Deno and Bun all have. So an adapter costs nothing for what it does not use (on Deno `node:net` takes some 40 ms
+ * to load), and no bundler ever sees the import. The shapes below are the few members that hawser calls.
+ *
+ * @module
+ */
+
+import type { NodeNet } from "./node/types.ts";
+
+/** `node:os` */
+export interface NodeOs {
+  tmpdir(): string;
+  platform(): string;
+  networkInterfaces(): Record<string, readonly InterfaceAddress[] | undefined>;
+}
+
+/** One address of a network interface. */
+export interface InterfaceAddress {
+  readonly address: string;
+  readonly family: string | number;
+  readonly scopeid?: number | undefined;
+}
+
+/** `node:fs` */
+export interface NodeFs {
+  lstatSync(
+    path: string,
+  ): { readonly dev: number; readonly ino: number; readonly ctimeMs: number; isSocket(): boolean };
+  unlinkSync(path: string): void;
+  mkdtempSync(prefix: string): string;
+  rmSync(path: string, options: { recursive: boolean; force: boolean }): void;
+}
+
+/** `node:dns` */
+export interface NodeDns {
+  lookup(
+    host: string,
+    options: { family: number; all: true },
+    done: (error: unknown, found: readonly { readonly address: string }[]) => void,
+  ): void;
+}
+
+/** `node:zlib` */
+export interface NodeZlib {
+  crc32(bytes: Uint8Array, seed: number): number;
+}
+
+interface Builtins {
+  "node:net": NodeNet;
+  "node:os": NodeOs;
+  "node:fs": NodeFs;
+  "node:dns": NodeDns;
+  "node:zlib": NodeZlib;
+}
+
+interface Globals {
+  readonly process?: { getBuiltinModule?(name: string): unknown };
+}
+
+const { process } = globalThis as unknown as Globals;
+
+/** Whether this runtime has built-in modules at all. A browser has none. */
+export function hasBuiltins(): boolean {
+  return typeof process?.getBuiltinModule === "function";
+}
+
+/** A built-in module. Throws where the runtime has none by that name. */
+export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] {
+  const found = process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
+  if (found === undefined) throw new Error(`This runtime does not offer ${name}`);
+  return found;
+}

@@ -1,0 +1,114 @@
+/**
+ * Connecting and listening with `Bun.connect` and `Bun.listen`: what TCP and unix sockets have in common.
+ *
+ * @module
+ */
+
+import type { Dial, Listener, StreamOptions } from "../../src/ports.ts";
+import { host } from "../shared_host.ts";
+import { connectTimeout, refusedStream } from "../system_errors.ts";
+import { type BunKind, BunStream } from "./stream.ts";
+import { bunApi, type BunHandlers, type BunListener, type BunSocket, type BunTarget } from "./types.ts";
+
+/** What a listener does with its sockets. Hangs on each until its stream is made. */
+export class BunAccepting {
+  readonly kind: BunKind;
+  readonly accept: (attach: Dial) => void;
+
+  constructor(kind: BunKind, accept: (attach: Dial) => void) {
+    this.kind = kind;
+    this.accept = accept;
+  }
+}
+
+/** One object for every socket: Bun keeps handlers per listener or connect call, and reads the rest from `data`. */
+const handlers: BunHandlers = {
+  binaryType: "uint8array",
+  open: (socket) => {
+    if (socket.data instanceof BunStream) socket.data.connected(socket);
+    else if (socket.data instanceof BunAccepting) acceptSocket(socket, socket.data);
+  },
+  data: (socket, chunk) => streamOf(socket)?.received(chunk),
+  drain: (socket) => streamOf(socket)?.drained(),
+  end: (socket) => streamOf(socket)?.ended(),
+  close: (socket, cause) => streamOf(socket)?.lost(cause),
+  // What a handler throws lands here and would be forgotten. It is a bug, so it shall be as loud as elsewhere.
+  error: (_socket, cause) => void Promise.reject(cause),
+};
+
+function streamOf({ data }: BunSocket): BunStream | undefined {
+  return data instanceof BunStream ? data : undefined;
+}
+
+/** A `Dial` that connects to the first of `targets` that answers. */
+export function dialBun(
+  targets: () => Promise<readonly BunTarget[]>,
+  setup: { readonly kind: BunKind; readonly text: string; readonly options: StreamOptions },
+): Dial {
+  return (transportHandlers) => {
+    const stream = new BunStream(transportHandlers, setup.kind);
+    const timeoutMs = setup.options.connectTimeoutMs ?? 0;
+    // The pending connect itself holds the process.
+    const cancelTimeout = timeoutMs > 0
+      ? host.schedule(timeoutMs, () => stream.fail(connectTimeout(setup.text, timeoutMs)), false)
+      : () => {};
+    connectFirst(targets, stream).then(cancelTimeout, (cause) => {
+      cancelTimeout();
+      stream.lost(cause);
+    });
+    return stream;
+  };
+}
+
+async function connectFirst(targets: () => Promise<readonly BunTarget[]>, stream: BunStream): Promise<void> {
+  let cause: unknown;
+  for (const target of await targets()) {
+    if (stream.isClosed) return;
+    try {
+      await bunApi().connect({ ...target, socket: handlers, allowHalfOpen: true, data: stream });
+      return;
+    } catch (failure) {
+      cause ??= failure;
+    }
+  }
+  throw cause ?? new Error("The host has no address");
+}
+
+/** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+function acceptSocket(socket: BunSocket, { kind, accept }: BunAccepting): void {
+  let stream: BunStream | undefined;
+  let refused = false;
+  accept((transportHandlers) => {
+    const attached = stream = new BunStream(transportHandlers, kind);
+    if (refused) {
+      host.microtask(() => attached.lost(refusedStream()));
+      return attached;
+    }
+    socket.data = attached;
+    attached.connected(socket);
+    return attached;
+  });
+  refused = stream === undefined;
+  if (!refused) return;
+  socket.data = undefined;
+  socket.end();
+}
+
+/** Begins to listen. Throws Bun's own error. */
+export function listenBun(target: BunTarget, accepting: BunAccepting): BunListener {
+  return bunApi().listen({ ...target, socket: handlers, allowHalfOpen: true, data: accepting });
+}
+
+/** The listener over one of Bun's. */
+export function bunListener(listener: BunListener, address: string, closed: () => void = () => {}): Listener {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    listener.stop();
+    return new Promise<void>((resolve) => host.turn(resolve)).then(closed);
+  };
+  return {
+    address,
+    close: () => closing ??= close(),
+    setReferenced: (on) => on ? listener.ref() : listener.unref(),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * The memory that a stream reads into. Small while a stream is idle, since every open stream waits with a buffer in
+ * its hands; large under load, since one read then brings more. What was given away is never used again.
+ *
+ * @module
+ */
+
+const BYTES_MIN = 1024;
+const BYTES_MAX = 262_144;
+/** So many reads in a row must use less than a quarter before the buffer shrinks: one small read says nothing. */
+const SMALL_READS_MAX = 16;
+
+/** Sizes itself by what its reads bring. */
+export class ReadBuffer {
+  private bytes: Uint8Array | undefined = undefined;
+  private size = BYTES_MIN;
+  private smallReads = 0;
+
+  /** Where the next read goes. */
+  target(): Uint8Array {
+    return this.bytes ??= new Uint8Array(this.size);
+  }
+
+  /** The `length` bytes that a read put into `target`, in memory that belongs to the caller from here on. */
+  take(length: number): Uint8Array {
+    const bytes = this.target();
+    if (length * 4 < bytes.length) {
+      this.smallReads += 1;
+      if (this.smallReads >= SMALL_READS_MAX) this.resize(bytes.length >> 2);
+      // An exact copy pins nothing, and the buffer can be read into once more.
+      return bytes.slice(0, length);
+    }
+    this.bytes = undefined;
+    this.smallReads = 0;
+    if (length < bytes.length) return bytes.subarray(0, length);
+    this.resize(bytes.length << 2);
+    return bytes;
+  }
+
+  private resize(size: number): void {
+    this.size = Math.min(BYTES_MAX, Math.max(BYTES_MIN, size));
+    this.smallReads = 0;
+    this.bytes = undefined;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Connecting and listening with `node:net`: what TCP and unix sockets have in common.
+ *
+ * @module
+ */
+
+import type {
+  Dial,
+  Listener,
+  StreamOptions,
+  Transport,
+  TransportHandlers,
+  TransportInfo,
+} from "../../src/ports.ts";
+import { host } from "../shared_host.ts";
+import { connectTimeout, refusedStream } from "../system_errors.ts";
+import { HIGH_WATER_MARK, NodeStream } from "./stream.ts";
+import type { NodeConnectOptions, NodeListenOptions, NodeNet, NodeServer, NodeSocket } from "./types.ts";
+
+/** What differs between the kinds of sockets. */
+export interface SocketKind {
+  /** Both ends of a connected socket, as endpoints. */
+  describe(socket: NodeSocket): TransportInfo;
+  /** Sets the options of a socket that has just connected. */
+  prepare(socket: NodeSocket): void;
+}
+
+/** A `Dial` that connects with `node:net`. */
+export function dialSocket(
+  net: NodeNet,
+  target: NodeConnectOptions,
+  setup: { readonly kind: SocketKind; readonly text: string; readonly options: StreamOptions },
+): Dial {
+  return (handlers) => {
+    let socket: NodeSocket;
+    try {
+      socket = net.connect({ ...target, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
+    } catch (cause) {
+      return failedTransport(handlers, cause);
+    }
+    const stream = new NodeStream(socket, setup.kind.describe);
+    stream.attach(handlers);
+    const cancelTimeout = startTimeout(stream, setup.text, setup.options.connectTimeoutMs);
+    socket.on("connect", () => {
+      cancelTimeout();
+      setup.kind.prepare(socket);
+      stream.open();
+    });
+    socket.on("close", cancelTimeout);
+    return stream;
+  };
+}
+
+function startTimeout(stream: NodeStream, text: string, timeoutMs: number | undefined): () => void {
+  if (timeoutMs === undefined || timeoutMs <= 0) return () => {};
+  // The socket itself holds the process, if it is to be held.
+  return host.schedule(timeoutMs, () => stream.fail(connectTimeout(text, timeoutMs)), false);
+}
+
+/** A transport that never opens, for a runtime that refuses before there is a stream. */
+export function failedTransport(handlers: TransportHandlers, cause: unknown): Transport {
+  host.microtask(() => handlers.close(cause));
+  return { write: () => false, setPaused: () => true, close: () => {} };
+}
+
+/** Begins to listen. Rejects with the runtime's own error. */
+export function listenServer(
+  net: NodeNet,
+  target: NodeListenOptions,
+  setup: {
+    readonly kind: SocketKind;
+    readonly accept: (attach: Dial) => void;
+    readonly failed: (cause: unknown) => void;
+  },
+): Promise<NodeServer> {
+  const server = net.createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
+  server.on("connection", (socket) => acceptSocket(socket, setup.kind, setup.accept));
+  return new Promise((resolve, reject) => {
+    let listening = false;
+    server.on("listening", () => {
+      listening = true;
+      resolve(server);
+    });
+    server.on("error", (cause) => listening ? setup.failed(cause) : reject(cause));
+    // Deno throws a missing permission out of this call, which rejects too.
+    server.listen(target);
+  });
+}
+
+/** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+function acceptSocket(socket: NodeSocket, kind: SocketKind, accept: (attach: Dial) => void): void {
+  const stream = new NodeStream(socket, kind.describe);
+  let refused = false;
+  kind.prepare(socket);
+  accept((handlers) => {
+    if (refused) return failedTransport(handlers, refusedStream());
+    stream.attach(handlers);
+    host.microtask(() => stream.open());
+    return stream;
+  });
+  refused = !stream.attached;
+  if (refused) socket.destroy();
+}
+
+/** The listener of a server that is bound at `address`. */
+export function serverListener(server: NodeServer, address: string, closed: () => void = () => {}): Listener {
+  let closing: Promise<void> | undefined;
+  return {
+    address,
+    close: () => closing ??= closeServer(server).then(closed),
+    setReferenced: (on) => void (on ? server.ref() : server.unref()),
+  };
+}
+
+/** The server's own "close" waits for every accepted connection; its address is free as soon as the turn ends. */
+function closeServer(server: NodeServer): Promise<void> {
+  server.close();
+  return new Promise((resolve) => host.turn(resolve));
+}

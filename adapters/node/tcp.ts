@@ -1,0 +1,105 @@
+/**
+ * TCP over `node:net`.
+ *
+ * @module
+ */
+
+import type { Dial, Listen, StreamOptions, TransportFactory, TransportInfo } from "../../src/ports.ts";
+import {
+  formatTcpEndpoint,
+  type HostPort,
+  parseTcpEndpoint,
+  type TcpEndpoint,
+} from "../../src/socket/endpoint.ts";
+import { bindHost } from "../addresses.ts";
+import { dialSocket, failedTransport, listenServer, serverListener, type SocketKind } from "./dial.ts";
+import type { NodeConnectOptions, NodeNet, NodeSocket } from "./types.ts";
+import { bindError } from "../system_errors.ts";
+
+/** The `tcp` transport over a `node:net` module, which is fetched at the first use. */
+export function nodeTcp(net: () => NodeNet): TransportFactory {
+  return {
+    dial: (address, options) => dialTcp(net, parseTcpEndpoint(address, "connect"), options),
+    listen: (address, options) => {
+      parseTcpEndpoint(address, "bind");
+      return listenTcp(net, options);
+    },
+  };
+}
+
+function dialTcp(net: () => NodeNet, endpoint: TcpEndpoint, options: StreamOptions): Dial {
+  const setup = { kind: tcpKind(options), text: endpoint.text, options };
+  return (handlers) => {
+    try {
+      return dialSocket(net(), connectOptions(endpoint, options), setup)(handlers);
+    } catch (cause) {
+      // The source names an interface that this machine does not have (any more).
+      return failedTransport(handlers, cause);
+    }
+  };
+}
+
+function connectOptions(endpoint: TcpEndpoint, options: StreamOptions): NodeConnectOptions {
+  const { host, port, source } = endpoint;
+  return {
+    host,
+    port,
+    ...(endpoint.hostKind === "name" && options.ipv6 === false ? { family: 4 } : {}),
+    ...(source === undefined ? {} : sourceOptions(source, endpoint, options)),
+  };
+}
+
+function sourceOptions(source: HostPort, endpoint: TcpEndpoint, options: StreamOptions): NodeConnectOptions {
+  const ipv6 = endpoint.hostKind === "ipv6" || (endpoint.hostKind === "name" && options.ipv6 === true);
+  return {
+    // Without an address the runtime binds the unspecified one of the target's family, which is what * means.
+    ...(source.hostKind === "any" ? {} : { localAddress: bindHost(source, endpoint.text, { ipv6 }) }),
+    ...(source.port === 0 ? {} : { localPort: source.port }),
+  };
+}
+
+function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
+  return async (address, accept, failed) => {
+    const endpoint = parseTcpEndpoint(address, "bind");
+    const target = {
+      host: bindHost(endpoint, address, options),
+      port: endpoint.port,
+      ...(options.backlog === undefined ? {} : { backlog: options.backlog }),
+    };
+    try {
+      const server = await listenServer(net(), target, { kind: tcpKind(options), accept, failed });
+      const bound = server.address() as { readonly address: string; readonly port: number };
+      return serverListener(server, formatTcpEndpoint(bound.address, bound.port));
+    } catch (cause) {
+      throw bindError(cause, address);
+    }
+  };
+}
+
+function tcpKind(options: StreamOptions): SocketKind {
+  return { describe, prepare: (socket) => setTcpOptions(socket, options) };
+}
+
+/** A peer that is gone again before it was described. */
+const UNKNOWN = "0.0.0.0";
+
+function describe(socket: NodeSocket): TransportInfo {
+  return {
+    localAddress: formatTcpEndpoint(socket.localAddress ?? UNKNOWN, socket.localPort ?? 0),
+    remoteAddress: formatTcpEndpoint(socket.remoteAddress ?? UNKNOWN, socket.remotePort ?? 0),
+  };
+}
+
+/** What a TCP socket of any runtime can be told. */
+interface TcpSocket {
+  setNoDelay(on: boolean): unknown;
+  setKeepAlive(on: boolean, initialDelayMs?: number): unknown;
+}
+
+/** NODELAY always: messages are batched above, and a lone one must not wait. */
+export function setTcpOptions(socket: TcpSocket, options: StreamOptions): void {
+  socket.setNoDelay(true);
+  if (options.tcpKeepalive !== undefined) {
+    socket.setKeepAlive(options.tcpKeepalive, options.tcpKeepaliveIdleMs ?? 0);
+  }
+}

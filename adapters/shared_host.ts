@@ -1,0 +1,11 @@
+/**
+ * The one host that the adapters themselves use, for time-outs and deferred calls.
+ *
+ * @module
+ */
+
+import type { Host } from "../src/ports.ts";
+import { createHost } from "./host.ts";
+
+/** Shared by all adapters of a process. */
+export const host: Host = createHost();

@@ -1,0 +1,107 @@
+/**
+ * The file behind an `ipc` endpoint: wildcards, Linux's abstract names, and files that a killed process left behind.
+ * Shared by all three runtimes, which behave alike here: the file goes when the listener closes in order.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../src/errors.ts";
+import type { IpcEndpoint } from "../src/socket/endpoint.ts";
+import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
+import { bindError, codeOf } from "./system_errors.ts";
+import { builtin } from "./builtin.ts";
+
+/** Where to listen. */
+export interface SocketFile {
+  /** What the runtime takes: a path, or an abstract name after a NUL. */
+  readonly path: string;
+  /** The same as an endpoint. */
+  readonly address: string;
+  /** Removes what `openSocketFile` made. The socket's own file is the runtime's to remove. */
+  remove(): void;
+}
+
+/**
+ * The path that a runtime's `connect` takes for `endpoint`.
+ *
+ * Node before 22 (libuv before 1.48, libuv/libuv#4266) fills an abstract name with NULs up to the end of `sun_path`,
+ * and nothing can stop it. There such a name is found by Node 20 alone, not by libzmq, Deno, Bun or a later Node.
+ *
+ * @throws {MisuseError} `ERR_ENDPOINT` for an abstract name where the system has none.
+ */
+export function socketPath(endpoint: IpcEndpoint): string {
+  if (endpoint.ipcKind !== "abstract") return endpoint.name;
+  if (builtin("node:os").platform() === "linux") return `\0${endpoint.name}`;
+  throw new MisuseError(
+    "ERR_ENDPOINT",
+    `Invalid endpoint "${endpoint.text}": ipc://@name exists on Linux only`,
+  );
+}
+
+/** Chooses where to listen; for `ipc://*` in a directory of its own, so that nobody else can put a file there. */
+export function openSocketFile(endpoint: IpcEndpoint): SocketFile {
+  if (endpoint.ipcKind !== "any") {
+    return { path: socketPath(endpoint), address: endpoint.text, remove: () => {} };
+  }
+  const fs = builtin("node:fs");
+  const directory = fs.mkdtempSync(`${builtin("node:os").tmpdir()}/hawser-`);
+  const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
+  const path = `${directory}/socket`;
+  try {
+    return { path, address: parseIpcEndpoint(`ipc://${path}`, "bind").text, remove };
+  } catch (cause) {
+    remove();
+    throw cause;
+  }
+}
+
+/**
+ * Listens at `file`. When the address is in use by a socket that nobody answers at, its file is removed and the
+ * bind tried once more. A live socket, and a file that is no socket, are never touched.
+ */
+export async function bindSocketFile<Bound>(file: SocketFile, bind: () => Promise<Bound>): Promise<Bound> {
+  try {
+    return await bind();
+  } catch (cause) {
+    if (codeOf(cause) !== "EADDRINUSE" || file.path.startsWith("\0") || !(await removeStale(file.path))) {
+      throw bindError(cause, file.address);
+    }
+  }
+  try {
+    return await bind();
+  } catch (cause) {
+    throw bindError(cause, file.address);
+  }
+}
+
+async function removeStale(path: string): Promise<boolean> {
+  const fs = builtin("node:fs");
+  try {
+    const before = fs.lstatSync(path);
+    // To connect to a regular file is refused as well, so the kind of file has to be asked for.
+    if (!before.isSocket() || (await isAnswered(path))) return false;
+    // Somebody else may have done the same meanwhile, and listen there by now.
+    const after = fs.lstatSync(path);
+    // Inode numbers are reused at once on some file systems; the time tells.
+    if (after.ino !== before.ino || after.dev !== before.dev || after.ctimeMs !== before.ctimeMs) {
+      return false;
+    }
+    fs.unlinkSync(path);
+    return true;
+  } catch (cause) {
+    // The file is gone: its owner has just closed.
+    return codeOf(cause) === "ENOENT";
+  }
+}
+
+/** Whether anybody listens. Only a clear refusal means no: a full backlog or a missing permission do not. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = builtin("node:net").connect({ path });
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", (cause) => resolve(codeOf(cause) !== "ECONNREFUSED"));
+  });
+}
