@@ -1,0 +1,44 @@
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { KeepAlive } from "../../src/session/keep_alive.ts";
+import { World } from "../support/world.ts";
+
+test("the host is held from the first hold until a moment after the last is released", () => {
+  const world = new World(1);
+  const keepAlive = new KeepAlive(world.host);
+  assertEquals(world.keptAlive, false);
+  keepAlive.hold();
+  keepAlive.hold();
+  keepAlive.release();
+  world.runFor(1_000);
+  assertEquals(world.keptAlive, true);
+  keepAlive.release();
+  assertEquals(world.keptAlive, true, "not at once");
+  world.runFor(1_000);
+  assertEquals(world.keptAlive, false);
+});
+
+test("a request loop, which holds and releases over and over, does not ask the host for each message", () => {
+  const world = new World(2);
+  let calls = 0;
+  const host = { ...world.host, keepAlive: (on: boolean) => (calls++, world.host.keepAlive(on)) };
+  const keepAlive = new KeepAlive(host);
+  for (let round = 0; round < 1_000; round++) {
+    keepAlive.hold();
+    assertEquals(world.keptAlive, true);
+    keepAlive.release();
+    world.runFor(0.5);
+  }
+  world.runFor(100);
+  assertEquals(world.keptAlive, false);
+  assert(calls < 200, `${calls} calls for 1 000 messages`);
+});
+
+test("the timer that lets go does not itself hold the process", () => {
+  const world = new World(3);
+  const keepAlive = new KeepAlive(world.host);
+  keepAlive.hold();
+  keepAlive.release();
+  world.host.keepAlive(false);
+  assertEquals(world.holdsProcess, false);
+});

@@ -1,0 +1,283 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { MisuseError } from "../../src/errors.ts";
+import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
+import { Context } from "../../src/socket/context.ts";
+import type { Socket } from "../../src/socket/socket.ts";
+import {
+  Dealer,
+  Pair,
+  Publisher,
+  Pull,
+  Push,
+  Router,
+  Subscriber,
+  XPublisher,
+} from "../../src/socket/sockets.ts";
+import { World } from "../support/world.ts";
+import { textOf } from "./building_blocks.ts";
+
+function makeWorld(): { world: World; context: Context } {
+  const world = new World(1);
+  return { world, context: new Context({ host: world.host, transports: { sim: world.network } }) };
+}
+
+const TYPES: readonly SocketEventType[] = [
+  "accept",
+  "accept:error",
+  "bind",
+  "bind:error",
+  "close",
+  "connect",
+  "connect:delay",
+  "connect:retry",
+  "disconnect",
+  "drop",
+  "end",
+  "handshake",
+  "handshake:error:auth",
+  "handshake:error:other",
+  "handshake:error:protocol",
+];
+
+/** Everything that a socket tells, as `type address`. */
+function listen(socket: Socket): { told: string[]; events: SocketEvent[] } {
+  const told: string[] = [];
+  const events: SocketEvent[] = [];
+  for (const type of TYPES) {
+    socket.events.on(type, (event) => {
+      told.push(`${type} ${event.address}`.trim());
+      events.push(event);
+    });
+  }
+  return { told, events };
+}
+
+test("the life of a connection as both sides tell it", async () => {
+  const { world, context } = makeWorld();
+  const [pull, push] = [new Pull({ context }), new Push({ context, reconnectInterval: 50 })];
+  const [atPull, atPush] = [listen(pull), listen(push)];
+  push.connect("sim://work");
+  await world.driveFor(10);
+  await world.driveTo(pull.bind("sim://work"));
+  await world.driveTo(push.ready());
+  await world.driveFor(1);
+  world.links.at(-1)!.cut();
+  await world.drive(() => push.peers.length === 0);
+  await world.driveTo(push.ready());
+  await world.driveFor(1);
+  push.close();
+  await world.driveFor(2_000);
+  pull.close();
+  await world.driveIdle();
+  const attempt = ["connect sim://work", "handshake sim://work", "disconnect sim://work"];
+  assertEquals(atPush.told, [
+    "connect:delay sim://work",
+    "connect:retry sim://work",
+    ...attempt,
+    "connect:retry sim://work",
+    // It closes itself, and knows.
+    ...attempt.slice(0, 2),
+    "close sim://work",
+    "end",
+  ]);
+  const accepted = ["accept sim://work", "handshake sim://work", "disconnect sim://work"];
+  assertEquals(atPull.told, ["bind sim://work", ...accepted, ...accepted, "close sim://work", "end"]);
+  const peers = atPull.events.filter(({ type }) => type === "handshake").map(({ peer }) => peer!);
+  assertEquals(peers.map(({ socketType, version, mechanism }) => [socketType, version, mechanism]), [
+    ["PUSH", "3.1", "NULL"],
+    ["PUSH", "3.1", "NULL"],
+  ]);
+  assert(peers[0]!.id < peers[1]!.id, "every connection is a peer of its own");
+  assert(peers[0]!.remoteAddress !== "" && peers[0]!.localAddress !== peers[0]!.remoteAddress);
+});
+
+test("the life of an inproc connection as both sides tell it", async () => {
+  const { world, context } = makeWorld();
+  const [pull, push] = [new Pull({ context }), new Push({ context })];
+  const [atPull, atPush] = [listen(pull), listen(push)];
+  push.connect("inproc://work");
+  await world.driveTo(pull.bind("inproc://work"));
+  push.disconnect("inproc://work");
+  push.connect("inproc://work");
+  pull.close();
+  await world.driveTo(new Pull({ context }).bind("inproc://work"));
+  push.close();
+  await world.driveIdle();
+  const life = ["handshake inproc://work", "disconnect inproc://work"];
+  assertEquals(atPush.told, [...life, ...life, life[0], "end"]);
+  assertEquals(atPull.told.filter((one) => !one.startsWith("close")), [
+    "bind inproc://work",
+    ...life,
+    life[0],
+    "end",
+  ]);
+});
+
+test("what is told of a peer: its type, identity, metadata, addresses", async () => {
+  for (const scheme of ["sim", "inproc"]) {
+    const { world, context } = makeWorld();
+    const router = new Router({ context });
+    const dealer = new Dealer({
+      context,
+      routingId: "me",
+      ...(scheme === "sim" ? { metadata: { "X-Name": "value" } } : {}),
+    });
+    await world.driveTo(router.bind(`${scheme}://router`));
+    dealer.connect(`${scheme}://router`);
+    await world.driveTo(Promise.all([router.ready(), dealer.ready()]));
+    const [peer] = router.peers;
+    assertEquals([peer!.socketType, textOf([peer!.identity]), peer!.endpoint], [
+      "DEALER",
+      "me",
+      `${scheme}://router`,
+    ]);
+    assertEquals(textOf([peer!.metadata.get("socket-type")!]), "DEALER");
+    if (scheme === "sim") assertEquals(textOf([peer!.metadata.get("x-name")!]), "value");
+    assertEquals(dealer.peers[0]!.socketType, "ROUTER");
+  }
+});
+
+test("sockets that do not fit are told so on both sides, over streams and inproc", async () => {
+  for (const scheme of ["sim", "inproc"]) {
+    const { world, context } = makeWorld();
+    const [pull, dealer] = [new Pull({ context }), new Dealer({ context, reconnectInterval: 1_000 })];
+    const [atPull, atDealer] = [listen(pull), listen(dealer)];
+    await world.driveTo(pull.bind(`${scheme}://x`));
+    dealer.connect(`${scheme}://x`);
+    await world.driveFor(100);
+    for (const { events } of [atPull, atDealer]) {
+      const [error] = events.filter(({ type }) => type === "handshake:error:protocol");
+      assertEquals((error?.error as { code?: string }).code, "ERR_PEER_SOCKET_TYPE", scheme);
+    }
+    assertEquals([pull.peers.length, dealer.peers.length], [0, 0]);
+  }
+});
+
+test("ready waits for as many peers as asked, counts those that left out, and ends with the socket", async () => {
+  const { world, context } = makeWorld();
+  const router = new Router({ context });
+  await world.driveTo(router.bind("sim://router"));
+  const dealers = [0, 1, 2].map(() => new Dealer({ context, reconnectInterval: -1 }));
+  dealers[0]!.connect("sim://router");
+  await world.driveTo(router.ready());
+  await router.ready({ peers: 0 });
+  let three = false;
+  void router.ready({ peers: 3 }).then(() => three = true);
+  dealers[1]!.connect("sim://router");
+  await world.driveFor(10);
+  dealers[0]!.close();
+  await world.driveFor(10);
+  dealers[2]!.connect("sim://router");
+  await world.driveFor(10);
+  assertEquals([three, router.peers.length], [false, 2]);
+  const another = new Dealer({ context });
+  another.connect("sim://router");
+  await world.driveFor(10);
+  assertEquals(three, true);
+  const rejected = assertRejects(() => router.ready({ peers: 9 }), MisuseError);
+  router.close();
+  assertEquals((await rejected).code, "ERR_CLOSED");
+});
+
+test("dropped messages are told once a turn and peer, with their number and the reason", async () => {
+  const { world, context } = makeWorld();
+  const publisher = new Publisher({ context, sendHighWaterMark: 1 });
+  const { events } = listen(publisher);
+  await world.driveTo(publisher.bind("sim://news"));
+  const subscriber = new Subscriber({ context });
+  subscriber.connect("sim://news");
+  subscriber.subscribe();
+  await world.driveTo(publisher.subscribed(""));
+  world.links[0]!.toClient.hold();
+  for (let index = 0; index < 10; index++) publisher.trySend("x");
+  await world.driveFor(1);
+  for (let index = 0; index < 5; index++) publisher.trySend("x");
+  await world.driveFor(1);
+  const drops = events.filter(({ type }) => type === "drop");
+  assertEquals(drops.map(({ count }) => count), [9, 5]);
+  assert(drops[0]!.error!.message.includes("high-water mark") && drops[0]!.peer?.socketType === "SUB");
+  const router = new Router({ context });
+  const heard = listen(router);
+  router.trySend(["nobody", "x"]);
+  await world.driveFor(1);
+  assertEquals(heard.events.map(({ type, count, peer }) => [type, count, peer]), [["drop", 1, undefined]]);
+});
+
+test("subscribed waits for somebody whom a message with that topic would reach, and is told at once if there is one", async () => {
+  const { world, context } = makeWorld();
+  const publisher = new XPublisher({ context });
+  await world.driveTo(publisher.bind("sim://news"));
+  const resolved: string[] = [];
+  for (const topic of ["a", "ab", "b", ""]) void publisher.subscribed(topic).then(() => resolved.push(topic));
+  const subscriber = new Subscriber({ context });
+  subscriber.connect("sim://news");
+  subscriber.subscribe("a");
+  await world.driveFor(10);
+  assertEquals(resolved.sort(), ["a", "ab"]);
+  subscriber.subscribe("");
+  await world.driveFor(10);
+  assertEquals(resolved.sort(), ["", "a", "ab", "b"]);
+  await publisher.subscribed("anything");
+  const aborted = assertRejects(
+    () => new Publisher({ context }).subscribed("x", { signal: AbortSignal.abort() }),
+    MisuseError,
+  );
+  assertEquals((await aborted).code, "ERR_ABORTED");
+});
+
+test("events can be iterated: every one from then on, to the last", async () => {
+  const { world, context } = makeWorld();
+  const pull = new Pull({ context });
+  const told: string[] = [];
+  const loop = (async (): Promise<void> => {
+    for await (const { type } of pull.events) told.push(type);
+  })();
+  await world.driveTo(pull.bind("sim://work"));
+  pull.close();
+  await world.driveTo(loop);
+  assertEquals(told, ["bind", "close", "end"]);
+  assertEquals((await assertRejects(() => pull.events.receive(), MisuseError)).code, "ERR_CLOSED");
+});
+
+test("a listener that throws harms nobody, and one that was taken off hears nothing", async () => {
+  const { world, context } = makeWorld();
+  const [left, right] = [new Pair({ context }), new Pair({ context })];
+  let heard = 0;
+  const count = (): void => void heard++;
+  left.events.on("handshake", () => {
+    throw new Error("a listener's fault");
+  }).on("handshake", count).on("accept", count);
+  left.events.off("accept", count);
+  await world.driveTo(left.bind("sim://pair"));
+  right.connect("sim://pair");
+  await world.driveTo(right.ready());
+  await world.driveFor(10);
+  assert(left.trySend("x"));
+  await world.drive(() => right.tryReceive() !== undefined);
+  assertEquals(heard, 1);
+});
+
+test("bind refuses a name in use and leaves the socket as it was; port 0 gives every bind its own", async () => {
+  const { world, context } = makeWorld();
+  const one = new Pull({ context });
+  for (const scheme of ["sim", "inproc"]) {
+    const two = new Pull({ context });
+    await world.driveTo(one.bind(`${scheme}://taken`));
+    const { events } = listen(two);
+    const error = await world.driveTo(assertRejects(() => two.bind(`${scheme}://taken`), MisuseError));
+    assertEquals([error.code, events.map(({ type }) => type)], ["ERR_ADDRESS_IN_USE", ["bind:error"]]);
+    assertEquals([two.lastEndpoint, two.closed], [null, false]);
+    await world.driveTo(one.unbind(`${scheme}://taken`));
+    await world.driveTo(two.bind(`${scheme}://taken`));
+    await world.driveTo(two.unbind(`${scheme}://taken`));
+    assertEquals(
+      (await assertRejects(() => two.unbind(`${scheme}://taken`), MisuseError)).code,
+      "ERR_NOT_BOUND",
+    );
+  }
+  await world.driveTo(one.bind("sim://*"));
+  const first = one.lastEndpoint;
+  await world.driveTo(one.bind("sim://*"));
+  assert(first !== one.lastEndpoint && first!.startsWith("sim://"));
+});
