@@ -1,0 +1,10 @@
+// runtimes: bun
+import { test } from "node:test";
+import { bunAdapter } from "../../adapters/bun/mod.ts";
+import { factoryOf, freshPath } from "./support.ts";
+import { transportSuite } from "./suite.ts";
+
+transportSuite(test, "bun ipc", {
+  factory: factoryOf(bunAdapter, "ipc"),
+  address: () => `ipc://${freshPath()}`,
+});

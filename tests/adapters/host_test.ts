@@ -1,0 +1,79 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertGreaterOrEqual, assertNotEquals } from "@std/assert";
+import { detectHost, detectRuntime, loadAdapter } from "../../adapters/detect.ts";
+import { createHost } from "../../adapters/host.ts";
+import { startProgram } from "./support.ts";
+
+test("the adapter that is loaded is that of the runtime", async () => {
+  const adapter = await loadAdapter();
+  assertEquals(adapter.name, detectRuntime());
+  assertEquals([...adapter.transports.keys()], ["tcp", "ipc"]);
+});
+
+test("deferred calls run in their order: the call, microtasks, the turn", async () => {
+  const host = detectHost();
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    host.turn(() => {
+      order.push("turn");
+      host.microtask(() => order.push("microtask of the turn"));
+      host.turn(resolve);
+    });
+    host.microtask(() => order.push("microtask"));
+    order.push("call");
+  });
+  assertEquals(order, ["call", "microtask", "turn", "microtask of the turn"]);
+});
+
+test("the monotonic clock never runs back, and the other tells the time of day", () => {
+  const host = createHost();
+  let before = host.nowMs();
+  for (let i = 0; i < 1000; i++) {
+    const now = host.nowMs();
+    assertGreaterOrEqual(now, before);
+    before = now;
+  }
+  assertGreaterOrEqual(host.wallMs(), Date.UTC(2024, 0));
+});
+
+test("a scheduled call runs once, a cancelled one never, and a wait without end needs no timer", async () => {
+  const host = createHost();
+  const ran: string[] = [];
+  const cancels = [
+    host.schedule(1, () => ran.push("cancelled"), true),
+    host.schedule(Infinity, () => ran.push("endless"), true),
+    // Longer than a timer can be; Node would run it at once.
+    host.schedule(2 ** 33, () => ran.push("long"), true),
+  ];
+  cancels[0]?.();
+  host.schedule(-5, () => ran.push("negative"), true);
+  host.schedule(0.2, () => ran.push("short"), true);
+  await new Promise<void>((resolve) => host.schedule(20, resolve, true));
+  assertEquals([...ran].sort(), ["negative", "short"]);
+  for (const cancel of cancels) cancel();
+});
+
+test("random fills more than the 64 KiB that one call of the system takes", () => {
+  const bytes = new Uint8Array(200_000);
+  createHost().random(bytes);
+  // 32 zero bytes in a row come once in 2^256 places.
+  for (let at = 0; at + 32 <= bytes.length; at += 32) {
+    assert(bytes.subarray(at, at + 32).some((byte) => byte !== 0));
+  }
+  const more = new Uint8Array(32);
+  createHost().random(more);
+  assertNotEquals(more, bytes.slice(0, 32));
+});
+
+test("crc32 is that of zlib, and can be continued", () => {
+  const { crc32 } = createHost();
+  assert(crc32 !== undefined);
+  const digits = Uint8Array.from("123456789", (digit) => digit.charCodeAt(0));
+  assertEquals(crc32(digits, 0), 0xcbf43926);
+  assertEquals(crc32(digits.subarray(4), crc32(digits.subarray(0, 4), 0)), 0xcbf43926);
+});
+
+test("keepAlive holds a process, and a process without any hold ends by itself", async () => {
+  const program = startProgram("idle_program");
+  assertEquals(await program.output, "held\n");
+});

@@ -1,0 +1,10 @@
+// runtimes: node deno bun
+import { test } from "node:test";
+import { nodeAdapter } from "../../adapters/node/mod.ts";
+import { factoryOf } from "./support.ts";
+import { transportSuite } from "./suite.ts";
+
+transportSuite(test, "node tcp", {
+  factory: factoryOf(nodeAdapter, "tcp"),
+  address: () => "tcp://127.0.0.1:*",
+});

@@ -1,0 +1,7 @@
+import { test } from "node:test";
+import { pipeTransport } from "../../examples/duplex_transport.ts";
+import { transportSuite } from "../adapters/suite.ts";
+
+let names = 0;
+
+transportSuite(test, "pipe", { factory: pipeTransport(), address: () => `pipe://${++names}` });
