@@ -1,0 +1,169 @@
+/**
+ * `npm run bench -- sockets|micro [options]`.
+ *
+ * @module
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { reapAtExit } from "./child.ts";
+import { caseName, quickNote, type Runtime, selectCases } from "./cases.ts";
+import { findBuilt, findRoot, type Setting } from "./contenders.ts";
+import { compileLibzmq } from "./libzmq.ts";
+import { describeMachine } from "./machine.ts";
+import { measureCase, type Outcome, type Timing } from "./measure.ts";
+import { measureMemory, selectMemoryCases } from "./memory.ts";
+import { targetTable, toJson, toLines } from "./report.ts";
+
+const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
+npm run bench -- micro [--filter text]   parts of the core, with mitata
+
+  --quick             under a minute: fewer alternations, a sample of the matrix
+  --json              one JSON object per line; everything else goes to stderr
+  --runtime NAME      every case on node, deno or bun
+  --filter TEXT       cases whose name holds all these words (core/push-pull/tcp/64/sync/node/throughput)
+  --rounds N          alternations (5; quick: 2)
+  --window MS         length of a sample, at least 500
+  --warmup MS         before each sample
+  --libzmq-body MODE  how libzmq sends bodies from 16 KiB on: reference (default), allocate or copy
+  --pin               sender and receiver on a core each (taskset), not over inproc
+  --list              names of the cases, nothing measured`;
+
+const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+
+interface Options {
+  readonly json: boolean;
+  readonly quick: boolean;
+  readonly list: boolean;
+  readonly pinned: boolean;
+  readonly runtime: Runtime | undefined;
+  readonly filter: readonly string[];
+  readonly timing: Timing;
+  readonly libzmqBody: string;
+}
+
+function usageError(message: string): never {
+  console.error(`${message}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((each) => each === value);
+  return found ?? usageError(`--${name} must be one of ${allowed.join(", ")}, not "${value}"`);
+}
+
+function atLeast(name: string, value: string | undefined, floor: number, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < floor) {
+    usageError(`--${name} must be a whole number from ${floor} on`);
+  }
+  return number;
+}
+
+function readArguments(argv: readonly string[]) {
+  return parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      pin: { type: "boolean", default: false },
+      runtime: { type: "string" },
+      filter: { type: "string", default: "" },
+      rounds: { type: "string" },
+      window: { type: "string" },
+      warmup: { type: "string" },
+      "libzmq-body": { type: "string", default: "reference" },
+    },
+  });
+}
+
+function parse(argv: readonly string[]): { readonly command: string; readonly options: Options } {
+  let read: ReturnType<typeof readArguments>;
+  try {
+    read = readArguments(argv);
+  } catch (cause) {
+    usageError(cause instanceof Error ? cause.message : String(cause));
+  }
+  const { values, positionals } = read;
+  const quick = values.quick;
+  const warmupMs = atLeast("warmup", values.warmup, 0, quick ? 300 : 500);
+  const options: Options = {
+    json: values.json,
+    quick,
+    list: values.list,
+    pinned: values.pin,
+    runtime: values.runtime === undefined ? undefined : oneOf("runtime", values.runtime, RUNTIMES),
+    filter: values.filter.split(/\s+/).filter((word) => word !== ""),
+    libzmqBody: oneOf("libzmq-body", values["libzmq-body"], ["reference", "allocate", "copy"]),
+    timing: {
+      rounds: atLeast("rounds", values.rounds, 1, quick ? 2 : 5),
+      windowMs: atLeast("window", values.window, 500, quick ? 500 : 700),
+      warmupMs,
+      warmupAgainMs: Math.min(warmupMs, 100),
+      fresh: !quick,
+    },
+  };
+  return { command: positionals[0] ?? "", options };
+}
+
+async function benchSockets(options: Options): Promise<void> {
+  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
+  const { quick, runtime, filter, pinned } = options;
+  const cases = selectCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+  const memoryCases = selectMemoryCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+  const root = findRoot();
+  const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  const libzmq = await compileLibzmq(root, scratch);
+  const { libzmqBody } = options;
+  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody, pinned };
+  say(`# ${await describeMachine(root, libzmq.version)}`);
+  if (quick) say(`# ${quickNote()}`);
+  const { rounds, windowMs, warmupMs } = options.timing;
+  say(`# ${rounds} alternations, windows of ${windowMs} ms after ${warmupMs} ms of warm-up`);
+  if (pinned) say("# pinned: the process that binds on core 0, the one that connects on core 1");
+  if (options.list) return [...cases.map(caseName), ...memoryCases.map((each) => each.name)].forEach(say);
+  const outcomes: Outcome[] = [];
+  for (const each of cases) {
+    const outcome = await measureCase(setting, each, options.timing);
+    outcomes.push(outcome);
+    for (const line of toLines(outcome)) say(line);
+    if (options.json) console.log(toJson(outcome));
+  }
+  let failed = outcomes.some((outcome) => outcome.failures.size > 0);
+  for (const each of memoryCases) {
+    const outcome = await measureMemory(setting, each);
+    failed ||= outcome.failed;
+    for (const line of outcome.lines) say(line);
+  }
+  const table = targetTable(outcomes);
+  if (table.length > 0) ["", ...table].forEach(say);
+  if (failed) {
+    say("\nSome children failed: see FAILED above.");
+    process.exitCode = 1;
+  }
+}
+
+async function main(): Promise<void> {
+  const { command, options } = parse(process.argv.slice(2));
+  if (command === "micro") {
+    const { benchMicro } = await import("./micro/main.ts");
+    return await benchMicro(options);
+  }
+  if (command !== "sockets") {
+    usageError(command === "" ? "Say what to measure" : `There is no benchmark "${command}"`);
+  }
+  reapAtExit();
+  await benchSockets(options);
+}
+
+main().catch((cause) => {
+  console.error(cause);
+  process.exit(1);
+});

@@ -1,0 +1,139 @@
+/**
+ * The work: contents out to three workers, digests back.
+ *
+ *                    contents                     digests
+ *     ventilator ───┬─────────▶ worker on Node ──┬────────▶ sink
+ *        PUSH       ├─────────▶ worker on Deno ──┤          PULL
+ *                   └─────────▶ worker on Bun  ──┘
+ *                            PULL          PUSH
+ *     control PUB ──┬─────────▶ SUB of each worker: "end"
+ *                   └─────────▶ SUB of the display: "progress"
+ */
+
+import process from "node:process";
+import { type Peer, Publisher, Pull, Push, Subscriber } from "../../mod.ts";
+import type { FoundFile } from "./files.ts";
+import { JobError } from "./job_error.ts";
+import { Ledger } from "./ledger.ts";
+import { endTopic, PROGRESS_TOPIC, RUNTIME_PROPERTY, textOf } from "./messages.ts";
+import { showProgress } from "./progress.ts";
+import { RUNTIMES } from "./runtime.ts";
+import { collect } from "./sink.ts";
+import { ventilate } from "./ventilator.ts";
+import { Workers } from "./workers.ts";
+
+/** Milliseconds that the workers may take to report for work. */
+const START_MS = 30_000;
+
+/** The sockets of the main program. */
+interface Sockets {
+  readonly tasks: Push;
+  readonly results: Pull;
+  readonly control: Publisher;
+  readonly display: Subscriber;
+}
+
+/** How the work went. */
+export interface Report {
+  readonly ledger: Ledger;
+  readonly seconds: number;
+}
+
+/** Digests `files` of `folder`. @throws {JobError} when a worker is lost or a file cannot be read; no worker is left then. */
+export async function digestFiles(folder: string, files: readonly FoundFile[]): Promise<Report> {
+  const sockets = await openSockets();
+  const { tasks, results, control } = sockets;
+  const workers = new Workers([tasks.lastEndpoint!, results.lastEndpoint!, control.lastEndpoint!]);
+  try {
+    return await Promise.race([work({ folder, files, sockets, workers }), workers.failed, interrupted()]);
+  } finally {
+    const killed = workers.kill();
+    // Ends the display too, so that what is said next begins a line of its own.
+    for (const socket of [tasks, results, control, sockets.display]) socket.close();
+    await killed;
+  }
+}
+
+/** Binds on this machine only, to whatever ports are free. */
+async function openSockets(): Promise<Sockets> {
+  // When these sockets close, either all is done, or nobody wants the rest any more.
+  const linger = 0;
+  // What waits for one worker cannot go to a faster one, so little may wait: that is what makes the shares fair.
+  const tasks = new Push({ linger, sendHighWaterMark: 8, sendHighWaterMarkBytes: 4 * 1024 * 1024 });
+  // A worker that answers neither digests nor PINGs hangs, though its process is there.
+  const results = new Pull({
+    linger,
+    heartbeatInterval: 1_000,
+    heartbeatTimeout: 10_000,
+    receiveTimeout: 60_000,
+  });
+  const control = new Publisher({ linger });
+  const display = new Subscriber({ linger });
+  await control.bind("inproc://control");
+  display.connect("inproc://control");
+  for (const socket of [tasks, results, control]) await socket.bind("tcp://127.0.0.1:0");
+  return { tasks, results, control, display };
+}
+
+interface Work {
+  readonly folder: string;
+  readonly files: readonly FoundFile[];
+  readonly sockets: Sockets;
+  readonly workers: Workers;
+}
+
+async function work({ folder, files, sockets, workers }: Work): Promise<Report> {
+  const { tasks, results, control, display } = sockets;
+  const shown = showProgress(display);
+  const labels = await meetWorkers(sockets);
+  for (const label of labels) console.log(`${label}, process ${workers.processOf(label)}`);
+  results.events.on(
+    "disconnect",
+    ({ peer, error }) => workers.lose(labelOf(peer), error?.message ?? "it left"),
+  );
+
+  const ledger = new Ledger(files, labels);
+  const startMs = performance.now();
+  await Promise.all([ventilate({ folder, files, tasks, ledger }), collect({ results, control, ledger })]);
+  const seconds = (performance.now() - startMs) / 1000;
+  await shown;
+
+  workers.mayEnd();
+  for (const runtime of RUNTIMES) await control.send(endTopic(runtime));
+  await workers.ended();
+  return { ledger, seconds };
+}
+
+/** Waits until every worker takes tasks, gives results and hears its end. Answers their labels, `Deno 2.9.6`. */
+async function meetWorkers({ tasks, results, control }: Sockets): Promise<string[]> {
+  const signal = AbortSignal.timeout(START_MS);
+  const peers = RUNTIMES.length;
+  const labels = (): string[] => tasks.peers.map(labelOf);
+  try {
+    await Promise.all([
+      tasks.ready({ peers, signal }),
+      results.ready({ peers, signal }),
+      control.subscribed(PROGRESS_TOPIC, { signal }),
+      ...RUNTIMES.map((runtime) => control.subscribed(endTopic(runtime), { signal })),
+    ]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const missing = RUNTIMES.filter((runtime) => !labels().some((label) => label.startsWith(runtime)));
+    const who = missing.length === 0 ? "a worker" : `the worker on ${missing.join(" and ")}`;
+    throw new JobError(`Nothing was heard of ${who} within ${START_MS / 1000} s.`);
+  }
+  return RUNTIMES.flatMap((runtime) => labels().filter((label) => label.startsWith(runtime)));
+}
+
+function labelOf(peer: Peer | undefined): string {
+  return textOf(peer?.metadata.get(RUNTIME_PROPERTY.toLowerCase()));
+}
+
+/** Rejects on Ctrl-C and on a polite request to end. */
+function interrupted(): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]] as const) {
+      process.once(signal, () => reject(new JobError("Interrupted: the workers are ended.", 128 + number)));
+    }
+  });
+}
