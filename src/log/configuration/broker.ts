@@ -1,0 +1,278 @@
+/**
+ * The options of a broker, and how topics get theirs: from the topic's own entry, then from what the client asked for,
+ * then from the entry `*`, then from the defaults.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../../errors.ts";
+import type { Durability } from "../store/store.ts";
+import type { TopicOptions } from "../topic_options.ts";
+import {
+  bytesField,
+  checkGiven,
+  countField,
+  type Fields,
+  fillDefaults,
+  flagField,
+  isPlainObject,
+  mergeGiven,
+  msField,
+  refuseValue,
+  textField,
+  textsField,
+} from "./fields.ts";
+import {
+  checkTopicOptions,
+  checkTopicRequest,
+  isTopicName,
+  SEGMENT_BYTES_MAX,
+  TOPIC_NAME_ALLOWED,
+  type TopicInput,
+} from "./topic.ts";
+
+/** Everything about a broker. */
+export interface BrokerOptions {
+  /** Endpoints to listen on. */
+  readonly listen: readonly string[];
+  /** The folder of the topics' files. `undefined`: topics are kept in memory. */
+  readonly dir: string | undefined;
+  /** `host:port` for metrics and status over HTTP. `undefined`: none. */
+  readonly http: string | undefined;
+  /** Buffers that receive batches from the network. */
+  readonly stagingBuffers: number;
+  /** Bytes of one of them. */
+  readonly stagingBufferBytes: number;
+  /** Bytes of the largest batch that is taken. */
+  readonly batchBytesMax: number;
+  /** Batches of one topic that wait to be ordered. */
+  readonly ringSlots: number;
+  /** Batches of one topic that wait for an earlier one of their session. */
+  readonly holdBatchesMax: number;
+  /** Bytes of them. */
+  readonly holdBytesMax: number;
+  /** Batches that all sessions of one topic together may have under way. */
+  readonly grantBatchesMax: number;
+  /** Bytes of them. */
+  readonly grantBytesMax: number;
+  /** Acknowledged batches of a session whose positions are kept for resends. */
+  readonly runsKept: number;
+  /** Sessions of one topic that are remembered. */
+  readonly sessionsMax: number;
+  /** A session that was silent for so long is forgotten. */
+  readonly sessionIdleMs: number;
+  /** Bytes of memory of one topic: all of its records in a memory store, what is kept for readers otherwise. */
+  readonly memoryBytesMax: number;
+  /** A batch without progress for so long ends its connection. */
+  readonly payloadTimeoutMs: number;
+  /** A place in the ring that was claimed and not filled for so long is given up. */
+  readonly claimTimeoutMs: number;
+  /** Options of topics by name; `*` is for all others. */
+  readonly topics: Readonly<Record<string, TopicInput>>;
+  /** Whether a client that opens a topic makes it. */
+  readonly autoCreateTopics: boolean;
+}
+
+/** A broker's options as a caller may give them: in part. */
+export type BrokerInput = { readonly [Name in keyof BrokerOptions]?: BrokerOptions[Name] | undefined };
+
+/** What a broker's options are checked against. */
+export interface BrokerSurroundings {
+  /** Of the stores it opens. Missing: `machine` with a folder, `none` without. */
+  readonly durability?: Durability | undefined;
+}
+
+const KIB = 1_024;
+const MIB = 1_048_576;
+const DAY_MS = 86_400_000;
+const ENDPOINT = /^[a-z][a-z0-9+.-]*:\/\/.+$/;
+const HOST_PORT = /^(?:[^\s:/[\]]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})$/;
+/** Where a broker listens unless told otherwise. */
+export const DEFAULT_ENDPOINT = "tcp://127.0.0.1:7780";
+/** The name that stands for all topics without an entry of their own. */
+export const ANY_TOPIC = "*";
+
+/** Whether `text` looks like `scheme://address`. */
+export function isEndpoint(text: string): boolean {
+  return ENDPOINT.test(text);
+}
+
+function isHostPort(text: string): boolean {
+  const port = HOST_PORT.exec(text)?.[1];
+  return port !== undefined && Number(port) <= 65_535;
+}
+
+/** A default that follows another field. */
+function follows<F extends object>(field: F, name: string): F & { value: undefined; valueText: string } {
+  return { ...field, value: undefined, valueText: `as ${name}` };
+}
+
+/** Every option of a broker but `topics`. */
+export const BROKER_FIELDS: Fields = {
+  listen: textsField(
+    "endpoints to listen on; port 0: the system chooses",
+    "one or more different endpoints such as tcp://127.0.0.1:7780",
+    isEndpoint,
+    [DEFAULT_ENDPOINT],
+    1,
+  ),
+  dir: textField(
+    "folder of the topics' files; without one they are kept in memory",
+    "the path of a folder",
+    (text) => text !== "" && !text.includes("\0"),
+  ),
+  http: textField(
+    "host and port of /metrics, /healthz and /status over HTTP; without them there is none",
+    "host:port such as 127.0.0.1:7781, port 0 to 65535",
+    isHostPort,
+  ),
+  stagingBuffers: countField("buffers that receive batches from the network", "buffers", 32, 1, 65_536),
+  stagingBufferBytes: bytesField("bytes of one of them", MIB, 64, SEGMENT_BYTES_MAX),
+  batchBytesMax: follows(
+    bytesField("bytes of the largest batch that is taken", MIB, 64, SEGMENT_BYTES_MAX),
+    "stagingBufferBytes",
+  ),
+  ringSlots: countField("batches of one topic that wait to be ordered", "slots", 1_024, 1, MIB),
+  holdBatchesMax: countField(
+    "batches of one topic that wait for an earlier one of their session",
+    "batches",
+    4_096,
+    1,
+    16 * MIB,
+  ),
+  holdBytesMax: bytesField("bytes of them", 128 * MIB, 64),
+  grantBatchesMax: follows(
+    countField(
+      "batches that all sessions of one topic together may have under way",
+      "batches",
+      4_096,
+      1,
+      16 * MIB,
+    ),
+    "holdBatchesMax",
+  ),
+  grantBytesMax: follows(bytesField("bytes of them", 128 * MIB, 64), "holdBytesMax"),
+  runsKept: countField(
+    "acknowledged runs of a session whose positions are kept for resends",
+    "runs",
+    64,
+    0,
+    65_536,
+  ),
+  sessionsMax: countField(
+    "sessions of one topic that are remembered",
+    "sessions",
+    100_000,
+    1,
+    10_000_000,
+  ),
+  sessionIdleMs: msField(
+    "a session that was silent for so long is forgotten",
+    7 * DAY_MS,
+    1_000,
+    3_650 * DAY_MS,
+  ),
+  memoryBytesMax: bytesField(
+    "memory of one topic: all of its records in a memory store, what is kept for readers otherwise",
+    256 * MIB,
+    64 * KIB,
+  ),
+  payloadTimeoutMs: msField("a batch without progress for so long ends its connection", 30_000, 1),
+  claimTimeoutMs: msField(
+    "a place in the ring that was claimed and not filled for so long is given up",
+    30_000,
+    1,
+  ),
+  autoCreateTopics: flagField("whether a client that opens a topic makes it", true),
+};
+
+/**
+ * Checks a broker's options by themselves and against each other, and fills in the defaults.
+ *
+ * @throws {MisuseError} `ERR_OPTION`: the message names the field, the value and what is allowed.
+ */
+export function checkBrokerOptions(
+  input: unknown = {},
+  surroundings: BrokerSurroundings = {},
+): BrokerOptions {
+  const { topics = {}, ...rest } = isPlainObject(input) ? input : { rest: input };
+  const given = checkGiven("a broker", WITH_TOPICS, isPlainObject(input) ? rest : input);
+  const filled = fillDefaults(BROKER_FIELDS, given);
+  filled["batchBytesMax"] ??= filled["stagingBufferBytes"];
+  filled["grantBatchesMax"] ??= filled["holdBatchesMax"];
+  filled["grantBytesMax"] ??= filled["holdBytesMax"];
+  filled["topics"] = checkTopics(topics);
+  const options = Object.freeze(filled) as unknown as BrokerOptions;
+  checkSizes(options);
+  const durability = surroundings.durability ?? durabilityOf(options);
+  for (const name of [ANY_TOPIC, ...Object.keys(options.topics)]) {
+    topicOptionsFor(options, name, {}, { durability });
+  }
+  return options;
+}
+
+// Only so that the list of legal names in an error is whole: the walk over topics is below.
+const WITH_TOPICS: Fields = {
+  ...BROKER_FIELDS,
+  topics: textField("", "", () => true),
+};
+
+/** What stores survive that are opened by these options. */
+export function durabilityOf({ dir }: Pick<BrokerOptions, "dir">): Durability {
+  return dir === undefined ? "none" : "machine";
+}
+
+/**
+ * The options of a topic that is made. Its own entry wins over what a client asked for, so that the client can see
+ * from the answer that it got something else.
+ *
+ * @throws {MisuseError} `ERR_OPTION`
+ */
+export function topicOptionsFor(
+  broker: BrokerOptions,
+  topic: string,
+  requested: TopicInput,
+  { durability }: BrokerSurroundings = {},
+): TopicOptions {
+  const named = topic !== ANY_TOPIC && Object.hasOwn(broker.topics, topic) ? broker.topics[topic] : undefined;
+  const layers = [broker.topics[ANY_TOPIC], requested, named].map((layer) =>
+    layer as Record<string, unknown>
+  );
+  return checkTopicOptions(mergeGiven(...layers), {
+    durability: durability ?? durabilityOf(broker),
+    batchBytesMax: broker.batchBytesMax,
+    stagingBufferBytes: broker.stagingBufferBytes,
+    memoryBytesMax: broker.memoryBytesMax,
+    prefix: named !== undefined || topic === ANY_TOPIC ? `topics.${topic}.` : "",
+  });
+}
+
+function checkTopics(topics: unknown): Readonly<Record<string, TopicInput>> {
+  if (!isPlainObject(topics)) refuseValue("topics", topics, "an object of topics' options by their names");
+  const checked: Record<string, TopicInput> = {};
+  for (const [name, options] of Object.entries(topics)) {
+    if (name !== ANY_TOPIC && !isTopicName(name)) {
+      throw new MisuseError(
+        "ERR_OPTION",
+        `Cannot set option "topics.${name}": the name of a topic is ${ANY_TOPIC} for all others or ${TOPIC_NAME_ALLOWED}`,
+      );
+    }
+    checked[name] = checkTopicRequest(options, `topics.${name}.`);
+  }
+  return Object.freeze(checked);
+}
+
+/** Each row: what must not be larger than what, and why. */
+const ORDERED: readonly (readonly [keyof BrokerOptions, keyof BrokerOptions, string])[] = [
+  ["batchBytesMax", "stagingBufferBytes", "a batch is received into one staging buffer"],
+  ["grantBatchesMax", "holdBatchesMax", "whatever was granted must find room while it waits for a gap"],
+  ["grantBytesMax", "holdBytesMax", "whatever was granted must find room while it waits for a gap"],
+  ["batchBytesMax", "grantBytesMax", "a session must be able to send its largest batch"],
+];
+
+function checkSizes(options: BrokerOptions): void {
+  for (const [small, large, why] of ORDERED) {
+    const [value, max] = [options[small] as number, options[large] as number];
+    if (value > max) refuseValue(small, value, `at most ${large} (${max}): ${why}`);
+  }
+}

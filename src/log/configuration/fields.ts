@@ -1,0 +1,253 @@
+/**
+ * What one option of the log is: its schema, its unit, what an error says is allowed, and its default. Whole sets of
+ * options are tables of these by dotted path (`retention.bytesMax`), from which checks, the names of environment
+ * variables and arguments, and the documentation are made.
+ *
+ * @module
+ */
+
+import { z } from "zod/v3";
+import { encodeUtf8 } from "../../bytes/utf8.ts";
+import { MisuseError } from "../../errors.ts";
+import { formatDuration, formatSize } from "./units.ts";
+
+/** How a field's value is written as text. */
+export type FieldKind = "bytes" | "ms" | "count" | "flag" | "choice" | "text" | "texts";
+
+/** One option. */
+export interface Field {
+  readonly kind: FieldKind;
+  readonly schema: z.ZodTypeAny;
+  /** What the message of an error says is allowed. */
+  readonly allowed: string;
+  /** The default. `undefined`: none, or one that depends on other values. */
+  readonly value: unknown;
+  /** What the table of all options says of it. */
+  readonly about: string;
+  /** The default in words, where it depends on other values. */
+  readonly valueText?: string;
+}
+
+/** Options by dotted path. */
+export type Fields = Readonly<Record<string, Field>>;
+
+const MAX = Number.MAX_SAFE_INTEGER;
+/** The longest wait a timer of every runtime can tell: 24.8 days. */
+export const TIMER_MS_MAX = 2_147_483_647;
+/** Bytes of the longest name of a publisher, consumer or topic. */
+export const NAME_BYTES_MAX = 255;
+
+/** A number of bytes. */
+export function bytesField(about: string, value: number, min: number, max: number = MAX): Field {
+  return { kind: "bytes", ...whole("bytes", min, max, formatSize), value, about };
+}
+
+/** A number of milliseconds. */
+export function msField(about: string, value: number, min: number, max: number = TIMER_MS_MAX): Field {
+  return { kind: "ms", ...whole("milliseconds", min, max, formatDuration), value, about };
+}
+
+/** A number of something. */
+export function countField(
+  about: string,
+  what: string,
+  value: number,
+  min: number,
+  max: number = MAX,
+): Field {
+  return { kind: "count", ...whole(what, min, max, String), value, about };
+}
+
+/** Yes or no. */
+export function flagField(about: string, value: boolean): Field {
+  return { kind: "flag", schema: z.boolean(), allowed: "true or false", value, about };
+}
+
+/** One of a few numbers. `why` is added to what is allowed. */
+export function choiceField(
+  about: string,
+  choices: readonly number[],
+  value: number | undefined,
+  why: string = "",
+): Field {
+  const legal = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  return {
+    kind: "choice",
+    schema: z.number().refine((given) => choices.includes(given)),
+    allowed: why === "" ? legal : `${legal} (${why})`,
+    value,
+    about,
+  };
+}
+
+/** Text that may be missing. */
+export function textField(
+  about: string,
+  allowed: string,
+  legal: (text: string) => boolean,
+  value?: string,
+): Field {
+  return { kind: "text", schema: z.string().refine(legal), allowed, value, about };
+}
+
+/** A list of texts, each different from the others. */
+export function textsField(
+  about: string,
+  allowed: string,
+  legal: (text: string) => boolean,
+  value: readonly string[],
+  min: number = 0,
+): Field {
+  const schema = z.array(z.string().refine(legal)).min(min).refine((list) =>
+    new Set(list).size === list.length
+  );
+  return { kind: "texts", schema, allowed, value: Object.freeze([...value]), about };
+}
+
+/** Whether a text can name a publisher or consumer. */
+export function isName(text: string): boolean {
+  return text !== "" && encodeUtf8(text).length <= NAME_BYTES_MAX && !hasControls(text);
+}
+
+/** What an error says a name may be. */
+export const NAME_ALLOWED: string = `text of 1 to ${NAME_BYTES_MAX} bytes without control characters`;
+
+function hasControls(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x20 || unit === 0x7f) return true;
+  }
+  return false;
+}
+
+function whole(
+  what: string,
+  min: number,
+  max: number,
+  format: (value: number) => string,
+): Pick<Field, "schema" | "allowed"> {
+  const also = (value: number): string => format(value) === String(value) ? "" : ` (${format(value)})`;
+  const upTo = max === MAX ? "or more" : `to ${max}${also(max)}`;
+  return {
+    schema: z.number().int().min(min).max(max),
+    allowed: `${what}: a whole number, ${min} ${upTo}`,
+  };
+}
+
+/** Names the field, the value and what is allowed. */
+export function refuseValue(path: string, value: unknown, allowed: string): never {
+  throw new MisuseError("ERR_OPTION", `Cannot set option "${path}" to ${show(value)}: allowed is ${allowed}`);
+}
+
+/** Checks one value. `path` is what errors call it. */
+export function checkField(field: Field, path: string, value: unknown): unknown {
+  if (!field.schema.safeParse(value).success) refuseValue(path, value, field.allowed);
+  return Array.isArray(value) ? Object.freeze([...value]) : value;
+}
+
+/**
+ * Checks options that may be given in part, and answers those that were, nested as they came. Fields that are
+ * `undefined` count as missing.
+ *
+ * @throws {MisuseError} `ERR_OPTION`: an unknown option, or a value that is not allowed.
+ */
+export function checkGiven(
+  what: string,
+  fields: Fields,
+  input: unknown,
+  prefix: string = "",
+): Record<string, unknown> {
+  return checkGroup(what, fields, input, prefix, "");
+}
+
+function checkGroup(
+  what: string,
+  fields: Fields,
+  input: unknown,
+  prefix: string,
+  group: string,
+): Record<string, unknown> {
+  const checked: Record<string, unknown> = {};
+  if (!isPlainObject(input)) {
+    refuseValue(
+      (prefix + group).replace(/\.$/, "") || what,
+      input,
+      `an object with ${listNames(fields, group)}`,
+    );
+  }
+  for (const [key, value] of Object.entries(input)) {
+    if (value === undefined) continue;
+    const path = group + key;
+    const field = Object.hasOwn(fields, path) ? fields[path] : undefined;
+    if (field !== undefined) checked[key] = checkField(field, prefix + path, value);
+    else if (namesIn(fields, `${path}.`).length > 0) {
+      checked[key] = Object.freeze(checkGroup(what, fields, value, prefix, `${path}.`));
+    } else refuseUnknown(prefix + path, what, listNames(fields, group));
+  }
+  return checked;
+}
+
+/** Says that there is no such option, and which there are. */
+export function refuseUnknown(path: string, what: string, names: string): never {
+  throw new MisuseError("ERR_OPTION", `Unknown option "${path}" of ${what}; it has ${names}`);
+}
+
+/** The same options with every default filled in that does not depend on others. */
+export function fillDefaults(
+  fields: Fields,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const filled: Record<string, unknown> = {};
+  for (const [path, field] of Object.entries(fields)) {
+    const [outer = "", inner] = path.split(".");
+    if (inner === undefined) {
+      filled[outer] = given[outer] ?? field.value;
+      continue;
+    }
+    const group = (filled[outer] ??= {}) as Record<string, unknown>;
+    group[inner] = (given[outer] as Readonly<Record<string, unknown>> | undefined)?.[inner] ?? field.value;
+  }
+  return filled;
+}
+
+/** Merges options that were given in part; later ones win, nested ones field by field. */
+export function mergeGiven(
+  ...layers: readonly (Readonly<Record<string, unknown>> | undefined)[]
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const [key, value] of Object.entries(layer ?? {})) {
+      const nested = isPlainObject(value) && isPlainObject(merged[key]);
+      if (nested) merged[key] = mergeGiven(merged[key] as Record<string, unknown>, value);
+      else if (value !== undefined) merged[key] = value;
+    }
+  }
+  return merged;
+}
+
+/** Whether `value` is an object with fields. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Uint8Array);
+}
+
+function namesIn(fields: Fields, group: string): string[] {
+  const names = Object.keys(fields).filter((path) => path.startsWith(group)).map((path) =>
+    path.slice(group.length).split(".")[0] ?? ""
+  );
+  return [...new Set(names)];
+}
+
+function listNames(fields: Fields, group: string): string {
+  return namesIn(fields, group).join(", ");
+}
+
+/** A value as an error shows it. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value === "function") return "a function";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
