@@ -5,6 +5,7 @@
  * @module
  */
 
+import { z } from "zod/v3";
 import { MisuseError } from "../../errors.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
@@ -85,6 +86,7 @@ export interface BrokerSurroundings {
 const KIB = 1_024;
 const MIB = 1_048_576;
 const DAY_MS = 86_400_000;
+const HOLD_BYTES: number = 128 * MIB;
 const ENDPOINT = /^[a-z][a-z0-9+.-]*:\/\/.+$/;
 const HOST_PORT = /^(?:[^\s:/[\]]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})$/;
 /** Where a broker listens unless told otherwise. */
@@ -140,7 +142,11 @@ export const BROKER_FIELDS: Fields = {
     1,
     16 * MIB,
   ),
-  holdBytesMax: bytesField("bytes of them", 128 * MIB, 64),
+  holdBytesMax: {
+    ...bytesField("bytes of them", HOLD_BYTES, 64),
+    value: undefined,
+    valueText: "128MiB; at most half of memoryBytesMax in a memory store",
+  },
   grantBatchesMax: follows(
     countField(
       "batches that all sessions of one topic together may have under way",
@@ -151,7 +157,7 @@ export const BROKER_FIELDS: Fields = {
     ),
     "holdBatchesMax",
   ),
-  grantBytesMax: follows(bytesField("bytes of them", 128 * MIB, 64), "holdBytesMax"),
+  grantBytesMax: follows(bytesField("bytes of them", HOLD_BYTES, 64), "holdBytesMax"),
   runsKept: countField(
     "acknowledged runs of a session whose positions are kept for resends",
     "runs",
@@ -195,26 +201,35 @@ export function checkBrokerOptions(
   input: unknown = {},
   surroundings: BrokerSurroundings = {},
 ): BrokerOptions {
-  const { topics = {}, ...rest } = isPlainObject(input) ? input : { rest: input };
-  const given = checkGiven("a broker", WITH_TOPICS, isPlainObject(input) ? rest : input);
+  const given = checkGiven("a broker", WITH_TOPICS, input);
   const filled = fillDefaults(BROKER_FIELDS, given);
+  const durability = surroundings.durability ?? durabilityOf(filled as { dir: string | undefined });
+  filled["holdBytesMax"] ??= durability === "none"
+    ? Math.min(HOLD_BYTES, Math.floor(filled["memoryBytesMax"] as number / 2))
+    : HOLD_BYTES;
   filled["batchBytesMax"] ??= filled["stagingBufferBytes"];
   filled["grantBatchesMax"] ??= filled["holdBatchesMax"];
   filled["grantBytesMax"] ??= filled["holdBytesMax"];
-  filled["topics"] = checkTopics(topics);
+  filled["topics"] = checkTopics(given["topics"] ?? {});
   const options = Object.freeze(filled) as unknown as BrokerOptions;
   checkSizes(options);
-  const durability = surroundings.durability ?? durabilityOf(options);
+  if (durability === "none" && options.holdBytesMax * 2 > options.memoryBytesMax) {
+    refuseValue(
+      "holdBytesMax",
+      options.holdBytesMax,
+      `at most half of memoryBytesMax (${options.memoryBytesMax}) in a memory store: what is held lies in it`,
+    );
+  }
   for (const name of [ANY_TOPIC, ...Object.keys(options.topics)]) {
     topicOptionsFor(options, name, {}, { durability });
   }
   return options;
 }
 
-// Only so that the list of legal names in an error is whole: the walk over topics is below.
+// Any value passes here; the walk over the topics is below.
 const WITH_TOPICS: Fields = {
   ...BROKER_FIELDS,
-  topics: textField("", "", () => true),
+  topics: { kind: "text", schema: z.unknown(), allowed: "", value: undefined, about: "" },
 };
 
 /** What stores survive that are opened by these options. */

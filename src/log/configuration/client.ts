@@ -4,6 +4,7 @@
  * @module
  */
 
+import { z } from "zod/v3";
 import type { AbortSignalLike } from "../../ports.ts";
 import type { Durability } from "../store/store.ts";
 import type { Ack, TopicOptions } from "../topic_options.ts";
@@ -114,6 +115,12 @@ export const SUBSCRIBE_FIELDS: Fields = {
   ),
 };
 
+// Any value passes here; the topic's options are checked by themselves.
+const WITH_TOPIC: Fields = {
+  ...PUBLISHER_FIELDS,
+  onTopic: { kind: "text", schema: z.unknown(), allowed: "", value: undefined, about: "" },
+};
+
 /** What a publisher's options are checked against, as far as it is known. */
 export interface PublisherSurroundings {
   /** Bytes of the largest batch that the broker takes. */
@@ -130,9 +137,8 @@ export function checkPublisherOptions(
   { batchBytesMax = Infinity }: PublisherSurroundings = {},
   prefix: string = "",
 ): PublisherOptions {
-  const { onTopic, ...rest } = isPlainObject(input) ? input : { onTopic: undefined };
-  const names: Fields = { ...PUBLISHER_FIELDS, onTopic: textField("", "", () => true) };
-  const given = checkGiven("a publisher", names, isPlainObject(input) ? rest : input, prefix);
+  const given = checkGiven("a publisher", WITH_TOPIC, input, prefix);
+  const onTopic = given["onTopic"];
   const filled = fillDefaults(PUBLISHER_FIELDS, given);
   if (given["batchBytes"] === undefined) {
     const least = Math.min(batchBytesMax, (given["windowBytes"] as number | undefined) ?? Infinity);

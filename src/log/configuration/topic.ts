@@ -98,9 +98,10 @@ export const TOPIC_FIELDS: Fields = {
   ),
 };
 
-const TOPIC_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
+const TOPIC_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 /** What an error says a topic's name may be. */
-export const TOPIC_NAME_ALLOWED = "1 to 200 of the characters A-Z a-z 0-9 . _ -, the first of them not a dot";
+export const TOPIC_NAME_ALLOWED =
+  "1 to 200 of the characters A-Z a-z 0-9 . _ -, the first of them a letter or digit";
 
 /** Whether `name` can name a topic: it is also the name of a folder. */
 export function isTopicName(name: string): boolean {
