@@ -54,7 +54,10 @@ test("promises begin in the socket layer", () => {
   assertFound("src/session/a.ts", "const a = async () => {};", /^1: async below/);
   assertFound("src/pattern/a.ts", "for await (const a of b) {}", /^1: await below/);
   assertFound("src/core.ts", "class A {\n  async a() {}\n}", /^2: async below/);
-  assertEquals(findings("src/socket/a.ts", "export async function a(): Promise<void> {}\n"), []);
+  assertFound("src/log/broker/a.ts", "async function a() {}", /^1: async below/);
+  for (const folder of ["src/socket", "src/log/client", "src/log/server"]) {
+    assertEquals(findings(`${folder}/a.ts`, "export async function a(): Promise<void> {}\n"), []);
+  }
   assertEquals(findings("src/engine/a.ts", "// An async transport.\nconst a = b.async;\n"), []);
 });
 
@@ -118,6 +121,12 @@ test("published code imports only what is there for everyone", () => {
   );
   assertFound("adapters/deno/a.ts", 'import type {} from "@types/deno";', /cannot import "@types\/deno"/);
   assertFound("mod.ts", 'import { assert } from "@std/assert";', /published code cannot import/);
+  assertFound("adapters/node/a.ts", 'import { parse } from "yaml";', /published code cannot import "yaml"/);
+  assertFound("src/log/a.ts", 'import { parse } from "yaml";', /the pure core cannot import "yaml"/);
+  assertEquals(
+    findings("cli/a.ts", 'import { parse } from "yaml";\nimport process from "node:process";\n'),
+    [],
+  );
   assertFound("adapters/node/a.ts", 'import { b } from "./b";', /by its full name/);
   assertEquals(findings("adapters/bun/bun_test.ts", 'import { assert } from "@std/assert";\n'), []);
 });

@@ -178,7 +178,8 @@ function checkGroup(
   for (const [key, value] of Object.entries(input)) {
     if (value === undefined) continue;
     const path = group + key;
-    const field = Object.hasOwn(fields, path) ? fields[path] : undefined;
+    // A key with a dot in it would pass for a path.
+    const field = !key.includes(".") && Object.hasOwn(fields, path) ? fields[path] : undefined;
     if (field !== undefined) checked[key] = checkField(field, prefix + path, value);
     else if (namesIn(fields, `${path}.`).length > 0) {
       checked[key] = Object.freeze(checkGroup(what, fields, value, prefix, `${path}.`));

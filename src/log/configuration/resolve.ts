@@ -139,7 +139,11 @@ function knownPath(keys: Keys): string {
 
 function fieldOf(keys: Keys): Field {
   const known = knownPath(keys);
-  const field = Object.hasOwn(CONFIGURATION_FIELDS, known) ? CONFIGURATION_FIELDS[known] : undefined;
+  // A key with a dot in it, other than a topic's name, would pass for a path.
+  const isPath = known.split(".").length === keys.length;
+  const field = isPath && Object.hasOwn(CONFIGURATION_FIELDS, known)
+    ? CONFIGURATION_FIELDS[known]
+    : undefined;
   const what = keys.length === 1 ? "the configuration" : `"${keys.slice(0, -1).join(".")}"`;
   return field ?? refuseUnknown(keys.join("."), what, namesBelow(keys.slice(0, -1)));
 }
