@@ -77,7 +77,7 @@ function readRows(
     if (rowPosition >= end) break;
     // A payload that waited for its order stands further ahead, or in an earlier segment: it gets a read of its own.
     const fits = offset >= stop && offset < start + READ_BYTES_MAX && rowEnd - start <= READ_BYTES_MAX &&
-      bytes + bodyBytes <= bytesMax && (start >= index.base) === (offset >= index.base);
+      bytes + bodyBytes <= bytesMax && start >= index.base;
     if (row > first && !fits) break;
     entries.push(entryOf(index, row, rowPosition));
     starts.push(offset + ENTRY_HEADER_BYTES - start);

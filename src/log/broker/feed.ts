@@ -102,10 +102,14 @@ export class Feed {
     const { earliest, visibleTail } = this.#topic;
     if (this.position < earliest) {
       this.#fail(
-        new LogError("ERR_LOG_TRIMMED", `Positions ${this.position} to ${earliest} were removed by retention`, {
-          from: this.position,
-          to: earliest,
-        }),
+        new LogError(
+          "ERR_LOG_TRIMMED",
+          `Positions ${this.position} to ${earliest} were removed by retention`,
+          {
+            from: this.position,
+            to: earliest,
+          },
+        ),
       );
       return false;
     }

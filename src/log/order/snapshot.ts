@@ -1,0 +1,58 @@
+/**
+ * The snapshot at the beginning of each segment: what all entries before it add up to. A log is opened from its last one.
+ *
+ * @module
+ */
+
+import { decodeUtf8Strict, encodeUtf8 } from "../../bytes/utf8.ts";
+import type { ConsumerState } from "./consumers.ts";
+import type { SessionSnapshot } from "./snapshot_types.ts";
+
+/** A life of the log between two crashes that may have cut it. */
+export interface Generation {
+  readonly generation: number;
+  /** The first position that was given in it. */
+  readonly firstPosition: bigint;
+}
+
+/** See the module. */
+export interface Snapshot {
+  readonly nextPosition: bigint;
+  readonly lastTimestampMs: number;
+  /** Positions below were trimmed on request or by retention. */
+  readonly trimmedTo: bigint;
+  readonly generations: readonly Generation[];
+  readonly consumers: readonly ConsumerState[];
+  readonly sessions: readonly SessionSnapshot[];
+}
+
+/** About how many bytes a session takes up in a snapshot: bounds how many a segment can carry. */
+export const SESSION_SNAPSHOT_BYTES = 256;
+
+/** The body of a snapshot entry: JSON, 64-bit numbers as text. */
+export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
+  return encodeUtf8(JSON.stringify(snapshot, (_key, value: unknown) => {
+    return typeof value === "bigint" ? { u64: String(value) } : value;
+  }));
+}
+
+/** Reads the body of a snapshot entry; `undefined`: it is none. Its checksum was right, so only another program can have written that. */
+export function decodeSnapshot(body: Uint8Array): Snapshot | undefined {
+  const text = decodeUtf8Strict(body);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text, (_key, part: unknown) => {
+      return isU64(part) ? BigInt(part.u64) : part;
+    }) as Partial<Snapshot> | null;
+    if (value === null || typeof value.nextPosition !== "bigint" || !Array.isArray(value.sessions)) {
+      return undefined;
+    }
+    return value as Snapshot;
+  } catch {
+    return undefined;
+  }
+}
+
+function isU64(part: unknown): part is { readonly u64: string } {
+  return typeof part === "object" && part !== null && typeof (part as { u64?: unknown }).u64 === "string";
+}
