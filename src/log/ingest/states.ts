@@ -12,6 +12,7 @@
 
 import type { Table } from "../../engine/states.ts";
 import type { LogErrorCode } from "../errors.ts";
+import type { Admission } from "../order/sequencer_types.ts";
 
 /**
  * Where a connection's input stands.
@@ -90,25 +91,16 @@ export const BATCH_TRANSITIONS: Table<BatchPhase, BatchInput> = {
   lost: {},
 };
 
-/** What the sequencer says of a batch before its body is stored. */
-export type BatchAdmission =
-  | "take"
-  | "duplicate"
-  | "staleEpoch"
-  | "unknownSession"
-  | "fenced"
-  | "beyondWindow";
-
 /**
  * Why a batch was not taken.
  *
  * - `tooLarge`: its body is above the limit. `malformed`: its frames are not what its header says. `checksum`: its body was
  *   damaged on the way; a resend is welcome.
  * - `storeFull`: the store has no room; a resend is welcome when it has. `storeStopped`: the store takes nothing any more.
- * - Otherwise see {@link BatchAdmission}.
+ * - Otherwise see {@link Admission}.
  */
 export type IngestRefusal =
-  | Exclude<BatchAdmission, "take">
+  | Exclude<Admission, "take">
   | "tooLarge"
   | "malformed"
   | "checksum"
@@ -127,4 +119,21 @@ export const REFUSAL_CODES: Readonly<Record<IngestRefusal, LogErrorCode | undefi
   checksum: "ERR_LOG_MALFORMED",
   storeFull: "ERR_LOG_STORE_FULL",
   storeStopped: "ERR_LOG_STORE_FAILED",
+};
+
+/**
+ * Whether a body can be stored now.
+ *
+ * - `wait`: not now. Only where room comes *without any further message of a client*, since waiting may stop the input of the
+ *   connections concerned; `waitSlot`'s waiters are woken then.
+ * - `full`, `stopped`: the batch is refused, and its publisher stays pending.
+ */
+export type IngestRoom = "room" | "wait" | "full" | "stopped";
+
+/** What a store without room means for a batch. One that is only behind is waited for. */
+export const ROOM_REFUSALS: Readonly<Record<IngestRoom, IngestRefusal | undefined>> = {
+  room: undefined,
+  wait: undefined,
+  full: "storeFull",
+  stopped: "storeStopped",
 };
