@@ -23,9 +23,15 @@ import { CONTROL_BYTES_MAX } from "../wire/layout.ts";
 import { IncomingBatch, type IncomingSurroundings } from "./incoming.ts";
 import type { IngestInit } from "./ingest_types.ts";
 import type { StagingWaiter } from "./staging_pool.ts";
-import { INGEST_TRANSITIONS, type IngestInput, type IngestRefusal, type IngestState } from "./states.ts";
+import {
+  INGEST_TRANSITIONS,
+  type IngestInput,
+  type IngestRefusal,
+  type IngestState,
+  ROOM_REFUSALS,
+} from "./states.ts";
 
-export type { IngestEvents, IngestInit, IngestRoom, IngestTarget, IngestTargets } from "./ingest_types.ts";
+export type { IngestEvents, IngestInit, IngestTarget, IngestTargets } from "./ingest_types.ts";
 
 /**
  * A body is looked at so often in the time that it may stand still, and must not have grown at any of these: a process that did
