@@ -112,3 +112,5 @@ export const ERROR_TEXT_MAX = 1_000;
 
 /** Bytes of a record that is empty but for its lengths: u32 and twice u16. */
 export const RECORD_HEAD_BYTES = 8;
+/** Largest number of bytes that a record can tell: above are the bits of a codec. */
+export const RECORD_BYTES_MAX = 0x1fff_ffff;
