@@ -282,6 +282,7 @@ const ORDERED: readonly (readonly [keyof BrokerOptions, keyof BrokerOptions, str
   ["batchBytesMax", "stagingBufferBytes", "a batch is received into one staging buffer"],
   ["grantBatchesMax", "holdBatchesMax", "whatever was granted must find room while it waits for a gap"],
   ["grantBytesMax", "holdBytesMax", "whatever was granted must find room while it waits for a gap"],
+  ["batchBytesMax", "holdBytesMax", "the largest batch must find room while it waits for a gap"],
   ["batchBytesMax", "grantBytesMax", "a session must be able to send its largest batch"],
 ];
 
