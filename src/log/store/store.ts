@@ -33,7 +33,10 @@ export interface StoreEvents {
   resumed(): void;
 }
 
-/** A run of bytes that a store keeps as a unit: a file, or a piece of memory. */
+/**
+ * A run of bytes that a store keeps as a unit: a file, or a piece of memory. Each begins where the one before it ends, except among
+ * those that were found when the store was opened: after a crash of the machine there may be holes, which recovery cuts off.
+ */
 export interface SegmentInfo {
   /** Offset of its first byte. */
   readonly base: number;
@@ -114,7 +117,10 @@ export interface DiskFailure {
   readonly cause?: unknown;
 }
 
-/** A folder of files, as a disk store needs it: `node:fs` in adapters/store/, simulated in tests. */
+/**
+ * A folder of files, as a disk store needs it: `node:fs` in adapters/store/, simulated in tests. No `done` is called before the
+ * method that it was given to has returned.
+ */
 export interface Disk {
   /** Names of the files in this folder with their sizes. */
   list(

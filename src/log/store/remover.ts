@@ -1,0 +1,102 @@
+/**
+ * Removes the oldest files of a store, one after the other, each survived by the folder before the next one goes: so what a
+ * crash brings back begins later, but never has a hole.
+ *
+ * @module
+ */
+
+import type { OpenFiles } from "./open_files.ts";
+import type { SegmentFile, SegmentFiles } from "./segment_files.ts";
+import type { Disk, DiskFailure } from "./store.ts";
+
+/** What a remover tells its store. */
+export interface RemoverEvents {
+  /** A file is gone, and its space is free. */
+  removed(): void;
+  /** The folder cannot be synced. */
+  failed(failure: DiskFailure): void;
+}
+
+/** What a remover is made of. */
+export interface RemoverInit {
+  readonly files: SegmentFiles;
+  readonly open: OpenFiles;
+  readonly disk: Pick<Disk, "remove" | "sync">;
+  readonly events: RemoverEvents;
+}
+
+/** See the module. */
+export class Remover {
+  readonly #init: RemoverInit;
+  #before = 0;
+  /** In the list no more, and still on the disk: from the oldest. */
+  readonly #waiting: SegmentFile[] = [];
+  #running = false;
+  #stopped = false;
+  #idle: (() => void) | undefined;
+
+  constructor(init: RemoverInit) {
+    this.#init = init;
+  }
+
+  /** Files that end at or below `before` are to go. */
+  trim(before: number): void {
+    this.#before = Math.max(this.#before, before);
+    this.pump();
+  }
+
+  /** A file may have been completed: it goes if it was asked for. One that is still written or synced is left for later. */
+  pump(): void {
+    const { files } = this.#init;
+    for (
+      let file = files.first;
+      file.complete && !file.held && file.end <= this.#before;
+      file = files.first
+    ) {
+      files.removeFirst();
+      file.dropMemory();
+      this.#waiting.push(file);
+    }
+    this.#next();
+  }
+
+  /** Begins nothing any more; `done` when nothing is in flight. Files that are left are found when the store is opened again. */
+  stop(done: () => void): void {
+    this.#stopped = true;
+    if (this.#running) this.#idle = done;
+    else done();
+  }
+
+  #next(): void {
+    const file = this.#waiting[0];
+    if (file === undefined || this.#running || this.#stopped) return;
+    this.#running = true;
+    this.#init.open.close(file.name, () => {
+      if (this.#stopped) return this.#ended();
+      this.#remove(file);
+    });
+  }
+
+  #remove(file: SegmentFile): void {
+    const { disk } = this.#init;
+    disk.remove(file.name, (failure) => {
+      // It stays in front: if a later file went before it there would be a hole. The next trim tries again.
+      if (failure !== undefined && failure.kind !== "missing") return this.#ended();
+      disk.sync((unsynced) => {
+        this.#waiting.shift();
+        this.#ended();
+        if (unsynced !== undefined) return this.#init.events.failed(unsynced);
+        if (this.#stopped) return;
+        this.#init.events.removed();
+        this.#next();
+      });
+    });
+  }
+
+  #ended(): void {
+    this.#running = false;
+    const idle = this.#idle;
+    this.#idle = undefined;
+    idle?.();
+  }
+}
