@@ -43,6 +43,7 @@ export class InboundQueue implements Inbound {
   bytes = 0;
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
+  readonly #dropping: ((frames: readonly Uint8Array[]) => void) | undefined;
   #mark: HighWaterMark;
   /** Below this many messages a queue that was full asks for more; -1: it was not full. */
   #lowMessages = -1;
@@ -58,9 +59,12 @@ export class InboundQueue implements Inbound {
     readonly events: InboundEvents;
     /** Keep only the newest message. */
     readonly conflate?: boolean;
+    /** Called for each assembled message that nobody will take: its frames may be somebody's memory. */
+    readonly dropped?: (frames: readonly Uint8Array[]) => void;
   }) {
     this.#mark = init.mark;
     this.#events = init.events;
+    this.#dropping = init.dropped;
     this.#conflate = init.conflate ?? false;
   }
 
@@ -88,7 +92,10 @@ export class InboundQueue implements Inbound {
   }
 
   message(frames: Uint8Array[], bytes: number): void {
-    if (this.#dropped) return;
+    if (this.#dropped) {
+      this.#dropping?.(frames);
+      return;
+    }
     if (this.#conflate) this.clear();
     this.#entries.push(frames);
     this.messages++;
@@ -136,6 +143,7 @@ export class InboundQueue implements Inbound {
     for (let i = from; i < dropped.length; i++) {
       const entry = dropped[i];
       if (typeof entry === "function") entry();
+      else if (Array.isArray(entry)) this.#dropping?.(entry);
     }
   }
 

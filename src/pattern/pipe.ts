@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { Segment } from "../zmtp/segment.ts";
 import type { Outgoing } from "./outbound_queue.ts";
@@ -46,6 +47,8 @@ export abstract class Pipe {
   balanceIndex = -1;
   /** The id under which a Router knows this peer. Belongs to `RouterPattern`. */
   routingId: Uint8Array | undefined;
+  /** Where bodies of incoming frames came from, and go back to when nobody takes them. Set by the connection. */
+  allocator: BodyAllocator | undefined;
 
   /** Whether {@link write} would take a message. */
   abstract get canWrite(): boolean;
@@ -63,6 +66,9 @@ export abstract class Pipe {
   abstract get queuedMessages(): number;
   /** Tells the peer that this socket wants a topic, or no longer. Never dropped while the peer is there. */
   abstract subscribe(topic: Uint8Array, on: boolean): void;
-  /** Refuses or drops the peer. `why` reaches the socket's events. The pattern hears `detach`. */
-  abstract refuse(why: Error): void;
+  /**
+   * Refuses or drops the peer. `why` reaches the socket's events. The pattern hears `detach`. `flush`: what an accepted
+   * peer was sent before may still leave, within a second.
+   */
+  abstract refuse(why: Error, flush?: boolean): void;
 }

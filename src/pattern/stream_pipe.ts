@@ -8,6 +8,7 @@ import type { Inbound } from "../engine/link.ts";
 import type { Driver } from "../engine/driver.ts";
 import type { Engine } from "../engine/engine.ts";
 import { decodeLegacySubscription } from "../zmtp/commands.ts";
+import { DISCARDED } from "../zmtp/frame_sink.ts";
 import type { Segment, SegmentPool } from "../zmtp/segment.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
@@ -21,8 +22,8 @@ export interface StreamPipeInit {
   readonly pool: SegmentPool;
   /** Messages wait to be written, or no longer do. */
   readonly busy: (on: boolean) => void;
-  /** The pattern wants the peer gone. */
-  readonly refuse: (why: Error) => void;
+  /** The pattern wants the peer gone; `flush`: once what is queued has left. */
+  readonly refuse: (why: Error, flush: boolean) => void;
 }
 
 /** See the module. */
@@ -49,6 +50,7 @@ export class StreamPipe extends Pipe {
       mark: options.receiveMark,
       conflate: options.conflate,
       events: { readable: () => pattern.readable(this), drained: () => this.#driver?.restartInput() },
+      dropped: (frames) => this.#release(frames),
     });
   }
 
@@ -105,8 +107,15 @@ export class StreamPipe extends Pipe {
     this.#driver?.subscribe(topic, on);
   }
 
-  refuse(why: Error): void {
-    this.#init.refuse(why);
+  refuse(why: Error, flush = false): void {
+    this.#init.refuse(why, flush);
+  }
+
+  /** Nobody will take a message: its memory goes back. */
+  #release(frames: readonly Uint8Array[]): void {
+    const { allocator } = this;
+    if (allocator === undefined) return;
+    for (const frame of frames) if (frame !== DISCARDED) allocator.release(frame);
   }
 
   #sink(): Inbound {

@@ -82,7 +82,7 @@ export class AcceptSession implements Session {
       options: this.#owner.patternOptions,
       pool: this.#runtime.pool,
       busy: (on) => this.#busy(on),
-      refuse: (why) => this.#refuse(why),
+      refuse: (why, flush) => this.#refuse(why, flush),
     });
     pipe.peer = peer;
     this.#pipe = pipe;
@@ -109,13 +109,13 @@ export class AcceptSession implements Session {
     this.#owner.sessionClosed(this);
   }
 
-  #refuse(why: Error): void {
+  #refuse(why: Error, flush: boolean): void {
     if (this.#refused) return;
     this.#refused = true;
     this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
-    this.#pipe?.outbound.clear();
-    this.#connection.close("abort");
+    if (!flush) this.#pipe?.outbound.clear();
+    this.#connection.close(flush ? "flush" : "abort");
   }
 
   #detach(pipe: StreamPipe): void {

@@ -11,8 +11,9 @@ import { PeerError } from "../errors.ts";
 import type { Peer } from "../pattern/pipe.ts";
 import type { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial, TransportInfo } from "../ports.ts";
+import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEventType } from "./events.ts";
-import type { SessionOwner } from "./owner.ts";
+import type { ConnectionInput, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What a connection tells its session. */
@@ -27,8 +28,11 @@ export interface ConnectionEvents {
 }
 
 /** See the module. */
-export class Connection {
+export class Connection implements ConnectionInput {
   peer: Peer | undefined;
+  /** Counted where an allocator is installed, and only there. */
+  receivedBytes = 0;
+  readonly #allocator: BodyAllocator | undefined;
   readonly #owner: SessionOwner;
   readonly #runtime: Runtime;
   readonly #endpoint: string;
@@ -44,7 +48,10 @@ export class Connection {
     this.#runtime = runtime;
     this.#endpoint = endpoint;
     this.#events = events;
-    this.#engine = new Engine(owner.engineInit());
+    const init = owner.engineInit();
+    const allocator = owner.allocatorFor?.(this);
+    this.#allocator = allocator;
+    this.#engine = new Engine(allocator === undefined ? init : { ...init, allocator });
     this.#driver = new Driver(this.#engine, runtime.scheduler, {
       opened: (info) => {
         this.#info = info;
@@ -60,13 +67,19 @@ export class Connection {
 
   /** Opens the stream. Throws what `dial` throws; nothing follows then. */
   start(dial: Dial): void {
-    this.#driver.start(dial);
+    this.#driver.start(this.#allocator === undefined ? dial : this.#counting(dial));
+  }
+
+  /** See {@link ConnectionInput}. */
+  restart(): void {
+    this.#driver.restartInput();
   }
 
   /** Lets a pipe send and receive, and tells the pattern who is there. */
   join(pipe: StreamPipe): void {
     this.#pipe = pipe;
     pipe.peer = this.peer;
+    pipe.allocator = this.#allocator;
     pipe.join(this.#engine, this.#driver);
     this.#owner.pattern.ready(pipe);
     pipe.begin();
@@ -74,6 +87,17 @@ export class Connection {
 
   close(mode: "flush" | "abort"): void {
     this.#driver.close(mode);
+  }
+
+  #counting(dial: Dial): Dial {
+    return (handlers) =>
+      dial({
+        ...handlers,
+        data: (chunk) => {
+          this.receivedBytes += chunk.length;
+          handlers.data(chunk);
+        },
+      });
   }
 
   #handle(event: EngineEvent): void {

@@ -7,6 +7,7 @@
 import type { EngineInit } from "../engine/engine.ts";
 import type { Pattern, PatternOptions } from "../pattern/pattern.ts";
 import type { HighWaterMark } from "../pattern/outbound_queue.ts";
+import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 
 /** Options of a socket that sessions look at, each time anew. */
@@ -21,6 +22,14 @@ export interface SessionOptions {
   readonly handshakesMax: number;
 }
 
+/** The input of one connection, for whoever decides where its bodies go. */
+export interface ConnectionInput {
+  /** The allocator answered `later` and has memory now. Not from inside the allocator. */
+  restart(): void;
+  /** Bytes that have arrived so far, handshake included. */
+  readonly receivedBytes: number;
+}
+
 /** A socket, to its sessions. */
 export interface SessionOwner {
   /** Whether the socket was closed. */
@@ -30,6 +39,11 @@ export interface SessionOwner {
   readonly sessionOptions: SessionOptions;
   /** What the next connection is made with. */
   engineInit(): EngineInit;
+  /**
+   * Asked once for every connection over a byte stream, before its handshake. The answer is the allocator of the pipe
+   * that the connection joins, too. Missing, or `undefined`: bodies go where the decoder likes.
+   */
+  readonly allocatorFor?: ((input: ConnectionInput) => BodyAllocator | undefined) | undefined;
   emit(event: SocketEvent): void;
   /** A session is over and holds nothing any more. */
   sessionClosed(session: Session): void;

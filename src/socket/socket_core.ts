@@ -10,7 +10,7 @@ import type { EngineInit } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { PATTERNS } from "../pattern/patterns.ts";
-import type { Pattern, PatternEvents, PatternOptions } from "../pattern/pattern.ts";
+import type { Pattern, PatternEvents, PatternInit, PatternOptions } from "../pattern/pattern.ts";
 import type { Peer, Pipe } from "../pattern/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
 import type { SocketEvent } from "../session/events.ts";
@@ -38,6 +38,8 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly endpoints: Endpoints;
   readonly patternOptions: PatternOptions;
   closed = false;
+  /** Installed by the log before the first endpoint. */
+  allocatorFor: SessionOwner["allocatorFor"];
   readonly #peers: Map<number, Peer> = new Map();
   readonly #peerWaits: WaitList<number, void>;
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
@@ -45,7 +47,13 @@ export class SocketCore implements SessionOwner, PatternEvents {
   #engineInit: EngineInit | undefined;
   #end: () => void = () => {};
 
-  constructor(type: SocketType, context: Context, options: Readonly<Record<string, unknown>>) {
+  /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
+  constructor(
+    type: SocketType,
+    context: Context,
+    options: Readonly<Record<string, unknown>>,
+    makePattern: (init: PatternInit) => Pattern = (init) => new PATTERNS[type](init),
+  ) {
     this.type = type;
     this.context = context;
     this.runtime = context.runtime;
@@ -54,7 +62,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
       (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
     }
     this.patternOptions = makePatternOptions(this.options);
-    this.pattern = new PATTERNS[type]({
+    this.pattern = makePattern({
       events: this,
       options: this.patternOptions,
       random: (into) => this.runtime.host.random(into),
