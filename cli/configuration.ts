@@ -1,0 +1,40 @@
+/**
+ * Reads the configuration file, and resolves everything: argument before environment before file before default.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import { type Configuration, resolveConfiguration } from "../src/log/configuration/resolve.ts";
+import type { CommandInput } from "./command.ts";
+import { UsageError } from "./terminal.ts";
+
+/** The variable that names the file. */
+const FILE_VARIABLE = "HAWSER_CONFIG";
+
+/**
+ * What holds for a command.
+ *
+ * @throws {UsageError} The file cannot be read, or is no YAML.
+ * @throws {MisuseError} `ERR_OPTION`: see {@link resolveConfiguration}.
+ */
+export function readConfiguration({ terminal, values, configuration }: CommandInput): Configuration {
+  const { environment } = terminal;
+  const file = values["config"] ?? environment[FILE_VARIABLE] ?? "";
+  const yaml = typeof file === "string" && file !== "" ? { file, document: readYaml(file) } : undefined;
+  return resolveConfiguration({ arguments: configuration, environment, yaml });
+}
+
+function readYaml(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`Cannot read the configuration file ${file}: ${(error as Error).message}`);
+  }
+  const document = parseDocument(text);
+  const [mistake] = document.errors;
+  if (mistake !== undefined) throw new UsageError(`${file} is not YAML: ${mistake.message.trim()}`);
+  return document.toJS();
+}

@@ -1,0 +1,56 @@
+/**
+ * `hawser help`: all commands, one of them, or the table of all options.
+ *
+ * @module
+ */
+
+import { configurationTable } from "../src/log/configuration/names.ts";
+import { type Command, type CommandInput, expectOperands, helpOf } from "./command.ts";
+import { UsageError, write } from "./terminal.ts";
+
+/** Names all commands where one was expected. */
+export function unknownCommand(name: string, commands: readonly Command[]): UsageError {
+  const names = commands.map((command) => command.name).join(", ");
+  return new UsageError(`Unknown command ${JSON.stringify(name)}; there are ${names}. See: hawser help`);
+}
+
+/** What `hawser` alone prints. */
+export function overview(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join("");
+  return `hawser <command> [options]
+
+The command line of hawser's ordered log.
+
+${rows}
+hawser help <command> tells more; hawser help options lists every option of the configuration with its variable.
+Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+`;
+}
+
+/** See the module. `commands` has itself in it, so it is asked for late. */
+export function makeHelpCommand(commands: () => readonly Command[]): Command {
+  const command: Command = {
+    name: "help",
+    operands: "[command|options]",
+    summary: "explain a command, or list all options of the configuration",
+    about:
+      "Explains a command. hawser help options prints a Markdown table of all options of the configuration.",
+    options: {},
+    configuration: [],
+    async run({ terminal, operands }: CommandInput): Promise<number> {
+      expectOperands(command, operands, 0, 1);
+      await write(terminal.stdout, textFor(operands[0], commands()));
+      return 0;
+    },
+  };
+  return command;
+}
+
+function textFor(name: string | undefined, commands: readonly Command[]): string {
+  if (name === undefined) return overview(commands);
+  if (name === "options") return configurationTable();
+  const command = commands.find((one) => one.name === name);
+  if (command === undefined) throw unknownCommand(name, commands);
+  return helpOf(command);
+}
