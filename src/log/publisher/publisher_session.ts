@@ -1,0 +1,401 @@
+/**
+ * A publisher's session as its own side sees it: fills batches, sends them, and keeps each until it is acknowledged, over
+ * lost links, fences, and brokers that have forgotten. Nothing is lost on the way and nothing is doubled: what is committed of
+ * a session is a prefix of what was appended, and the rest is sent again or rejected.
+ *
+ * The states are in states.ts, what is on its way in flight.ts, the batch that is being filled in sealer.ts.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../../errors.ts";
+import { LogError } from "../errors.ts";
+import type { Ack } from "../topic_options.ts";
+import type { AckMessage, Fenced, Grant, Refused, SessionOpened, StoreState } from "../wire/messages.ts";
+import type { PublisherProgress } from "./progress.ts";
+import { PublisherCore } from "./publisher_core.ts";
+import { FULL, type PublisherInit, type PublisherLink, SEALED, STARTED, TAKEN } from "./publisher_types.ts";
+import type { PublishedRecordOptions } from "./sealer.ts";
+import type { PublisherState } from "./states.ts";
+
+const SEQUENCE_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** See the module. `Token`: whoever waits for a record. */
+export class PublisherSession<Token> {
+  readonly #core: PublisherCore<Token>;
+  #wantedBytes = 0;
+  #wantsOpened = false;
+
+  constructor(init: PublisherInit<Token>) {
+    this.#core = new PublisherCore(init);
+  }
+
+  get state(): PublisherState {
+    return this.#core.state;
+  }
+
+  /** Why nothing can be published any more. */
+  get error(): LogError | undefined {
+    return this.#core.error;
+  }
+
+  /** 0: not known yet. */
+  get session(): bigint {
+    return this.#core.session;
+  }
+
+  /** 0: none is open or to be resumed. */
+  get epoch(): number {
+    return this.#core.epoch;
+  }
+
+  /** Whether an epoch was ever opened. */
+  get everOpened(): boolean {
+    return this.#core.everOpened;
+  }
+
+  /** The greatest sequence that was committed or appended. */
+  get lastSequence(): bigint | undefined {
+    return this.#core.lastSequence;
+  }
+
+  /** When a record counts as published; as the topic has it once that is known. */
+  get level(): Ack {
+    return this.#core.flight.level;
+  }
+
+  /** Records that were appended. */
+  get submitted(): number {
+    return this.#core.sealer.records;
+  }
+
+  /** Records before this one are answered: acknowledged or refused. */
+  get settledThrough(): number {
+    const { flight: { window }, sealer } = this.#core;
+    return window.length > 0 ? window.at(0).firstRecord : sealer.records - sealer.count;
+  }
+
+  get progress(): PublisherProgress {
+    return this.#core.progress.snapshot(this.submitted);
+  }
+
+  /** When {@link handleTimeout} is due. */
+  get nextTimeoutMs(): number {
+    const { sealer, lingerAtMs, probeAtMs } = this.#core;
+    const lingering = sealer.count > 0 && !sealer.due;
+    return Math.min(lingering ? lingerAtMs : Infinity, this.#resendAtMs, probeAtMs);
+  }
+
+  /** Whether the record that {@link append} last answered {@link FULL} for would be taken now. */
+  get isWritable(): boolean {
+    if (this.#wantsOpened && !this.#core.everOpened) return false;
+    return this.#hasRoom(this.#wantedBytes);
+  }
+
+  /**
+   * Copies a record into the batch that is being filled. Answers bits: {@link FULL}, or {@link TAKEN} with what is to be called.
+   * Reads no clock and makes nothing, but when a batch is full.
+   *
+   * @throws {LogError} why nothing can be published any more; `ERR_LOG_SEQUENCE`; `ERR_LOG_BATCH_TOO_LARGE`.
+   * @throws {MisuseError} `ERR_MESSAGE` for a record that is none.
+   */
+  append(value: Uint8Array | string, options?: PublishedRecordOptions, token?: Token): number {
+    const core = this.#core;
+    const { sealer } = core;
+    if (core.error !== undefined || core.closing) throw core.error ?? closedError();
+    const sequence = options?.sequence;
+    if (sequence !== undefined && !this.#checkSequence(sequence)) return this.#full(value, true);
+    if (!this.#hasRoom(value.length)) return this.#full(value, false);
+    let answer = sealer.count === 0 ? TAKEN | STARTED : TAKEN;
+    if (!sealer.add(value, options, token)) {
+      answer = this.#addBehind(value, options, token);
+      if (answer === FULL) return this.#full(value, false);
+    }
+    if (sequence !== undefined) core.lastSequence = sequence;
+    if (!sealer.full) return answer;
+    core.seal();
+    return TAKEN | SEALED;
+  }
+
+  /** A batch was begun. Answers when {@link due} or {@link handleTimeout} is to be called. */
+  started(nowMs: number): "callback" | "turn" | "timer" {
+    const core = this.#core;
+    if (core.init.lingerMs > 0) {
+      core.lingerAtMs = nowMs + core.init.lingerMs;
+      return "timer";
+    }
+    return core.state === "open" && core.flight.window.length === 0 ? "callback" : "turn";
+  }
+
+  /** What was appended is to leave, now or as soon as it can. */
+  due(nowMs: number): void {
+    if (this.#core.sealer.count === 0) return;
+    this.#core.sealer.due = true;
+    this.#core.pump(nowMs);
+  }
+
+  /** Sends what can be sent: after {@link append} sealed a batch, and when the link takes messages again. */
+  pump(nowMs: number): void {
+    this.#core.pump(nowMs);
+  }
+
+  /** There is a link, and the topic is there. */
+  linked(link: PublisherLink): void {
+    const core = this.#core;
+    if (core.isFinal) return;
+    core.link = link;
+    core.storeFull = false;
+    core.progress.linked(link.brokerId);
+    core.sealer.limit(link.batchBytesMax);
+    core.flight.level = link.ack;
+    core.flight.order = link.order;
+    if (core.isAnotherLog) core.forgotten();
+    core.dropLargerThan(link.batchBytesMax);
+    core.go("linked");
+    core.open();
+  }
+
+  /** The link is gone. */
+  unlinked(): void {
+    const core = this.#core;
+    if (core.isFinal) return;
+    core.go("unlinked");
+    core.link = undefined;
+    core.request = 0;
+    core.probeAtMs = Infinity;
+    core.flight.unlinked();
+    core.closeIfDone();
+  }
+
+  /** The answer to `openSession`. */
+  sessionOpened(message: SessionOpened, nowMs: number): void {
+    const core = this.#core;
+    if (message.request !== core.request || core.request === 0) return;
+    core.request = 0;
+    if (core.state === "resuming") {
+      if (message.epoch !== core.epoch || message.session !== core.session) {
+        return core.violated(`it opened epoch ${message.epoch} where ${core.epoch} was asked for`);
+      }
+      const lost = core.flight.resumed(message, nowMs);
+      if (lost !== 0) return core.epochLost(lost);
+    } else {
+      if (message.nextBatch !== 0) return core.violated(`a new epoch begins at batch ${message.nextBatch}`);
+      core.flight.opened(nowMs);
+    }
+    core.opened(message);
+    core.review();
+    core.pump(nowMs);
+    core.closeIfDone();
+  }
+
+  /** How far the broker is. */
+  ack(message: AckMessage, nowMs: number): void {
+    const core = this.#core;
+    if (!this.#isOurs(message)) return;
+    const fault = core.flight.acknowledged(message, nowMs);
+    if (fault !== undefined) return core.violated(fault);
+    // Only a grant lowers the limit: an ack may have left before the broker read what we yielded.
+    core.flight.limit = Math.max(core.flight.limit, message.limit);
+    if (core.init.lingerMs === 0) core.sealer.due = core.sealer.count > 0;
+    core.review();
+    core.pump(nowMs);
+    core.closeIfDone();
+  }
+
+  /** The limit has changed. */
+  grant(message: Grant, nowMs: number): void {
+    const core = this.#core;
+    if (!this.#isOurs(message)) return;
+    if (!message.lowered) {
+      core.flight.limit = Math.max(core.flight.limit, message.limit);
+      return core.pump(nowMs);
+    }
+    const limit = Math.max(message.limit, core.flight.next);
+    core.flight.limit = Math.min(core.flight.limit, limit);
+    core.target.send({ type: "yield", session: core.session, epoch: core.epoch, limit });
+  }
+
+  /** An epoch is over. */
+  fenced(message: Fenced, nowMs: number): void {
+    const core = this.#core;
+    if (core.isFinal || core.epoch === 0) return;
+    const { session, epoch, nextBatch, reason } = message;
+    if (session !== core.session || epoch !== core.epoch) return;
+    if (reason === "sessionUnknown") return core.unknown();
+    const { flight } = core;
+    if (nextBatch > flight.high) {
+      return core.violated(`it committed batches below ${nextBatch}, and ${flight.high} were sent`);
+    }
+    const lost = flight.window.baseNumber - nextBatch;
+    flight.ended(nextBatch, core.link?.topicAck === 2, nowMs);
+    if (lost > 0) core.target.happened({ type: "acknowledgedLost", batches: lost });
+    if (reason === "superseded") return core.superseded();
+    core.target.happened({ type: "fenced", epoch, nextBatch, reason });
+    core.epochOver();
+    core.closeIfDone();
+  }
+
+  /** The broker did not take a batch, or did not open the session. */
+  refused(message: Refused, nowMs: number): void {
+    const core = this.#core;
+    if (core.isFinal) return;
+    const { code, message: text } = message.error;
+    const error = new LogError(code, text, { topic: core.init.topic });
+    if (message.request !== 0) {
+      if (message.request === core.request) this.#openRefused(error, nowMs);
+    } else if (this.#isOurs(message)) {
+      this.#batchRefused(message.batch, error, nowMs);
+      core.review();
+      core.pump(nowMs);
+      core.closeIfDone();
+    }
+  }
+
+  /** The store of the topic is full, or is not any more, or has stopped. */
+  storeState({ session, epoch, state, message }: StoreState, nowMs: number): void {
+    const core = this.#core;
+    if (!this.#isOurs({ session, epoch })) return;
+    if (state === "full") core.full(message, nowMs);
+    else if (state === "resumed") core.resumed(nowMs);
+    else core.fail(new LogError("ERR_LOG_STORE_FAILED", message, { topic: core.init.topic }));
+  }
+
+  /** Time has come; see {@link nextTimeoutMs}. */
+  handleTimeout(nowMs: number): void {
+    const core = this.#core;
+    if (core.probeAtMs <= nowMs) {
+      core.probeAtMs = Infinity;
+      core.storeFull = false;
+      if (core.isExchanging) core.pump(nowMs);
+      else core.open();
+    }
+    if (core.lingerAtMs <= nowMs) {
+      core.lingerAtMs = Infinity;
+      this.due(nowMs);
+    }
+    if (this.#resendAtMs > nowMs) return;
+    const first = core.flight.unanswered;
+    if (first !== undefined) core.resend(first, nowMs);
+  }
+
+  /** Nothing more will be appended: the session closes when everything is acknowledged. */
+  close(nowMs: number): void {
+    this.#core.closing = true;
+    this.due(nowMs);
+    this.#core.closeIfDone();
+  }
+
+  /** Ends at once; what is not acknowledged is rejected. */
+  abandon(error: LogError): void {
+    if (this.#core.isFinal) return;
+    this.#core.sendClose();
+    this.#core.end("closed", error);
+  }
+
+  /** The topic cannot be had: ends at once. */
+  fail(error: LogError): void {
+    if (!this.#core.isFinal) this.#core.fail(error);
+  }
+
+  get #resendAtMs(): number {
+    const { isExchanging, storeFull, flight } = this.#core;
+    return isExchanging && !storeFull ? flight.resendAtMs : Infinity;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { init, flight: { window }, sealer } = this.#core;
+    const used = window.bytes + sealer.bytes;
+    if (used > 0 && used + bytes > init.windowBytes) return false;
+    return sealer.count > 0 || window.length < init.windowBatches;
+  }
+
+  /** The record has to wait, for room or for the first epoch. */
+  #full({ length }: Uint8Array | string, wantsOpened: boolean): number {
+    this.#wantedBytes = length;
+    this.#wantsOpened = wantsOpened;
+    return FULL;
+  }
+
+  /** The record does not fit behind those of the batch. */
+  #addBehind(
+    value: Uint8Array | string,
+    options: PublishedRecordOptions | undefined,
+    token: Token | undefined,
+  ): number {
+    const { sealer, flight: { window }, init } = this.#core;
+    const largeBytes = sealer.large(value, options);
+    if (sealer.count > 0) {
+      if (window.length + 1 >= init.windowBatches) return FULL;
+      this.#core.seal();
+    }
+    if (largeBytes === undefined) {
+      sealer.add(value, options, token);
+      return TAKEN | SEALED | STARTED;
+    }
+    window.push(sealer.sealLarge(largeBytes, value, options, token));
+    return TAKEN | SEALED;
+  }
+
+  /** Whether a sequence can be judged now. Before the session is open nobody knows the last one. */
+  #checkSequence(sequence: bigint): boolean {
+    const { everOpened, lastSequence, init } = this.#core;
+    if (init.publisher === "") {
+      throw new MisuseError("ERR_OPTION", 'Cannot publish with a sequence: the publisher has no "name"');
+    }
+    if (typeof sequence !== "bigint" || sequence < 0n || sequence > SEQUENCE_MAX) {
+      throw new MisuseError("ERR_OPTION", "Cannot publish: a sequence is a bigint from 0n to 2n**64n-1n");
+    }
+    if (!everOpened) return false;
+    if (lastSequence !== undefined && sequence <= lastSequence) {
+      const text = `Cannot publish sequence ${sequence}: the last one was ${lastSequence}`;
+      throw new LogError("ERR_LOG_SEQUENCE", text, { topic: init.topic });
+    }
+    return true;
+  }
+
+  /** Whether a message speaks of the epoch that is open. What was said of older ones comes late. */
+  #isOurs({ session, epoch }: { readonly session: bigint; readonly epoch: number }): boolean {
+    const core = this.#core;
+    return core.isExchanging && session === core.session && epoch === core.epoch;
+  }
+
+  #openRefused(error: LogError, nowMs: number): void {
+    const core = this.#core;
+    core.request = 0;
+    switch (error.code) {
+      case "ERR_LOG_SUPERSEDED":
+        return core.superseded();
+      case "ERR_LOG_SESSION_UNKNOWN":
+        return core.unknown();
+      case "ERR_LOG_STORE_FULL":
+        return core.full(error.message, nowMs);
+      default:
+        return core.fail(error);
+    }
+  }
+
+  #batchRefused(batch: number, error: LogError, nowMs: number): void {
+    const core = this.#core;
+    switch (error.code) {
+      case "ERR_LOG_FENCED":
+      case "ERR_LOG_SESSION_UNKNOWN":
+        return core.doubted();
+      case "ERR_LOG_STORE_FULL":
+        core.full(error.message, nowMs);
+        return core.flight.rewind(batch);
+      case "ERR_LOG_STORE_FAILED":
+        return core.fail(error);
+      case "ERR_LOG_WINDOW":
+        // It waits, as one that was lost does.
+        return;
+      case "ERR_LOG_MALFORMED":
+        return core.damaged(batch, error, nowMs);
+      default:
+        return core.drop(batch, error);
+    }
+  }
+}
+
+function closedError(): LogError {
+  return new LogError("ERR_LOG_CLOSED", "The publisher is closed");
+}
