@@ -57,13 +57,11 @@ export class Journal {
     return this.#init.durable === "synced" ? this.#store.synced : this.#store.written;
   }
 
-  /** Makes room for an entry of such a body, and answers where it will stand. Nothing else may be appended before it. */
-  place(bodyBytes: number): number {
+  /** Begins a new segment if an entry of such a body would make this one too long. */
+  makeRoom(bodyBytes: number): void {
     const segment = this.#store.segments.at(-1);
-    const bytes = entryBytes(bodyBytes);
     const opened = segment !== undefined && segment.bytes > 0;
-    if (!opened || segment.bytes + bytes > this.#init.segmentBytes) this.roll();
-    return this.#store.tail;
+    if (!opened || segment.bytes + entryBytes(bodyBytes) > this.#init.segmentBytes) this.roll();
   }
 
   /** Begins a new segment, unless the last one is empty. */
@@ -71,17 +69,26 @@ export class Journal {
     const segment = this.#store.segments.at(-1);
     if (segment === undefined || segment.bytes > 0) this.#store.roll();
     for (const { type, fields, body } of this.#init.opening(this.#store.tail)) {
-      this.#append(type, fields, body);
+      this.appendHere(type, fields, body);
     }
     // What the new segment's beginning says of the old ones should hold soon.
     this.sync();
   }
 
-  /** Appends an entry, and answers where it stands. */
+  /** Appends an entry, in a new segment if need be, and answers where it stands. */
   append(type: EntryType, fields: EntryFields, body: Uint8Array): number {
-    const offset = this.place(body.length);
-    this.#append(type, fields, body);
-    return offset;
+    this.makeRoom(body.length);
+    return this.appendHere(type, fields, body);
+  }
+
+  /**
+   * Appends an entry to this segment, however long it is. For order entries: the sequencer is ahead of the store while a
+   * round is being written, and no snapshot may be made then.
+   */
+  appendHere(type: EntryType, fields: EntryFields, body: Uint8Array): number {
+    const { tail } = this.#store;
+    this.#store.append(tail, encodeEntry(type, fields, body, tail, this.#init.crc32));
+    return tail;
   }
 
   /** Runs `run` when everything that is appended now is durable: at once if it is. Runs keep their order. */
@@ -123,11 +130,6 @@ export class Journal {
   abandon(): void {
     this.#durable.length = 0;
     this.#synced.length = 0;
-  }
-
-  #append(type: EntryType, fields: EntryFields, body: Uint8Array): void {
-    const { tail } = this.#store;
-    this.#store.append(tail, encodeEntry(type, fields, body, tail, this.#init.crc32));
   }
 }
 

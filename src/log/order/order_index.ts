@@ -39,11 +39,6 @@ export class SegmentIndex {
     return this.firstPosition + BigInt(this.#records);
   }
 
-  /** Time of the last row; -Infinity: there is none. */
-  get lastTimestampMs(): number {
-    return this.#rows === 0 ? -Infinity : this.#timestamps[this.#rows - 1]!;
-  }
-
   append(offset: number, count: number, bytes: number, checksum: number, timestampMs: number): void {
     if (this.#rows === this.#positions.length) this.#grow();
     const row = this.#rows++;
@@ -129,8 +124,15 @@ export interface SegmentSummary {
   readonly firstPosition: bigint;
   /** The lowest offset that its rows may name: a payload can wait for its order over the end of a segment. */
   readonly reaches: number;
+  /** When it began: no record of an earlier segment is younger. */
+  readonly startedMs: number;
   /** Its rows; `undefined`: they must be read from the store. */
   index: SegmentIndex | undefined;
+}
+
+function summaryOf(segment: Omit<SegmentSummary, "index">, index: SegmentIndex | undefined): SegmentSummary {
+  const { base, firstPosition, reaches, startedMs } = segment;
+  return { base, firstPosition, reaches, startedMs, index };
 }
 
 /** The rows of all segments that are kept. */
@@ -148,16 +150,16 @@ export class OrderIndex {
   }
 
   /** A segment begins; rows go there from now on. */
-  begin(base: number, firstPosition: bigint, reaches: number): SegmentIndex {
-    const index = new SegmentIndex(base, firstPosition);
-    this.#segments.push({ base, firstPosition, reaches, index });
+  begin(segment: Omit<SegmentSummary, "index">): SegmentIndex {
+    const index = new SegmentIndex(segment.base, segment.firstPosition);
+    this.#segments.push(summaryOf(segment, index));
     this.#forgetOld();
     return index;
   }
 
   /** A segment that was found when the log was opened; its rows are read when somebody needs them. */
-  found(base: number, firstPosition: bigint, reaches: number): void {
-    this.#segments.push({ base, firstPosition, reaches, index: undefined });
+  found(segment: Omit<SegmentSummary, "index">): void {
+    this.#segments.push(summaryOf(segment, undefined));
   }
 
   /** Rows that were read again from the store. */

@@ -100,8 +100,9 @@ class Recovery {
       this.#state = this.#init.makeState(undefined);
       return this.#finish(undefined, undefined);
     }
-    let start = this.#openings.findLastIndex((one) => one !== undefined && one.syncedThrough >= one.base);
-    if (start < 0) start = 0;
+    const openings = this.#openings;
+    let start = openings.length - 1;
+    while (start > 0 && (openings[start]?.syncedThrough ?? -1) < this.#segments[start]!.base) start--;
     const opening = this.#openings[start];
     if (opening === undefined) {
       return this.#corrupt(this.#segments[0]!.base, "the first segment has no beginning");
@@ -111,7 +112,7 @@ class Recovery {
     }
     for (const earlier of this.#openings.slice(0, start)) {
       if (earlier === undefined) return this.#corrupt(0, "a segment that was synced has no beginning");
-      this.#index.found(earlier.base, earlier.firstPosition, earlier.reaches);
+      this.#index.found(earlier);
     }
     this.#state = this.#init.makeState(opening.options);
     this.#replay(start);
@@ -124,7 +125,7 @@ class Recovery {
     const { base, bytes } = segment;
     const opening = this.#openings[at];
     if (opening === undefined) return this.#damaged(at, base, "its beginning cannot be read");
-    const rows = this.#index.begin(base, opening.firstPosition, opening.reaches);
+    const rows = this.#index.begin(opening);
     let wrong: number | undefined;
     const visit = (
       header: EntryHeader,

@@ -16,6 +16,8 @@ export interface SegmentOpening {
   readonly reaches: number;
   /** Everything below was synced when this segment began. */
   readonly syncedThrough: number;
+  /** The last record's time when it began. */
+  readonly startedMs: number;
 }
 
 /** An opening as it was found. */
@@ -42,8 +44,8 @@ export function decodeOpening(
     if (value === null || typeof value.topic !== "string" || typeof value.options !== "object") {
       return undefined;
     }
-    const { reaches, syncedThrough } = value;
-    if (!Number.isSafeInteger(reaches) || !Number.isSafeInteger(syncedThrough)) return undefined;
+    const numbers = [value.reaches, value.syncedThrough, value.startedMs];
+    if (!numbers.every((one) => Number.isSafeInteger(one))) return undefined;
     return { ...(value as SegmentOpening), base: offset, firstPosition: header.number };
   } catch {
     return undefined;

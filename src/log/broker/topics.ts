@@ -1,0 +1,334 @@
+/**
+ * The topics of a broker: opened when somebody asks for them, recovered from their stores, reopened when a store failed.
+ *
+ * @module
+ */
+
+import type { Crc32 } from "../../bytes/crc32.ts";
+import { MisuseError } from "../../errors.ts";
+import type { Host } from "../../ports.ts";
+import { type BrokerOptions, topicOptionsFor } from "../configuration/broker.ts";
+import { isTopicName, TOPIC_NAME_ALLOWED, type TopicInput } from "../configuration/topic.ts";
+import { LogError } from "../errors.ts";
+import { type Recovered, recoverTopic } from "../order/recovery.ts";
+import { Sequencer } from "../order/sequencer.ts";
+import { SESSION_SNAPSHOT_BYTES } from "../order/snapshot.ts";
+import { TopicState } from "../order/topic_state.ts";
+import type { StoreEvents, StoreFactory, StoreFailure, TopicStore } from "../store/store.ts";
+import type { TopicOptions } from "../topic_options.ts";
+import type { TopicDone } from "./broker_connection.ts";
+import { Topic } from "./topic.ts";
+
+/** Rows of the order index that each topic keeps in memory. */
+const INDEX_ROWS_MAX = 500_000;
+/** A store that failed is opened again after so long. */
+const REOPEN_MS = 1_000;
+
+/** What {@link Topics} is made of. */
+export interface TopicsInit {
+  readonly host: Host;
+  readonly stores: StoreFactory;
+  readonly options: BrokerOptions;
+  readonly brokerId: number;
+  readonly crc32: Crc32;
+  readonly newSession: () => bigint;
+  readonly due: (topic: Topic) => void;
+  /** A topic's store failed: nobody may use it any more. */
+  readonly lost: (topic: Topic) => void;
+  readonly notice: (text: string, error?: LogError) => void;
+}
+
+/** A topic that is there, is being opened, or cannot be. */
+interface Slot {
+  topic: Topic | undefined;
+  /** Who waits for it to be open. */
+  waiting: { readonly requested: TopicInput; readonly done: TopicDone }[];
+}
+
+/** See the module. */
+export class Topics {
+  readonly #init: TopicsInit;
+  readonly #slots: Map<string, Slot> = new Map();
+  /** Readers of topics that nobody has made. */
+  readonly #parked: Map<string, Set<TopicDone>> = new Map();
+  #onDisk: Set<string> | undefined;
+  #closed = false;
+
+  constructor(init: TopicsInit) {
+    this.#init = init;
+  }
+
+  /** Those that are open. */
+  get all(): Topic[] {
+    return [...this.#slots.values()].flatMap(({ topic }) => topic ?? []);
+  }
+
+  get nextTimeoutMs(): number {
+    let least = Infinity;
+    for (const { topic } of this.#slots.values()) least = Math.min(least, topic?.nextTimeoutMs ?? Infinity);
+    return least;
+  }
+
+  handleTimeout(nowMs: number): void {
+    for (const { topic } of this.#slots.values()) {
+      if (topic !== undefined && nowMs >= topic.nextTimeoutMs) topic.handleTimeout(nowMs);
+    }
+  }
+
+  /** A topic with options; it is made if it is not there. */
+  open(name: string, requested: TopicInput, done: TopicDone): void {
+    if (!isTopicName(name)) return done(badName(name));
+    const slot = this.#slots.get(name);
+    if (slot?.topic !== undefined) return done(this.#checked(slot.topic, requested));
+    if (slot !== undefined) {
+      slot.waiting.push({ requested, done });
+      return;
+    }
+    this.#known((known) => {
+      const { autoCreateTopics, topics } = this.#init.options;
+      if (!known.has(name) && !autoCreateTopics && !Object.hasOwn(topics, name)) return done(unknown(name));
+      this.#begin(name, requested, done);
+    });
+  }
+
+  /** A topic that somebody made. `wait`: when it is made. The answer cancels the waiting. */
+  find(name: string, wait: boolean, done: TopicDone): () => void {
+    const slot = this.#slots.get(name);
+    if (slot?.topic !== undefined) {
+      done(slot.topic);
+      return () => {};
+    }
+    if (slot !== undefined) slot.waiting.push({ requested: {}, done });
+    else this.#findClosed(name, wait, done);
+    return () => {
+      this.#parked.get(name)?.delete(done);
+      const open = this.#slots.get(name);
+      if (open !== undefined) open.waiting = open.waiting.filter((one) => one.done !== done);
+    };
+  }
+
+  close(done: () => void): void {
+    this.#closed = true;
+    const open = this.all;
+    let left = open.length;
+    const one = (): void => {
+      if (--left > 0) return;
+      this.#init.stores.close(done);
+    };
+    if (left === 0) {
+      left = 1;
+      return one();
+    }
+    for (const topic of open) {
+      topic.close((failure) => {
+        if (failure !== undefined) {
+          this.#init.notice(`Topic "${topic.name}" was not closed in order: ${failure.message}`);
+        }
+        one();
+      });
+    }
+  }
+
+  #findClosed(name: string, wait: boolean, done: TopicDone): void {
+    if (!isTopicName(name)) return done(badName(name));
+    this.#known((known) => {
+      if (known.has(name) || Object.hasOwn(this.#init.options.topics, name)) {
+        return this.#begin(name, {}, done);
+      }
+      if (!wait) return done(unknown(name));
+      let parked = this.#parked.get(name);
+      if (parked === undefined) this.#parked.set(name, parked = new Set());
+      parked.add(done);
+    });
+  }
+
+  /** Names that are in the store. */
+  #known(done: (names: ReadonlySet<string>) => void): void {
+    if (this.#onDisk !== undefined) return done(this.#onDisk);
+    this.#init.stores.list((names) => {
+      this.#onDisk ??= new Set("kind" in names ? [] : names);
+      done(this.#onDisk);
+    });
+  }
+
+  #begin(name: string, requested: TopicInput, done: TopicDone): void {
+    const there = this.#slots.get(name);
+    if (there?.topic !== undefined) return done(this.#checked(there.topic, requested));
+    const slot = there ?? { topic: undefined, waiting: [] };
+    slot.waiting.push({ requested, done });
+    if (there !== undefined) return;
+    this.#slots.set(name, slot);
+    this.#openStore(name, slot);
+  }
+
+  #openStore(name: string, slot: Slot): void {
+    let options: TopicOptions;
+    try {
+      options = this.#optionsOf(name, slot);
+    } catch (error) {
+      return this.#failed(name, slot, optionError(error));
+    }
+    const { stores } = this.#init;
+    const storeOptions = {
+      segmentBytes: this.#segmentMemory(options),
+      memoryBytesMax: this.#init.options.memoryBytesMax,
+    };
+    const early: (() => void)[] = [];
+    const when = (run: (topic: Topic) => void): void => {
+      if (slot.topic !== undefined) run(slot.topic);
+      else early.push(() => slot.topic !== undefined && run(slot.topic));
+    };
+    const events: StoreEvents = {
+      written: () => slot.topic?.storeMoved(),
+      synced: () => slot.topic?.storeMoved(),
+      failed: (failure) => when((topic) => topic.storeFailed(failure)),
+      resumed: () => when((topic) => topic.storeResumed()),
+    };
+    stores.open(name, storeOptions, events, (store) => {
+      if ("kind" in store) return this.#failed(name, slot, storeError(name, store));
+      this.#recover(name, slot, options, store, early);
+    });
+  }
+
+  #recover(name: string, slot: Slot, options: TopicOptions, store: TopicStore, early: (() => void)[]): void {
+    const { host, crc32 } = this.#init;
+    recoverTopic({
+      topic: name,
+      store,
+      crc32,
+      nowMs: host.nowMs(),
+      wallMs: host.wallMs(),
+      indexRowsMax: INDEX_ROWS_MAX,
+      makeState: (stored) => new TopicState(this.#makeSequencer(withPromises(options, stored))),
+    }, (recovered) => {
+      if (recovered instanceof LogError) {
+        store.close(() => {});
+        return this.#failed(name, slot, recovered);
+      }
+      this.#settle(name, slot, options, store, recovered);
+      for (const run of early.splice(0)) run();
+    });
+  }
+
+  /** What was recovered must be as durable as what will be acknowledged, before anybody hears of it. */
+  #settle(name: string, slot: Slot, options: TopicOptions, store: TopicStore, recovered: Recovered): void {
+    const { host, crc32, options: broker, brokerId, due, notice } = this.#init;
+    const { cut } = recovered;
+    if (cut !== undefined) {
+      const text =
+        `Topic "${name}": cut at offset ${cut.offset}: ${cut.bytes} bytes that were never synced, with ` +
+        `${cut.batches} whole batches`;
+      notice(text);
+    }
+    const topic = new Topic({
+      name,
+      options: withPromises(options, recovered.opening?.options),
+      limits: { ringSlots: broker.ringSlots, claimTimeoutMs: broker.claimTimeoutMs },
+      brokerId,
+      store,
+      recovered,
+      host,
+      crc32,
+      events: { due: () => due(topic), stopped: (failure) => this.#stopped(topic, slot, failure) },
+    });
+    slot.topic = topic;
+    slot.failures = 0;
+    this.#onDisk?.add(name);
+    const waiting = slot.waiting.splice(0);
+    const parked = [...this.#parked.get(name) ?? []];
+    this.#parked.delete(name);
+    topic.whenSettled(() => {
+      if (slot.topic !== topic) return;
+      for (const { requested, done } of waiting) done(this.#checked(topic, requested));
+      for (const done of parked) done(topic);
+      due(topic);
+    });
+  }
+
+  #stopped(topic: Topic, slot: Slot, failure: StoreFailure): void {
+    if (this.#closed || slot.topic !== topic) return;
+    const { host, lost, notice } = this.#init;
+    slot.topic = undefined;
+    topic.abandon();
+    notice(
+      `Topic "${topic.name}": ${failure.message}; its store is opened again`,
+      storeError(topic.name, failure),
+    );
+    lost(topic);
+    topic.store.close(() => {
+      if (!this.#closed) host.schedule(REOPEN_MS, () => this.#openStore(topic.name, slot), false);
+    });
+  }
+
+  /** Whoever asks next has it tried again. */
+  #failed(name: string, slot: Slot, error: LogError): void {
+    this.#init.notice(error.message, error);
+    this.#slots.delete(name);
+    for (const { done } of slot.waiting.splice(0)) done(error);
+  }
+
+  #optionsOf(name: string, slot: Slot): TopicOptions {
+    const { options, stores } = this.#init;
+    const requested = slot.waiting.find((one) => Object.keys(one.requested).length > 0)?.requested ?? {};
+    return topicOptionsFor(options, name, requested, { durability: stores.durability });
+  }
+
+  #makeSequencer(topic: TopicOptions): Sequencer {
+    const { options, newSession } = this.#init;
+    // A segment begins with a snapshot of all sessions, which may take up half of it.
+    const fit = Math.floor(topic.segmentBytes / 2 / SESSION_SNAPSHOT_BYTES);
+    return new Sequencer({
+      order: topic.order,
+      leaseMs: topic.leaseMs,
+      sessionsMax: Math.max(1, Math.min(options.sessionsMax, fit)),
+      sessionIdleMs: options.sessionIdleMs,
+      holdBatchesMax: options.holdBatchesMax,
+      holdBytesMax: options.holdBytesMax,
+      grantBatchesMax: options.grantBatchesMax,
+      grantBytesMax: options.grantBytesMax,
+      batchBytesMax: options.batchBytesMax,
+      runsKept: options.runsKept,
+      newSession,
+    });
+  }
+
+  /** A segment is left at `segmentBytes`; its first entries and the last round's order may go beyond. */
+  #segmentMemory({ segmentBytes }: TopicOptions): number {
+    const { ringSlots, holdBatchesMax } = this.#init.options;
+    return Math.ceil(segmentBytes * 1.5) + (ringSlots + holdBatchesMax + 1_024) * 64;
+  }
+
+  /** Whether what a client asks for is what the topic is. */
+  #checked(topic: Topic, requested: TopicInput): Topic | LogError {
+    for (const name of ["order", "ack"] as const) {
+      const wanted = requested[name];
+      if (wanted === undefined || wanted === topic.options[name]) continue;
+      const text = `Topic "${topic.name}" has ${name} ${topic.options[name]}, not ${wanted}`;
+      return new LogError("ERR_LOG_TOPIC", text, { topic: topic.name });
+    }
+    return topic;
+  }
+}
+
+/** What a topic has promised stays; the rest is as configured now. */
+function withPromises(options: TopicOptions, stored: TopicOptions | undefined): TopicOptions {
+  return stored === undefined ? options : { ...options, order: stored.order, ack: stored.ack };
+}
+
+function badName(name: string): LogError {
+  return new LogError("ERR_LOG_TOPIC", `"${name}" cannot be a topic: its name must be ${TOPIC_NAME_ALLOWED}`);
+}
+
+function unknown(name: string): LogError {
+  return new LogError("ERR_LOG_TOPIC", `There is no topic "${name}"`, { topic: name });
+}
+
+function optionError(error: unknown): LogError {
+  if (!(error instanceof MisuseError)) throw error;
+  return new LogError("ERR_LOG_TOPIC", error.message, { cause: error });
+}
+
+function storeError(topic: string, { message, offset, cause, kind }: StoreFailure): LogError {
+  const code = kind === "corrupt" ? "ERR_LOG_CORRUPT" : "ERR_LOG_STORE_FAILED";
+  return new LogError(code, `Cannot use the store of topic "${topic}": ${message}`, { topic, offset, cause });
+}
