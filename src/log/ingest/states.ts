@@ -21,7 +21,7 @@ import type { Admission } from "../order/sequencer_types.ts";
  * - `waitHeader`: between two bodies of batches. Control messages and discarded bodies change nothing.
  * - `waitMemory`: paused in front of a body. It goes on when there is memory.
  * - `waitPayload`: a body is arriving in staging memory.
- * - `closed`: over. Every input is ignored.
+ * - `closed`: over. Nothing moves it any more.
  */
 export type IngestState = "init" | "waitHeader" | "waitMemory" | "waitPayload" | "closed";
 
@@ -49,14 +49,7 @@ export const INGEST_TRANSITIONS: Table<IngestState, IngestInput> = {
     closed: "closed",
   },
   waitPayload: { header: "waitHeader", arrived: "waitHeader", lost: "waitHeader", closed: "closed" },
-  closed: {
-    header: "closed",
-    granted: "closed",
-    noMemory: "closed",
-    arrived: "closed",
-    lost: "closed",
-    closed: "closed",
-  },
+  closed: {},
 };
 
 /**
