@@ -8,7 +8,7 @@ import type { Crc32 } from "../../bytes/crc32.ts";
 import { DISCARDED } from "../../zmtp/frame_sink.ts";
 import { LogError } from "../errors.ts";
 import type { IngestEvents, IngestTarget, IngestTargets } from "../ingest/ingest_types.ts";
-import { Ingest } from "../ingest/ingest.ts";
+import type { Ingest } from "../ingest/ingest.ts";
 import { type IngestRefusal, REFUSAL_CODES } from "../ingest/states.ts";
 import type { FrameLink, InputControl, LinkEvents } from "../link.ts";
 import { decodeMessage, isClientMessage, WireError } from "../wire/codec.ts";

@@ -232,7 +232,6 @@ export class Topics {
       events: { due: () => due(topic), stopped: (failure) => this.#stopped(topic, slot, failure) },
     });
     slot.topic = topic;
-    slot.failures = 0;
     this.#onDisk?.add(name);
     const waiting = slot.waiting.splice(0);
     const parked = [...this.#parked.get(name) ?? []];
