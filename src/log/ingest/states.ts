@@ -43,7 +43,8 @@ export const INGEST_TRANSITIONS: Table<IngestState, IngestInput> = {
   waitMemory: {
     granted: "waitPayload",
     noMemory: "waitMemory",
-    // A connection that ends discards the body that it was waiting with.
+    // A connection that ends discards the body that it was waiting with, and what has arrived behind it is read.
+    header: "waitHeader",
     arrived: "waitHeader",
     lost: "waitHeader",
     closed: "closed",

@@ -50,6 +50,24 @@ for (const ending of ENDINGS) {
     broker.assertAtRest();
   });
 
+  test(`a paused connection that ends (${ending}) with more behind the body that it waited with`, () => {
+    const broker = new BenchBroker({ buffers: 1 });
+    const topic = broker.topic(8, 1n, 2n);
+    const holder = broker.connect({ hold: true });
+    holder.receive(batchBytes(1n, 0, 8));
+    const paused = broker.connect();
+    paused.receive(
+      concat([batchBytes(2n, 0, 8), onWire(STATUS), batchBytes(2n, 1, 8), batchBytes(2n, 2, 9)]),
+    );
+    paused[ending]();
+    assertEquals([paused.control.length, paused.refusals], [ending === "end" ? 1 : 0, []]);
+    assertEquals([topic.claims.size, broker.counters.lost], [1, ending === "end" ? 3 : 1]);
+    holder.deliver();
+    topic.rounds();
+    assertEquals(topic.order, "1:0");
+    broker.assertAtRest();
+  });
+
   test(`a batch that is whole and waits for a slot survives its connection (${ending})`, () => {
     const broker = new BenchBroker({ buffers: 1 });
     const topic = broker.topic(1, 1n);

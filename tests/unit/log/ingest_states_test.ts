@@ -20,7 +20,7 @@ const SPECS: Readonly<Record<string, Spec>> = {
     cells: [
       "init         waitHeader ·           ·          waitHeader ·          closed",
       "waitHeader   waitHeader waitPayload waitMemory waitHeader ·          closed",
-      "waitMemory   ·          waitPayload waitMemory waitHeader waitHeader closed",
+      "waitMemory   waitHeader waitPayload waitMemory waitHeader waitHeader closed",
       "waitPayload  waitHeader ·           ·          waitHeader waitHeader closed",
       "closed       ·          ·           ·          ·          ·          ·",
     ],
