@@ -100,6 +100,8 @@ export abstract class Pattern {
   tryReceive(): Message | undefined {
     throw new MisuseError("ERR_STATE", `Cannot receive: a ${this.type} socket does not receive`);
   }
+  /** The socket is about to be closed; its connections are as they were. */
+  closing(): void {}
   /** The socket is closed: what was received and not taken is dropped. */
   close(): void {}
   /** Which pipe alone could take `message`, where others cannot stand in for it; `undefined`: any. */

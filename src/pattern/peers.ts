@@ -19,6 +19,8 @@ export interface PeersEvents {
   readable(pipe: Pipe): void;
   /** A pipe that refused a message has room again. */
   writable(pipe: Pipe): void;
+  /** The socket is about to be closed. */
+  closing(): void;
 }
 
 /** See the module. */
@@ -48,5 +50,9 @@ export class PeersPattern extends Pattern {
 
   override writable(pipe: Pipe): void {
     this.#peers.writable(pipe);
+  }
+
+  override closing(): void {
+    this.#peers.closing();
   }
 }

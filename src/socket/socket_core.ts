@@ -92,6 +92,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   /** Closes at once; what is queued may still leave for the linger time. */
   close(): void {
     if (this.closed) return;
+    this.pattern.closing();
     this.closed = true;
     this.sender.close();
     this.receiver.close();

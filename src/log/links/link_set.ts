@@ -35,6 +35,8 @@ export interface LinkSetInit {
   readonly opened?: (link: PipeLink) => void;
   /** Ends a link's connection, where `close` was asked for. */
   readonly end: (link: PipeLink) => void;
+  /** The same, where the socket is about to be closed; missing: its own close does it. */
+  readonly closing?: (link: PipeLink) => void;
   /** Behind each burst of messages. */
   readonly endOfBurst: () => void;
 }
@@ -106,7 +108,9 @@ export class LinkSet implements Task, PeersEvents, PipeLinkOwner {
 
   left(pipe: Pipe): void {
     const link = this.#links.get(pipe);
-    if (link === undefined) return;
+    // A socket that closes tells it of those, too, that were refused before.
+    if (link === undefined || link.over) return;
+    link.over = true;
     if (link.state === "open") link.state = "left";
     this.#over.push(link);
     this.#arrange();
@@ -123,6 +127,14 @@ export class LinkSet implements Task, PeersEvents, PipeLinkOwner {
     if (link === undefined) return;
     this.#waiting.add(link);
     this.#arrange();
+  }
+
+  closing(): void {
+    for (const link of this.#links.values()) {
+      this.#shut(link);
+      link.pipe.drop();
+      if (!link.over) this.#init.closing?.(link);
+    }
   }
 
   // What links ask for.
@@ -185,10 +197,6 @@ export class LinkSet implements Task, PeersEvents, PipeLinkOwner {
     const close = this.#closeSocket;
     if (close === undefined) return;
     this.#closeSocket = undefined;
-    for (const link of this.#links.values()) {
-      this.#shut(link);
-      link.pipe.drop();
-    }
     close();
   }
 
@@ -240,7 +248,7 @@ export class LinkSet implements Task, PeersEvents, PipeLinkOwner {
       this.#waiting.delete(link);
       // What was received and not delivered goes back to whoever gave its memory.
       link.pipe.drop();
-      if (!link.pipe.closed) this.#init.end(link);
+      if (!link.over) this.#init.end(link);
     }
   }
 

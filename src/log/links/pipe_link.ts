@@ -34,6 +34,8 @@ export class PipeLink implements FrameLink {
   readonly copies: boolean;
   state: PipeLinkState = "open";
   events: LinkEvents | undefined;
+  /** Its connection is gone, or takes and delivers nothing any more. */
+  over = false;
   /** Why it ended. */
   reason: Error | undefined;
   readonly #owner: PipeLinkOwner;

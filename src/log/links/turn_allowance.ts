@@ -28,12 +28,13 @@ export class TurnAllowance {
 
   /** Whether nothing more may be delivered in this turn. */
   get spent(): boolean {
-    if (this.#messages > 0 && this.#bytes > 0) return false;
-    if (this.#scheduler.turns === this.#turn) return true;
-    this.#turn = this.#scheduler.turns;
-    this.#messages = MESSAGES_MAX;
-    this.#bytes = BYTES_MAX;
-    return false;
+    const { turns } = this.#scheduler;
+    if (turns !== this.#turn) {
+      this.#turn = turns;
+      this.#messages = MESSAGES_MAX;
+      this.#bytes = BYTES_MAX;
+    }
+    return this.#messages <= 0 || this.#bytes <= 0;
   }
 
   /** One message was delivered. */

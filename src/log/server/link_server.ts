@@ -65,10 +65,12 @@ export class LinkServer {
   /** @throws {MisuseError} `ERR_OPTION`: an option of the socket; `ERR_CLOSED`: the context is closed. */
   constructor(init: LinkServerInit) {
     this.#accept = init.accept;
+    const end = ({ pipe, reason }: PipeLink): void => pipe.refuse(reason ?? new Error(CLOSED), true);
     this.#set = new LinkSet({
       scheduler: init.context.runtime.scheduler,
       joined: (link) => this.#joined(link),
-      end: (link) => link.pipe.refuse(link.reason ?? new Error(CLOSED), true),
+      end,
+      closing: end,
       endOfBurst: init.endOfBurst,
     });
     this.#core = new SocketCore(
@@ -116,8 +118,7 @@ export class LinkServer {
   }
 
   /**
-   * Stops listening, delivers the burst that has arrived, then ends every link; what was sent may still leave for the
-   * socket's `linger`. Resolves when no connection is left, and every link was told `closed`. A second call waits for the
+   * Stops listening, delivers the burst that has arrived, then ends every link as `close` does. Resolves when no connection is left, and every link was told `closed`. A second call waits for the
    * first.
    */
   stop(): Promise<void> {
