@@ -15,13 +15,16 @@ const POLYNOMIAL = 0xedb8_8320;
 const SLICES = 8;
 const TABLE = makeTable();
 
-/** The host's native CRC-32, or {@link crc32} where it has none. */
+/** Below so many bytes a call into native code costs more than the table does. */
+const NATIVE_BYTES_MIN = 256;
+
+/** {@link crc32} for few bytes, and for more the host's native one, where there is one. */
 export function crc32Of(host: { readonly crc32?: Crc32 }): Crc32 {
-  const { crc32: native } = host;
-  return native === undefined ? crc32 : (bytes, seed) => native.call(host, bytes, seed);
+  if (host.crc32 === undefined) return crc32;
+  return (bytes, seed) => bytes.length < NATIVE_BYTES_MIN ? crc32(bytes, seed) : host.crc32!(bytes, seed);
 }
 
-/** {@link Crc32} without any help: eight bytes a step, each with a table of its own. About 2 GB/s. */
+/** {@link Crc32} without any help: eight bytes a step, each with a table of its own. 1 to 2 GB/s. */
 export function crc32(bytes: Uint8Array, seed: number): number {
   const table = TABLE;
   const end = bytes.length;

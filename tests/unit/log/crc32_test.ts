@@ -71,7 +71,7 @@ test("every single bit counts", () => {
   }
 });
 
-test("crc32Of() answers the host's own CRC-32 where it has one", () => {
+test("crc32Of() asks the host for many bytes, and the table for few", () => {
   assertEquals(crc32Of({}), crc32);
   const host = {
     offset: 5,
@@ -79,5 +79,10 @@ test("crc32Of() answers the host's own CRC-32 where it has one", () => {
       return bytes.length + seed + this.offset;
     },
   };
-  assertEquals(crc32Of(host)(new Uint8Array(3), 100), 108);
+  assertEquals(crc32Of(host)(sample(256), 100), 361);
+  assertEquals(crc32Of(host)(sample(255), 100), naive(sample(255), 100));
+  const native = crc32Of({ crc32: zlibCrc32 });
+  for (const bytes of [0, 60, 255, 256, 1_000]) {
+    assertEquals(native(sample(bytes), 7), naive(sample(bytes), 7));
+  }
 });
