@@ -12,9 +12,10 @@
  */
 
 import { assert } from "../../assert.ts";
-import { countBytes } from "../../bytes/bytes.ts";
+import { countBytes, NO_BYTES } from "../../bytes/bytes.ts";
 import { BugError } from "../../errors.ts";
 import { readMixed } from "./file_reader.ts";
+import { FolderEntries } from "./folder_entries.ts";
 import { isFailure, type OpenFiles } from "./open_files.ts";
 import { Remover } from "./remover.ts";
 import { Segment } from "./segment.ts";
@@ -87,10 +88,12 @@ export class DiskStore implements TopicStore {
     this.#files = files;
     this.#open = open;
     this.#writeBehindBytesMax = init.writeBehindBytesMax ?? WRITE_BEHIND_BYTES_MAX;
+    const entries = new FolderEntries(files, disk, init.durability === "machine");
     const failed = (failure: StoreFailure): void => this.#stop(failure);
     this.#writer = new Writer({
       files,
       open,
+      entries,
       host,
       writeBytesMax: init.writeBytesMax ?? WRITE_BYTES_MAX,
       written: files.last.end,
@@ -105,11 +108,12 @@ export class DiskStore implements TopicStore {
     const written = (): number => this.#writer.written;
     const moved = (): void => this.#syncedMoved();
     const synced = files.first.base;
-    this.#syncer = new Syncer({ files, open, disk, written, synced, events: { moved, failed } });
+    this.#syncer = new Syncer({ files, open, entries, written, synced, events: { moved, failed } });
     this.#remover = new Remover({
       files,
       open,
       disk,
+      safe: () => this.durability === "machine" ? this.synced : this.written,
       events: {
         removed: () => this.#writer.retry(),
         failed: (failure) => this.#stop(stoppedBy(failure, "Cannot sync the folder")),
@@ -190,6 +194,7 @@ export class DiskStore implements TopicStore {
         offset,
       });
     }
+    if (bytes === 0) return done({ bytes: NO_BYTES, pinned: false, release: () => {} });
     if (file.memory?.has(offset, bytes) === true) return done(file.memory.read(offset, bytes));
     const into = this.#init.host.memory?.(bytes) ?? new Uint8Array(bytes);
     readMixed(this.#open, file, { offset, bytes }, into, (result) => {
@@ -197,10 +202,15 @@ export class DiskStore implements TopicStore {
     });
   }
 
-  /** A segment goes when all of it is written and synced, so `segments` may show it for a while. */
+  /**
+   * A segment goes when something of the next one is durable, so `segments` may show it for a while: whatever happens, there is a
+   * beginning to go on from.
+   */
   trim(before: number): void {
     assert(!this.#closed, "a closed store is not trimmed");
+    if (this.#stopped !== undefined) return;
     this.#remover.trim(before);
+    if (this.#files.first.end <= before) this.sync();
   }
 
   /** `tail` lies in a segment that was found, or at its end. */
@@ -254,6 +264,11 @@ export class DiskStore implements TopicStore {
   #writtenMoved(): void {
     this.#tell((events) => events.written(this.written));
     this.#syncer.pump();
+    this.#remove();
+  }
+
+  #remove(): void {
+    if (!this.#closed && this.#stopped === undefined) this.#remover.pump();
   }
 
   #syncedMoved(): void {
@@ -263,7 +278,7 @@ export class DiskStore implements TopicStore {
       if (file.base >= this.synced) break;
       this.#release(file);
     }
-    if (!this.#closed) this.#remover.pump();
+    this.#remove();
   }
 
   /** All of a sealed file is written. */
@@ -271,7 +286,6 @@ export class DiskStore implements TopicStore {
     if (file.memory !== undefined) this.#cached.push(file);
     this.#evict();
     this.#release(file);
-    if (!this.#closed) this.#remover.pump();
   }
 
   /** A file stays open until nothing has to be done in it, so that the sync of it sees every error. */

@@ -8,7 +8,7 @@ import { assert } from "../../assert.ts";
 import { DiskStore, type DiskStoreInit, stoppedBy } from "./disk_store.ts";
 import { isFailure, OpenFiles } from "./open_files.ts";
 import { rewriteFrom } from "./rewrite.ts";
-import { foundFiles, SegmentFiles } from "./segment_files.ts";
+import { foundFiles, type SegmentFile, SegmentFiles } from "./segment_files.ts";
 import { SegmentPool } from "./segment_pool.ts";
 import type {
   Disk,
@@ -60,14 +60,37 @@ export function openDiskStore(
   init: OpenDiskStoreInit,
   done: (store: DiskStore | StoreFailure) => void,
 ): void {
-  init.disk.list((listed) => {
+  const { disk } = init;
+  disk.list((listed) => {
     if ("kind" in listed) return done(stoppedBy(listed, "Cannot list the folder"));
-    const files = new SegmentFiles(foundFiles(listed));
-    const open = new OpenFiles(init.disk);
-    const { suspectFrom = files.last.end } = init;
-    rewriteFrom(files, open, suspectFrom, (failure) => {
-      if (failure === undefined) return done(new DiskStore({ ...init, files, open }));
-      open.closeAll(() => done(failure));
+    removeEmpty(disk, foundFiles(listed), (found) => {
+      if ("kind" in found) return done(found);
+      const files = new SegmentFiles(found);
+      const open = new OpenFiles(disk);
+      const { suspectFrom = files.last.end } = init;
+      rewriteFrom(files, open, suspectFrom, (failure) => {
+        if (failure === undefined) return done(new DiskStore({ ...init, files, open }));
+        open.closeAll(() => done(failure));
+      });
+    });
+  });
+}
+
+/** A last file without bytes was created shortly before a crash. There may be a hole in front of it, so it goes. */
+function removeEmpty(
+  disk: Disk,
+  found: SegmentFile[],
+  done: (found: SegmentFile[] | StoreFailure) => void,
+): void {
+  const last = found.at(-1);
+  if (last === undefined || last.bytes > 0 || found.length === 1) return done(found);
+  disk.remove(last.name, (failure) => {
+    if (failure !== undefined && failure.kind !== "missing") {
+      return done(stoppedBy(failure, `Cannot remove ${last.name}`));
+    }
+    disk.sync((unsynced) => {
+      if (unsynced !== undefined) return done(stoppedBy(unsynced, "Cannot sync the folder"));
+      removeEmpty(disk, found.slice(0, -1), done);
     });
   });
 }

@@ -23,6 +23,8 @@ export interface RemoverInit {
   readonly open: OpenFiles;
   readonly disk: Pick<Disk, "remove" | "sync">;
   readonly events: RemoverEvents;
+  /** Offset behind what is durable. A file stays until that lies behind its end. */
+  safe(): number;
 }
 
 /** See the module. */
@@ -45,17 +47,17 @@ export class Remover {
     this.pump();
   }
 
-  /** A file may have been completed: it goes if it was asked for. One that is still written or synced is left for later. */
+  /** More is durable: files go that were asked for and kept until now. */
   pump(): void {
-    const { files } = this.#init;
+    const { files, safe } = this.#init;
     for (
-      let file = files.first;
-      file.complete && !file.held && file.end <= this.#before;
-      file = files.first
+      let { first } = files;
+      first.end <= this.#before && first.end < safe() && !first.held;
+      { first } = files
     ) {
       files.removeFirst();
-      file.dropMemory();
-      this.#waiting.push(file);
+      first.dropMemory();
+      this.#waiting.push(first);
     }
     this.#next();
   }

@@ -1,5 +1,5 @@
 /**
- * Makes what was written survive the machine: the folder's entries of new files first, then the files in order, one sync at
+ * Makes what was written survive the machine: the files' names in the folder first, then the files in order, one sync at
  * a time. Whoever asks while one runs shares the next one. A sync that failed is never tried again: the system
  * may have dropped what it could not write, and would call the next one a success.
  *
@@ -7,9 +7,10 @@
  */
 
 import { next, type Table } from "../../engine/states.ts";
+import type { FolderEntries } from "./folder_entries.ts";
 import { isFailure, type OpenFiles } from "./open_files.ts";
 import type { SegmentFile, SegmentFiles } from "./segment_files.ts";
-import type { Disk, DiskFailure, StoreFailure } from "./store.ts";
+import type { DiskFailure, StoreFailure } from "./store.ts";
 
 /**
  * - `idle`: nobody asked for more than is synced.
@@ -41,7 +42,7 @@ export interface SyncerEvents {
 export interface SyncerInit {
   readonly files: SegmentFiles;
   readonly open: OpenFiles;
-  readonly disk: Pick<Disk, "sync">;
+  readonly entries: FolderEntries;
   readonly events: SyncerEvents;
   /** Offset behind everything that is written. */
   written(): number;
@@ -119,14 +120,11 @@ export class Syncer {
   }
 
   #syncFolder(covers: number): void {
-    const { files, disk } = this.#init;
+    const { files, entries } = this.#init;
     const concerned = files.list.filter((file) => file.base < covers && file.end > this.#synced);
-    const fresh = files.list.filter((file) => file.created && !file.entrySynced);
-    if (fresh.length === 0) return this.#syncFiles(concerned, 0, covers);
-    disk.sync((failure) => {
+    entries.sync((failure) => {
       if (this.#state === "stopped") return;
-      if (failure !== undefined) return this.#failed(failure, "Cannot sync the folder");
-      for (const file of fresh) file.entrySynced = true;
+      if (failure !== undefined) return this.#init.events.failed(failure);
       this.#syncFiles(concerned, 0, covers);
     });
   }

@@ -7,6 +7,7 @@
 
 import { assert } from "../../assert.ts";
 import { next, type Table } from "../../engine/states.ts";
+import type { FolderEntries } from "./folder_entries.ts";
 import { isFailure, type OpenFiles } from "./open_files.ts";
 import type { SegmentFile, SegmentFiles } from "./segment_files.ts";
 import type { DiskFailure, DiskFile, StoreFailure } from "./store.ts";
@@ -14,7 +15,7 @@ import type { DiskFailure, DiskFile, StoreFailure } from "./store.ts";
 /**
  * - `idle`: everything that was appended is written.
  * - `deferred`: more was appended; it is written at the end of the current callback, so that one write takes all of a round.
- * - `opening`: the file is being opened or created.
+ * - `opening`: the file is being opened, or created and its name synced.
  * - `writing`: a write is in flight. What is appended waits for its end.
  * - `waiting`: the disk is full; the same is tried again when some time has passed or space was freed.
  * - `stopped`: a write or a sync failed for good. Nothing moves any more.
@@ -66,6 +67,7 @@ export interface WriterEvents {
 export interface WriterInit {
   readonly files: SegmentFiles;
   readonly open: OpenFiles;
+  readonly entries: FolderEntries;
   readonly host: StoreHost;
   readonly events: WriterEvents;
   /** Bytes of one write at most, so that `written` moves in steps. */
@@ -183,14 +185,31 @@ export class Writer {
 
   #open(segment: SegmentFile): void {
     this.#move("opens");
+    // Before a file is created, for those that were found; afterwards for itself.
+    this.#init.entries.sync((unsynced) => {
+      if (this.#stoppedBy(unsynced)) return;
+      this.#acquire(segment);
+    });
+  }
+
+  #acquire(segment: SegmentFile): void {
     this.#init.open.acquire(segment.name, !segment.created, (answer) => {
       if (isFailure(answer)) return this.#failed(answer, `Cannot open ${segment.name}`);
       segment.created = true;
       segment.held = true;
       if (this.#state === "stopped") return this.letGo(segment);
       this.#file = { segment, file: answer };
-      this.#write(segment, answer);
+      this.#init.entries.sync((unsynced) => {
+        if (this.#stoppedBy(unsynced)) return;
+        this.#write(segment, answer);
+      });
     });
+  }
+
+  /** Whether nothing may be begun any more: because of `failure`, or already. */
+  #stoppedBy(failure: StoreFailure | undefined): boolean {
+    if (failure !== undefined && this.#state !== "stopped") this.#init.events.failed(failure);
+    return failure !== undefined || this.#state === "stopped";
   }
 
   #write(segment: SegmentFile, file: DiskFile): void {
