@@ -203,6 +203,16 @@ test("records are encoded without their bodies, and without batches as one frame
   ]);
 });
 
+test("JSON that is nested as deep as a body is long does no harm", () => {
+  const depth = 30_000;
+  const text = `{"topic":"a","later":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  const header = encodeMessage({ type: "openTopic", request: 1, topic: "a", options: {} }, crc32)[0]!;
+  const decoded = decodeMessage([sealed(header, encode(text)), encode(text)], crc32);
+  // Where a runtime refuses to go so deep, it is malformed.
+  if (decoded instanceof WireError) assertEquals(decoded.code, "ERR_LOG_MALFORMED");
+  else assertEquals(decoded, { type: "openTopic", request: 1, topic: "a", options: {} });
+});
+
 test("numbers that their fields cannot hold are bugs of ours, and are not written", () => {
   const wrong: readonly LogMessage[] = [
     { ...BATCH, epoch: -1 },
