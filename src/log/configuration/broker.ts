@@ -38,7 +38,7 @@ export interface BrokerOptions {
   readonly listen: readonly string[];
   /** The folder of the topics' files. `undefined`: topics are kept in memory. */
   readonly dir: string | undefined;
-  /** `host:port` for metrics and status over HTTP. `undefined`: none. */
+  /** `host:port`, or a port of 127.0.0.1, for metrics and status over HTTP. `undefined`: none. */
   readonly http: string | undefined;
   /** Buffers that receive batches from the network. */
   readonly stagingBuffers: number;
@@ -88,7 +88,7 @@ const MIB = 1_048_576;
 const DAY_MS = 86_400_000;
 const HOLD_BYTES: number = 128 * MIB;
 const ENDPOINT = /^[a-z][a-z0-9+.-]*:\/\/.+$/;
-const HOST_PORT = /^(?:[^\s:/[\]]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})$/;
+const HOST_PORT = /^(?:(?:[^\s:/[\]]+|\[[0-9A-Fa-f:.%]+\]):)?(\d{1,5})$/;
 /** Where a broker listens unless told otherwise. */
 export const DEFAULT_ENDPOINT = "tcp://127.0.0.1:7780";
 /** The name that stands for all topics without an entry of their own. */
@@ -124,8 +124,8 @@ export const BROKER_FIELDS: Fields = {
     (text) => text !== "" && !text.includes("\0"),
   ),
   http: textField(
-    "host and port of /metrics, /healthz and /status over HTTP; without them there is none",
-    "host:port such as 127.0.0.1:7781, port 0 to 65535",
+    "where /metrics, /healthz and /status are served over HTTP; without it they are not",
+    'text: host:port such as "127.0.0.1:7781", or a port of 127.0.0.1 such as "7781"; 0: the system chooses',
     isHostPort,
   ),
   stagingBuffers: countField("buffers that receive batches from the network", "buffers", 32, 1, 65_536),

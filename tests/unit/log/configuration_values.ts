@@ -28,8 +28,8 @@ export const VALUES: Readonly<Record<string, OptionValues>> = {
   listen: ENDPOINTS,
   dir: { good: ["data", "./a b", "/x"], bad: ["", "a\0b", 1, null, ["x"]] },
   http: {
-    good: ["127.0.0.1:0", "[::1]:7781", "localhost:65535"],
-    bad: ["", "7781", ":7781", "127.0.0.1", "127.0.0.1:65536", "::1:7781", "a b:1", 7781, null],
+    good: ["127.0.0.1:0", "[::1]:7781", "localhost:65535", "7781"],
+    bad: ["", "65536", ":7781", "127.0.0.1", "127.0.0.1:65536", "::1:7781", "a b:1", 7781, null],
   },
   stagingBuffers: { good: [1, 2, 65_536], bad: [0, 65_537, ...NOT_NUMBERS] },
   stagingBufferBytes: { good: [MIB + 1, 2 * MIB, 64], bad: [63, 2 ** 30 + 1, ...NOT_NUMBERS] },
