@@ -1,10 +1,10 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
-import { DealerLink } from "../../src/log/client/dealer_link.ts";
+import type { DealerLink } from "../../src/log/client/dealer_link.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Dealer } from "../../src/socket/sockets.ts";
 import { DISCARDED } from "../../src/zmtp/frame_sink.ts";
-import { assertWhole, Caller, Feeder, numbered, numberOf, type Served } from "../support/log_links.ts";
+import { assertWhole, type Caller, Feeder, numbered, numberOf, type Served } from "../support/log_links.ts";
 import { simulate } from "../support/simulate.ts";
 import { World } from "../support/world.ts";
 import { ADDRESS, LogScene } from "./log_scene.ts";
@@ -65,7 +65,8 @@ test("a body that must wait for memory stops its connection alone, and goes on w
     let waited = 0;
     const free = (): void => {
       owner = undefined;
-      line.shift()?.input!.restart();
+      const [first] = line.splice(0, 1);
+      if (first !== undefined) first.input!.restart();
     };
     scene.door.onServed = (served) => {
       served.ledger!.decide = (bytes) => {
