@@ -211,6 +211,7 @@ export class Flight<Token> {
       batch.position = undefined;
     }
     this.window.older = 0;
+    this.window.olderBytes = 0;
   }
 
   /** Nothing will be answered any more: who waits is told. */
@@ -273,9 +274,9 @@ export class Flight<Token> {
       }
     }
     const end = this.order < 4 ? this.#high : this.#firstDropped();
-    for (let number = this.#committed; number < end; number++) {
-      const batch = this.#at(number);
-      if (!batch.committed && batch.error === undefined) return "waiting";
+    for (let number = this.window.baseNumber; number < end; number++) {
+      // What is left behind unsynced would have to wait for a batch of the next epoch, and there may be none.
+      if (!this.#at(number).settled) return "waiting";
     }
     return "drained";
   }

@@ -103,6 +103,8 @@ export class PublisherCore<Token> {
     this.flight.limit = message.limit;
     this.flight.windowBytes = message.windowBytes;
     this.everOpened = true;
+    // Whether it still is, the broker tells by what it refuses.
+    this.storeFull = false;
     const { lastSequence } = message;
     if (
       lastSequence !== undefined && !(this.lastSequence !== undefined && this.lastSequence >= lastSequence)
@@ -252,10 +254,16 @@ export class PublisherCore<Token> {
   resumed(nowMs: number): void {
     this.storeFull = false;
     this.probeAtMs = Infinity;
-    if (this.#fullTold) this.target.happened({ type: "storeResumed" });
-    this.#fullTold = false;
+    this.tookMore();
     this.flight.rewind(this.flight.committed);
     this.pump(nowMs);
+  }
+
+  /** The store has taken something: it is not full, unless it said so since. */
+  tookMore(): void {
+    if (this.storeFull || !this.#fullTold) return;
+    this.#fullTold = false;
+    this.target.happened({ type: "storeResumed" });
   }
 
   superseded(): void {
@@ -273,6 +281,42 @@ export class PublisherCore<Token> {
   violated(what: string): void {
     const text = `The broker broke the rules of a session: ${what}`;
     this.target.violated(new LogError("ERR_LOG_MALFORMED", text, { topic: this.init.topic }));
+  }
+
+  /** The broker did not open the epoch. */
+  openRefused(error: LogError, nowMs: number): void {
+    this.request = 0;
+    switch (error.code) {
+      case "ERR_LOG_SUPERSEDED":
+        return this.superseded();
+      case "ERR_LOG_SESSION_UNKNOWN":
+        return this.unknown();
+      case "ERR_LOG_STORE_FULL":
+        return this.full(error.message, nowMs);
+      default:
+        return this.fail(error);
+    }
+  }
+
+  /** The broker did not take a batch. */
+  batchRefused(number: number, error: LogError, nowMs: number): void {
+    switch (error.code) {
+      case "ERR_LOG_FENCED":
+      case "ERR_LOG_SESSION_UNKNOWN":
+        return this.doubted();
+      case "ERR_LOG_STORE_FULL":
+        this.full(error.message, nowMs);
+        return this.flight.rewind(number);
+      case "ERR_LOG_STORE_FAILED":
+        return this.fail(error);
+      case "ERR_LOG_WINDOW":
+        // It waits, as one that was lost does.
+        return;
+      case "ERR_LOG_MALFORMED":
+        return this.damaged(number, error, nowMs);
+      default:
+        return this.drop(number, error);
+    }
   }
 
   /** Closes when that was asked for and everything is answered. */

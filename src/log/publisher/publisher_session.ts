@@ -192,8 +192,10 @@ export class PublisherSession<Token> {
   ack(message: AckMessage, nowMs: number): void {
     const core = this.#core;
     if (!this.#isOurs(message)) return;
+    const before = core.flight.committed;
     const fault = core.flight.acknowledged(message, nowMs);
     if (fault !== undefined) return core.violated(fault);
+    if (core.flight.committed > before) core.tookMore();
     // Only a grant lowers the limit: an ack may have left before the broker read what we yielded.
     core.flight.limit = Math.max(core.flight.limit, message.limit);
     if (core.init.lingerMs === 0) core.sealer.due = core.sealer.count > 0;
@@ -242,9 +244,9 @@ export class PublisherSession<Token> {
     const { code, message: text } = message.error;
     const error = new LogError(code, text, { topic: core.init.topic });
     if (message.request !== 0) {
-      if (message.request === core.request) this.#openRefused(error, nowMs);
+      if (message.request === core.request) core.openRefused(error, nowMs);
     } else if (this.#isOurs(message)) {
-      this.#batchRefused(message.batch, error, nowMs);
+      core.batchRefused(message.batch, error, nowMs);
       core.review();
       core.pump(nowMs);
       core.closeIfDone();
@@ -302,14 +304,16 @@ export class PublisherSession<Token> {
     return isExchanging && !storeFull ? flight.resendAtMs : Infinity;
   }
 
+  /**
+   * What is committed in older epochs does not count: it may wait to be synced until a batch of this one is.
+   */
   #hasRoom(bytes: number): boolean {
     const { init, flight: { window }, sealer } = this.#core;
-    const used = window.bytes + sealer.bytes;
+    const used = window.bytes - window.olderBytes + sealer.bytes;
     if (used > 0 && used + bytes > init.windowBytes) return false;
-    return sealer.count > 0 || window.length < init.windowBatches;
+    return sealer.count > 0 || window.length - window.older < init.windowBatches;
   }
 
-  /** The record has to wait, for room or for the first epoch. */
   #full({ length }: Uint8Array | string, wantsOpened: boolean): number {
     this.#wantedBytes = length;
     this.#wantsOpened = wantsOpened;
@@ -325,7 +329,7 @@ export class PublisherSession<Token> {
     const { sealer, flight: { window }, init } = this.#core;
     const largeBytes = sealer.large(value, options);
     if (sealer.count > 0) {
-      if (window.length + 1 >= init.windowBatches) return FULL;
+      if (window.length - window.older + 1 >= init.windowBatches) return FULL;
       this.#core.seal();
     }
     if (largeBytes === undefined) {
@@ -357,42 +361,6 @@ export class PublisherSession<Token> {
   #isOurs({ session, epoch }: { readonly session: bigint; readonly epoch: number }): boolean {
     const core = this.#core;
     return core.isExchanging && session === core.session && epoch === core.epoch;
-  }
-
-  #openRefused(error: LogError, nowMs: number): void {
-    const core = this.#core;
-    core.request = 0;
-    switch (error.code) {
-      case "ERR_LOG_SUPERSEDED":
-        return core.superseded();
-      case "ERR_LOG_SESSION_UNKNOWN":
-        return core.unknown();
-      case "ERR_LOG_STORE_FULL":
-        return core.full(error.message, nowMs);
-      default:
-        return core.fail(error);
-    }
-  }
-
-  #batchRefused(batch: number, error: LogError, nowMs: number): void {
-    const core = this.#core;
-    switch (error.code) {
-      case "ERR_LOG_FENCED":
-      case "ERR_LOG_SESSION_UNKNOWN":
-        return core.doubted();
-      case "ERR_LOG_STORE_FULL":
-        core.full(error.message, nowMs);
-        return core.flight.rewind(batch);
-      case "ERR_LOG_STORE_FAILED":
-        return core.fail(error);
-      case "ERR_LOG_WINDOW":
-        // It waits, as one that was lost does.
-        return;
-      case "ERR_LOG_MALFORMED":
-        return core.damaged(batch, error, nowMs);
-      default:
-        return core.drop(batch, error);
-    }
   }
 }
 

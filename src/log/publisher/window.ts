@@ -73,8 +73,9 @@ export class Window<Token> {
   #batches: OutgoingBatch<Token>[] = [];
   #from = 0;
   #bytes = 0;
-  /** Batches at the front that are of older epochs. */
+  /** Batches at the front that are of older epochs, and their bytes. */
   older = 0;
+  olderBytes = 0;
   /** The number of the next batch that is pushed. */
   nextNumber = 0;
 
@@ -117,7 +118,10 @@ export class Window<Token> {
     const batch = this.at(0);
     this.#from++;
     this.#bytes -= batch.body.length;
-    if (this.older > 0) this.older--;
+    if (this.older > 0) {
+      this.older--;
+      this.olderBytes -= batch.body.length;
+    }
     if (this.#from > GAP_MAX && this.#from * 2 > this.#batches.length) {
       this.#batches = this.#batches.slice(this.#from);
       this.#from = 0;
@@ -151,6 +155,7 @@ export class Window<Token> {
     this.#batches = [...older, ...kept];
     this.#from = 0;
     this.older = older.length;
+    this.olderBytes = older.reduce((bytes, { body }) => bytes + body.length, 0);
     this.nextNumber = kept.length;
     return gone;
   }
