@@ -1,0 +1,142 @@
+/**
+ * Sessions out of the log, and into it: snapshots, and the replay of entries. Replay leaves the state that the running
+ * sequencer had when it caused the entries.
+ *
+ * @module
+ */
+
+import { assert } from "../../assert.ts";
+import { Prefix } from "./prefix.ts";
+import type { SequencerParts } from "./sequencer_parts.ts";
+import type { SequencedBatch } from "./sequencer_types.ts";
+import type { Session } from "./session.ts";
+import type { SessionSnapshot } from "./snapshot_types.ts";
+
+/** See `Sequencer.exportSessions`. */
+export function exportSessions({ table }: SequencerParts, nowMs: number): SessionSnapshot[] {
+  const snapshots: SessionSnapshot[] = [];
+  for (const session of table.values()) {
+    const { id, publisher, epoch, assigned, lastSequence, state, attached, lastActiveMs } = session;
+    // Without an entry there is no session yet, and one that is closed and has no name is as good as forgotten.
+    if (epoch === 0 || (state === "closed" && publisher === "")) continue;
+    snapshots.push({
+      session: id,
+      publisher,
+      epoch,
+      // The fence entry is stored right after the decision: nothing of this epoch will ever follow.
+      fenced: state === "fencing" || state === "fenced",
+      nextBatch: assigned.next,
+      ahead: assigned.ahead,
+      lastSequence,
+      ageMs: attached ? 0 : Math.max(0, nowMs - lastActiveMs),
+    });
+  }
+  return snapshots;
+}
+
+/** See `Sequencer.importSessions`. */
+export function importSessions(
+  parts: SequencerParts,
+  sessions: readonly SessionSnapshot[],
+  nowMs: number,
+): void {
+  assert(parts.table.size === 0, "a snapshot after something else");
+  for (const { session: id, publisher, epoch, fenced, nextBatch, ahead, lastSequence, ageMs } of sessions) {
+    const session = begin(parts, id, publisher, epoch);
+    session.assigned = new Prefix(nextBatch, ahead);
+    session.committed = new Prefix(nextBatch, ahead);
+    session.synced = new Prefix(nextBatch, ahead);
+    session.lastSequence = lastSequence;
+    if (fenced) fence(session);
+    rest(parts, session, nowMs - ageMs);
+  }
+}
+
+/** See `Sequencer.replaySessionOpened`. */
+export function replaySessionOpened(
+  parts: SequencerParts,
+  id: bigint,
+  publisher: string,
+  epoch: number,
+  nowMs: number,
+): void {
+  const { table, init } = parts;
+  // Closing and forgetting leave no entries: what contradicts this one had been forgotten before.
+  const session = table.get(id);
+  if (session !== undefined && (epoch <= session.epoch || publisher !== session.publisher)) {
+    parts.forget(session);
+  }
+  const namesake = publisher === "" ? undefined : table.named(publisher);
+  if (namesake !== undefined && namesake.id !== id) parts.forget(namesake);
+  rest(parts, begin(parts, id, publisher, epoch), nowMs);
+  // What was forgotten in between, or closed, left no entry. There were never more than so many at a time.
+  while (table.size > init.sessionsMax) {
+    const idle = table.mostIdle;
+    if (idle === undefined) break;
+    parts.forget(idle);
+  }
+}
+
+/** See `Sequencer.replayFence`. */
+export function replayFence(
+  parts: SequencerParts,
+  id: bigint,
+  epoch: number,
+  nextBatch: number,
+  nowMs: number,
+): void {
+  const session = parts.table.get(id);
+  if (session === undefined || session.epoch !== epoch) return;
+  for (const prefix of [session.assigned, session.committed, session.synced]) prefix.raise(nextBatch);
+  if (session.state === "open") fence(session);
+  rest(parts, session, nowMs);
+}
+
+/** See `Sequencer.replayOrder`. */
+export function replayOrder(
+  parts: SequencerParts,
+  batch: SequencedBatch,
+  position: bigint,
+  nowMs: number,
+): void {
+  const { table, init, keepsOrder } = parts;
+  // It may have been closed before its last batches were stored.
+  const session = table.get(batch.session);
+  if (session === undefined) return;
+  session.raiseSequence(batch.lastSequence);
+  table.used(session, nowMs);
+  if (session.epoch !== batch.epoch || session.assigned.has(batch.batch)) return;
+  for (const prefix of [session.assigned, session.committed, session.synced]) {
+    if (keepsOrder) prefix.raise(batch.batch + 1);
+    else prefix.add(batch.batch);
+  }
+  session.acks.add(batch.batch, batch.count, position, Math.max(1, init.runsKept));
+  settle(parts, session);
+}
+
+/** The session with this id in this epoch, from its beginning. */
+function begin({ table }: SequencerParts, id: bigint, publisher: string, epoch: number): Session {
+  let session = table.get(id);
+  if (session === undefined) session = table.add(id, publisher);
+  else session.move("requested");
+  session.begin(epoch);
+  session.openingEpoch = epoch;
+  session.move("opened");
+  return session;
+}
+
+function fence(session: Session): void {
+  session.move("leaseExpired");
+  session.move("fenceStored");
+}
+
+/** Nobody has a link yet. */
+function rest(parts: SequencerParts, session: Session, nowMs: number): void {
+  parts.table.used(session, nowMs);
+  settle(parts, session);
+}
+
+/** Everything that is known is committed: nothing is reserved. */
+function settle({ grants }: SequencerParts, session: Session): void {
+  grants.restore(session.grant, session.committed.next);
+}
