@@ -24,7 +24,7 @@ The command line of hawser's ordered log.
 
 ${rows}
 hawser help <command> tells more; hawser help options lists every option of the configuration with its variable.
-Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 not understood, 130 and 143 interrupted by SIGINT and SIGTERM.
 `;
 }
 

@@ -22,6 +22,7 @@ const terminal: Terminal = {
       for (const signal of SIGNALS) process.off(signal, listener);
     };
   },
+  exit: (code) => process.exit(code),
 };
 
 // Whoever reads the output may leave early. The next write finds the stream closed and ends the command.

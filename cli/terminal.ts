@@ -18,14 +18,14 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Calls back at each SIGINT and SIGTERM; the answer stops that. While somebody listens, they do not end the process. */
   onSignal(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  /** Ends the process at once. */
+  exit(code: number): never;
 }
 
 /** Exit codes. */
 export const EXIT_FAILED = 1;
 /** The command was not understood: nothing was tried. */
 export const EXIT_USAGE = 2;
-/** What a shell says of a program that SIGINT ended. */
-export const EXIT_INTERRUPTED = 130;
 
 /** A command that was typed wrongly. Its message is all that is shown. */
 export class UsageError extends Error {

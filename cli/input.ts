@@ -1,0 +1,131 @@
+/**
+ * What `hawser publish` reads: lines or whole files, from files or the standard input.
+ *
+ * @module
+ */
+
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { CommandError } from "./terminal.ts";
+
+/** What stands for the standard input among files. */
+export const STDIN = "-";
+const LINE_FEED = 10;
+/** Bytes of a file that are read at a time. */
+const CHUNK_BYTES = 262_144;
+
+/** One source of records. */
+export interface Source {
+  /** A path, or {@link STDIN}. */
+  readonly name: string;
+  /** `undefined`: nobody knows how much will come. */
+  readonly bytes: number | undefined;
+}
+
+/**
+ * Looks at the files before anything is published.
+ *
+ * @throws {CommandError} One is not there, or is no file.
+ */
+export function findSources(names: readonly string[]): Source[] {
+  return names.map((name): Source => {
+    if (name === STDIN) return { name, bytes: undefined };
+    const found = attempt(name, () => statSync(name));
+    if (found.isDirectory()) throw new CommandError(`Cannot read ${name}: it is a folder`);
+    // Pipes and devices have no size.
+    return { name, bytes: found.isFile() ? found.size : undefined };
+  });
+}
+
+/** The bytes of all sources together, if that is known. */
+export function totalBytes(sources: readonly Source[]): number | undefined {
+  return sources.reduce<number | undefined>(
+    (sum, { bytes }) => sum === undefined || bytes === undefined ? undefined : sum + bytes,
+    0,
+  );
+}
+
+/** How records are cut. */
+export interface InputOptions {
+  readonly stdin: Readable;
+  readonly wholeFile: boolean;
+  /** Called with the bytes that were read. */
+  readonly read: (bytes: number) => void;
+}
+
+/** The records of all sources in order, some at a time. A line's end is `\n` alone and no part of the record. */
+export async function* readRecords(
+  sources: readonly Source[],
+  options: InputOptions,
+): AsyncGenerator<Uint8Array[]> {
+  for (const { name } of sources) {
+    const stream = name === STDIN ? options.stdin : createReadStream(name, { highWaterMark: CHUNK_BYTES });
+    if (!options.wholeFile) yield* readLines(stream, name, options.read);
+    else yield [name === STDIN ? await readAll(stream, options.read) : readWhole(name, options.read)];
+  }
+}
+
+async function* readLines(
+  stream: Readable,
+  name: string,
+  read: (bytes: number) => void,
+): AsyncGenerator<Uint8Array[]> {
+  // What came of a line whose end has not: joined once, when it comes.
+  let begun: Uint8Array[] = [];
+  for await (const chunk of bytesOf(stream, name)) {
+    const lines: Uint8Array[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+      const rest = chunk.subarray(from, end);
+      lines.push(begun.length === 0 ? rest : join([...begun, rest]));
+      begun = [];
+      from = end + 1;
+    }
+    if (from < chunk.length) begun.push(chunk.subarray(from));
+    read(chunk.length);
+    yield lines;
+  }
+  if (begun.length > 0) yield [join(begun)];
+}
+
+async function readAll(stream: Readable, read: (bytes: number) => void): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytesOf(stream, STDIN)) {
+    chunks.push(chunk);
+    read(chunk.length);
+  }
+  return join(chunks);
+}
+
+function readWhole(name: string, read: (bytes: number) => void): Uint8Array {
+  const bytes = attempt(name, () => readFileSync(name));
+  read(bytes.length);
+  return bytes;
+}
+
+async function* bytesOf(stream: Readable, name: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of stream) yield chunk as Uint8Array;
+  } catch (error) {
+    throw cannotRead(name, error);
+  }
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => (joined.set(part, at), at + part.length), 0);
+  return joined;
+}
+
+function attempt<T>(name: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw cannotRead(name, error);
+  }
+}
+
+function cannotRead(name: string, error: unknown): CommandError {
+  const what = name === STDIN ? "the standard input" : name;
+  return new CommandError(`Cannot read ${what}: ${(error as Error).message}`, { cause: error });
+}

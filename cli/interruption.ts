@@ -1,0 +1,49 @@
+/**
+ * Ctrl-C, and the same from another process: the first signal ends the command in order, the second one at once.
+ *
+ * @module
+ */
+
+import type { Terminal } from "./terminal.ts";
+
+type Signal = "SIGINT" | "SIGTERM";
+
+/** What a shell says of a program that such a signal ended. */
+const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** See the module. Listens from the beginning; call {@link Interruption.stop} at the end. */
+export class Interruption {
+  readonly #controller: AbortController = new AbortController();
+  readonly #stop: () => void;
+  #code: number | undefined;
+
+  constructor(terminal: Terminal) {
+    this.#stop = terminal.onSignal((signal) => {
+      if (this.#code !== undefined) terminal.exit(EXIT_CODES[signal]);
+      this.#code = EXIT_CODES[signal];
+      this.#controller.abort();
+    });
+  }
+
+  /** Aborted by the first signal. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** What the command ends with; `undefined`: nothing has interrupted it. */
+  get exitCode(): number | undefined {
+    return this.#code;
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  /** Resolves with the first signal. */
+  get happened(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.signal.aborted) resolve();
+      else this.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+}
