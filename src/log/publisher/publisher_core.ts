@@ -159,10 +159,10 @@ export class PublisherCore<Token> {
     this.epochOver();
   }
 
-  /** Whether the link leads to another log than the one in which the epoch was opened. */
+  /** Whether the link leads to another log than the one in which the epoch was opened: memory does not survive its broker. */
   get isAnotherLog(): boolean {
-    const logId = this.link?.logId ?? 0n;
-    return this.epoch !== 0 && logId !== 0n && this.#logId !== 0n && logId !== this.#logId;
+    const { link } = this;
+    return this.epoch !== 0 && link?.durability === "none" && link.logId !== this.#logId;
   }
 
   /** Nothing of this session is in the log any more: all that is here begins anew. */
@@ -243,11 +243,16 @@ export class PublisherCore<Token> {
 
   /** The store has no room. Publishing waits. */
   full(message: string, nowMs: number): void {
-    this.storeFull = true;
-    this.probeAtMs = nowMs + PROBE_MS;
+    this.pause(nowMs);
     if (this.#fullTold) return;
     this.#fullTold = true;
     this.target.happened({ type: "storeFull", message });
+  }
+
+  /** The store takes nothing. One that has stopped is opened again, with new links; what comes of that is told then. */
+  pause(nowMs: number): void {
+    this.storeFull = true;
+    this.probeAtMs = nowMs + PROBE_MS;
   }
 
   /** The store has room again. */
@@ -308,7 +313,8 @@ export class PublisherCore<Token> {
         this.full(error.message, nowMs);
         return this.flight.rewind(number);
       case "ERR_LOG_STORE_FAILED":
-        return this.fail(error);
+        this.pause(nowMs);
+        return this.flight.rewind(number);
       case "ERR_LOG_WINDOW":
         // It waits, as one that was lost does.
         return;

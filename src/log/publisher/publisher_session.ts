@@ -230,8 +230,9 @@ export class PublisherSession<Token> {
     }
     const lost = flight.window.baseNumber - nextBatch;
     flight.ended(nextBatch, core.link?.topicAck === 2, nowMs);
-    if (lost > 0) core.target.happened({ type: "acknowledgedLost", batches: lost });
+    // Who asks too late is not told how far the epoch came.
     if (reason === "superseded") return core.superseded();
+    if (lost > 0) core.target.happened({ type: "acknowledgedLost", batches: lost });
     core.target.happened({ type: "fenced", epoch, nextBatch, reason });
     core.epochOver();
     core.closeIfDone();
@@ -259,7 +260,7 @@ export class PublisherSession<Token> {
     if (!this.#isOurs({ session, epoch })) return;
     if (state === "full") core.full(message, nowMs);
     else if (state === "resumed") core.resumed(nowMs);
-    else core.fail(new LogError("ERR_LOG_STORE_FAILED", message, { topic: core.init.topic }));
+    else core.pause(nowMs);
   }
 
   /** Time has come; see {@link nextTimeoutMs}. */

@@ -5,6 +5,7 @@
  */
 
 import type { LogError } from "../errors.ts";
+import type { Durability } from "../store/store.ts";
 import type { Ack, Order } from "../topic_options.ts";
 import type { Batch, CloseSession, Fenced, OpenSession, Yield } from "../wire/messages.ts";
 import type { SealerInit } from "./sealer.ts";
@@ -27,8 +28,10 @@ export interface PublisherInit<Token> extends SealerInit {
 /** A link, and the topic behind it. */
 export interface PublisherLink {
   readonly brokerId: number;
-  /** Which log this is; 0: not told. */
+  /** Tells one run of a broker from another. */
   readonly logId: bigint;
+  /** What the topic's store survives. */
+  readonly durability: Durability;
   readonly batchBytesMax: number;
   readonly order: Order;
   /** When a batch is acknowledged to this publisher. */

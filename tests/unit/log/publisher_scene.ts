@@ -350,6 +350,7 @@ export class Scene {
     this.#link = {
       brokerId: 0,
       logId: 0n,
+      durability: "machine",
       batchBytesMax: init.batchBytesMax ?? 4_096,
       order,
       ack,
