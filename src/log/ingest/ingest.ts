@@ -224,8 +224,8 @@ export class Ingest implements BodyAllocator, StagingWaiter {
 
   #admit(incoming: IncomingBatch, bytes: number): IngestRefusal | undefined {
     const { batch } = incoming;
-    if (batch.bodyBytes > this.#init.batchBytesMax || bytes > this.#init.batchBytesMax) return "tooLarge";
-    if (bytes !== batch.bodyBytes || bytes === 0 || batch.count === 0) return "malformed";
+    if (bytes !== batch.bodyBytes) return "malformed";
+    if (bytes > this.#init.batchBytesMax) return "tooLarge";
     const target = this.#init.targets.find(batch.session);
     if (target === undefined) return "unknownSession";
     const admission = target.admit(batch);
@@ -270,10 +270,10 @@ export class Ingest implements BodyAllocator, StagingWaiter {
   }
 
   #checkBody(batch: Batch, frames: readonly Uint8Array[]): IngestRefusal | undefined {
-    const body = frames[1];
-    if (frames.length !== 2 || body === undefined || body.length !== batch.bodyBytes) return "malformed";
+    if (frames.length !== 2) return "malformed";
     const { trusted, crc32, checkBody } = this.#init;
     if (trusted === true) return undefined;
+    const body = frames[1]!;
     if (crc32(body, 0) !== batch.bodyCrc) return "checksum";
     return checkBody === undefined || checkBody(batch, body) ? undefined : "malformed";
   }

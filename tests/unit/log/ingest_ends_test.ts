@@ -141,6 +141,38 @@ test("a body without progress ends its connection by name, not before its time a
   broker.assertAtRest();
 });
 
+test("a body that waited for memory has its whole time from there on", () => {
+  const broker = new BenchBroker({ buffers: 1 });
+  broker.topic(8, 1n, 2n);
+  const [holder, connection] = [broker.connect({ hold: true }), broker.connect()];
+  holder.receive(batchBytes(1n, 0, 8));
+  connection.receive(batchBytes(2n, 0, 100).subarray(0, 100));
+  passTime(connection.ingest, 10_100);
+  holder.deliver();
+  assertEquals(connection.ingest.state, "waitPayload");
+  passTime(connection.ingest, 11_100);
+  assertEquals(connection.failures, []);
+  passTime(connection.ingest, 11_350);
+  assertEquals(connection.failures.length, 1);
+});
+
+test("a paused connection whose stream has ended keeps nobody waiting, also before its end is told", () => {
+  const broker = new BenchBroker({ buffers: 1 });
+  const topic = broker.topic(8, 1n, 2n, 3n);
+  const holder = broker.connect({ hold: true });
+  holder.receive(batchBytes(1n, 0, 8));
+  const [paused, next] = [broker.connect(), broker.connect()];
+  paused.receive(batchBytes(2n, 0, 8));
+  next.receive(batchBytes(3n, 0, 8));
+  paused.input.finish();
+  holder.deliver();
+  topic.rounds();
+  assertEquals(topic.order, "1:0 3:0");
+  assertEquals(broker.pool.waiting, 0);
+  paused.ingest.closed();
+  broker.assertAtRest();
+});
+
 test("any byte of a body is progress, and the next body has a time of its own", () => {
   const broker = new BenchBroker({ buffers: 1 });
   broker.topic(200, 1n);

@@ -68,6 +68,7 @@ test("everything that is refused or discarded leaves the framing in step, at eve
     assertEquals(connection.control.length, 1);
     topic.rounds();
     assertEquals(topic.order, "1:5");
+    assertEquals(broker.counters.admitted, 3, "only what its frames can be is shown to the sequencer");
     broker.assertAtRest();
   }
 });
