@@ -216,10 +216,8 @@ export class DiskStore implements TopicStore {
   /** `tail` lies in a segment that was found, or at its end. */
   truncate(tail: number, done: (failure?: StoreFailure) => void): void {
     const kept = this.#files.at(tail);
-    assert(
-      this.#files.last.memory === undefined,
-      "only what was found is forgotten, before the first append",
-    );
+    const untouched = this.#files.last.memory === undefined && this.#syncer.state === "idle";
+    assert(untouched, "what was found is forgotten before the first append, and not while it is synced");
     assert(kept !== undefined && tail <= kept.end, "the new tail lies in a segment");
     this.#truncating = true;
     this.#removeBehind(kept, (failure) => {

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../../support/properties.ts";
 import type { DiskStore } from "../../../src/log/store/disk_store.ts";
-import { joined, Scene } from "./disk_store_scene.ts";
+import { joined, Scene, TOPIC } from "./disk_store_scene.ts";
 
 type Step =
   | { readonly kind: "append"; readonly bytes: number }
@@ -203,6 +203,10 @@ class Twin {
     store.segments.forEach(({ base, bytes }, at) => {
       assertEquals(store.segments[at + 1]?.base ?? store.tail, base + bytes, "no holes");
     });
+    const { entries, platter } = scene.disk.state(TOPIC);
+    for (const name of [...entries.keys()].sort().slice(0, -1)) {
+      assert(platter.has(name), `${name} is not the last file, and a power loss could take it`);
+    }
     for (const { bytes, expected } of this.#held) assertEquals(bytes, expected);
   }
 }

@@ -78,6 +78,14 @@ test("a full disk is tried again later and later, up to a bound", () => {
     );
   });
   assert(waits.length > 8);
+  // What has worked once begins with the shortest wait again.
+  scene.disk.spaceBytes = 30;
+  scene.settle();
+  triesAt.length = 0;
+  append(scene, store, 10);
+  pass(scene, 100);
+  assertEquals([store.written, triesAt.length], [30, 2]);
+  assert(triesAt[1]! - triesAt[0]! <= RETRY_MS_MIN + 3);
 });
 
 test("a folder without space for another file is a full disk as well", () => {
@@ -355,6 +363,20 @@ test("a removal whose folder cannot be synced stops the store", () => {
   store.trim(20);
   scene.settle();
   assertEquals([store.stopped?.kind, scene.calls.at(-1)], ["stopped", "failed stopped"]);
+});
+
+test("a store that has stopped removes nothing", () => {
+  const { scene, store } = opened(20);
+  store.roll();
+  append(scene, store, 20);
+  store.sync();
+  scene.settle();
+  scene.disk.failNext("write");
+  append(scene, store, 10);
+  scene.settle();
+  store.trim(20);
+  scene.settle();
+  assertEquals([store.segments.length, scene.disk.names(TOPIC).length], [2, 2]);
 });
 
 test("a truncation that fails stops the store", () => {

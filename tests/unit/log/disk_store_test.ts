@@ -423,6 +423,19 @@ test("truncate forgets what lies behind, in the file and after it, and it stays 
   }
 });
 
+test("what is forgotten is not synced any more either", () => {
+  const scene = new Scene();
+  scene.disk.put(TOPIC, FIRST, pattern(0, 30));
+  const store = scene.open();
+  store.sync();
+  assertThrows(() => store.truncate(10, () => {}), BugError);
+  scene.settle();
+  assertEquals(store.synced, 30);
+  store.truncate(10, () => {});
+  scene.settle();
+  assertEquals([store.tail, store.written, store.synced], [10, 10, 10]);
+});
+
 test("truncate belongs before the first append, and inside what was found", () => {
   const scene = new Scene();
   scene.disk.put(TOPIC, FIRST, pattern(0, 30));
