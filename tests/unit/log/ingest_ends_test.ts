@@ -62,6 +62,7 @@ for (const ending of ENDINGS) {
     paused[ending]();
     assertEquals([paused.control.length, paused.refusals], [ending === "end" ? 1 : 0, []]);
     assertEquals([topic.claims.size, broker.counters.lost], [1, ending === "end" ? 3 : 1]);
+    assertEquals(broker.counters.partialPayloads, 0, "no body of it began");
     holder.deliver();
     topic.rounds();
     assertEquals(topic.order, "1:0");
