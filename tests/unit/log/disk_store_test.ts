@@ -140,6 +140,21 @@ test("the folder is synced before a new file is written", () => {
   assertEquals([store.synced, scene.disk.counts.syncFolder], [10, 1]);
 });
 
+test("a file is created only when the names of those before it survive the machine", () => {
+  const scene = new Scene();
+  scene.disk.put(TOPIC, FIRST, pattern(0, 30));
+  // As a process leaves it that dies between the creation and the sync of the folder.
+  const { platter, changes, entries } = scene.disk.state(TOPIC);
+  platter.delete(FIRST);
+  changes.push({ name: FIRST, file: entries.get(FIRST) });
+  const store = scene.open();
+  store.roll();
+  append(scene, store, 10);
+  scene.until(() => entries.size === 2);
+  assert(platter.has(FIRST), "a power loss could leave the second file without the first");
+  assertEquals(scene.close(store), undefined);
+});
+
 test("without a machine's durability nothing is synced", () => {
   const scene = new Scene({ durability: "process" });
   const store = scene.open();
