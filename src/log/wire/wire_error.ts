@@ -11,7 +11,7 @@ import { LogError, type LogErrorCode } from "../errors.ts";
  * options that there are not (`ERR_LOG_TOPIC`). Messages delimit themselves, so the next one can be read.
  */
 export class WireError extends LogError {
-  /** To be answered by `refused`. 0: nothing asked for an answer, or the header cannot be trusted; the link is to be closed. */
+  /** What `refused` answers. 0: nothing asked for an answer, or the header cannot be trusted. */
   readonly request: number;
 
   constructor(code: LogErrorCode, message: string, request: number) {
