@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- sockets|micro [options]`.
+ * `npm run bench -- sockets|log|micro [options]`.
  *
  * @module
  */
@@ -19,6 +19,7 @@ import { measureMemory, selectMemoryCases } from "./memory.ts";
 import { targetTable, toJson, toLines } from "./report.ts";
 
 const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
+npm run bench -- log [options]       the ordered log, against a plain stream, JetStream and Redis Streams
 npm run bench -- micro [--filter text]   parts of the core, with mitata
 
   --quick             under a minute: fewer alternations, a sample of the matrix
@@ -30,6 +31,7 @@ npm run bench -- micro [--filter text]   parts of the core, with mitata
   --warmup MS         before each sample
   --libzmq-body MODE  how libzmq sends bodies from 16 KiB on: reference (default), allocate or copy
   --pin               sender and receiver on a core each (taskset), not over inproc
+  --bytes SIZE        log: bytes of each run (1GB; quick: 200MB)
   --list              names of the cases, nothing measured`;
 
 const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
@@ -43,6 +45,8 @@ interface Options {
   readonly filter: readonly string[];
   readonly timing: Timing;
   readonly libzmqBody: string;
+  /** Bytes of a run of the log; undefined: the default. */
+  readonly bytes: number | undefined;
 }
 
 function usageError(message: string): never {
@@ -64,6 +68,12 @@ function atLeast(name: string, value: string | undefined, floor: number, otherwi
   return number;
 }
 
+/** `1GB`, `200MB`, or plain bytes. */
+function size(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(GB|MB|)$/.exec(text) ?? usageError(`--bytes ${text} is no size`);
+  return Math.floor(Number(number) * (unit === "GB" ? 1e9 : unit === "MB" ? 1e6 : 1));
+}
+
 function readArguments(argv: readonly string[]) {
   return parseArgs({
     args: [...argv],
@@ -79,6 +89,7 @@ function readArguments(argv: readonly string[]) {
       window: { type: "string" },
       warmup: { type: "string" },
       "libzmq-body": { type: "string", default: "reference" },
+      bytes: { type: "string" },
     },
   });
 }
@@ -100,6 +111,7 @@ function parse(argv: readonly string[]): { readonly command: string; readonly op
     pinned: values.pin,
     runtime: values.runtime === undefined ? undefined : oneOf("runtime", values.runtime, RUNTIMES),
     filter: values.filter.split(/\s+/).filter((word) => word !== ""),
+    bytes: values.bytes === undefined ? undefined : size(values.bytes),
     libzmqBody: oneOf("libzmq-body", values["libzmq-body"], ["reference", "allocate", "copy"]),
     timing: {
       rounds: atLeast("rounds", values.rounds, 1, quick ? 2 : 5),
@@ -150,11 +162,30 @@ async function benchSockets(options: Options): Promise<void> {
   }
 }
 
+async function benchOrderedLog(options: Options): Promise<void> {
+  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
+  const { benchLog } = await import("./log/main.ts");
+  const root = findRoot();
+  const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  const libzmq = { missing: "not asked for" };
+  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody: "", pinned: false };
+  say(`# ${await describeMachine(root, "not used")}`);
+  const { json, quick, runtime, filter } = options;
+  const bytes = options.bytes ?? (quick ? 200e6 : 1e9);
+  const rounds = options.timing.rounds;
+  if (!await benchLog(setting, { json, quick, runtime, filter, rounds, bytes }, say)) process.exitCode = 1;
+}
+
 async function main(): Promise<void> {
   const { command, options } = parse(process.argv.slice(2));
   if (command === "micro") {
     const { benchMicro } = await import("./micro/main.ts");
     return await benchMicro(options);
+  }
+  if (command === "log") {
+    reapAtExit();
+    return await benchOrderedLog(options);
   }
   if (command !== "sockets") {
     usageError(command === "" ? "Say what to measure" : `There is no benchmark "${command}"`);

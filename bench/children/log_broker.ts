@@ -1,0 +1,22 @@
+/** A broker in a process of its own. */
+
+import process from "node:process";
+import { startBroker } from "../../log.ts";
+import { fail, sayReady } from "./control.ts";
+import { readValues } from "./log_control.ts";
+
+const values = readValues();
+const dir = values.get("dir");
+
+process.on("uncaughtException", fail);
+process.on("unhandledRejection", fail);
+process.stdin.on("end", () => process.exit(0));
+process.stdin.resume();
+
+const broker = await startBroker({
+  listen: ["tcp://127.0.0.1:0"],
+  ...(dir === undefined ? {} : { dir }),
+  memoryBytesMax: 512 * 1_048_576,
+  topics: { "*": { order: Number(values.get("order") ?? 5) as 0 | 2 | 4 | 5, ack: 1 } },
+});
+sayReady(broker.endpoints[0]!);
