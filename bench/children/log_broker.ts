@@ -16,7 +16,6 @@ process.stdin.resume();
 const broker = await startBroker({
   listen: ["tcp://127.0.0.1:0"],
   ...(dir === undefined ? {} : { dir }),
-  memoryBytesMax: 512 * 1_048_576,
   topics: { "*": { order: Number(values.get("order") ?? 5) as 0 | 2 | 4 | 5, ack: 1 } },
 });
 sayReady(broker.endpoints[0]!);

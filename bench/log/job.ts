@@ -14,6 +14,8 @@ import { scriptChild, type ScriptOptions, type Setting } from "../contenders.ts"
 import type { Runtime } from "../cases.ts";
 
 const READY_MS = 20_000;
+/** More than a memory store keeps by default. */
+const WARMUP_BYTES = 300e6;
 const STOP_GRACE_MS = 20_000;
 
 /** One measured run. */
@@ -65,7 +67,12 @@ async function start(
     runtime: job.runtime,
     script,
     label: script,
-    values: { total: job.total, bytes: job.recordBytes, ...values },
+    values: {
+      total: job.total,
+      bytes: job.recordBytes,
+      warmup: Math.min(job.total, WARMUP_BYTES),
+      ...values,
+    },
   };
   const child = new Child(scriptChild(job.setting, options));
   for (const other of running.children) {
