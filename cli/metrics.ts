@@ -230,6 +230,12 @@ const TOPIC_METRICS: readonly Metric[] = [
   ofTopics("counter", "ring_retired_total", "Places that were given up.", ({ ring }) => ring.retired),
   ofTopics(
     "counter",
+    "sequenced_batches_total",
+    "Batches that reached the sequencer.",
+    ({ sequencer }) => sequencer.accepted,
+  ),
+  ofTopics(
+    "counter",
     "ordered_records_total",
     "Records that got a position.",
     ({ sequencer }) => sequencer.assignedRecords,

@@ -1,0 +1,188 @@
+import { test } from "node:test";
+import { request } from "node:http";
+import { readFileSync } from "node:fs";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { detectHost } from "../../adapters/detect.ts";
+import { serveHttp } from "../../cli/http.ts";
+import { formatMetrics, METRICS, metricsTable } from "../../cli/metrics.ts";
+import { statusText } from "../../cli/status_text.ts";
+import { CommandError } from "../../cli/terminal.ts";
+import { Broker } from "../../src/log/broker/broker.ts";
+import type { BrokerStatus } from "../../src/log/broker/status.ts";
+import { MemoryStores } from "../../src/log/store/memory_store.ts";
+
+/** What a broker with two topics says, changed where a test needs it. */
+async function statusOf(
+  change: (topic: BrokerStatus["topics"][number]) => object = () => ({}),
+): Promise<BrokerStatus> {
+  const broker = new Broker({ host: detectHost(), stores: new MemoryStores() });
+  for (const name of ["orders", "bills"]) {
+    await new Promise((resolve) => broker.topics.open(name, {}, resolve));
+  }
+  const status = broker.status();
+  await new Promise<void>((resolve) => broker.close(resolve));
+  // As it goes over the wire.
+  const told = JSON.parse(JSON.stringify(status)) as BrokerStatus;
+  return { ...told, topics: told.topics.map((topic) => ({ ...topic, ...change(topic) })) };
+}
+
+interface Answer {
+  readonly code: number | undefined;
+  readonly type: string | undefined;
+  readonly body: string;
+}
+
+function ask(url: string, method = "GET"): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text: string) => body += text);
+      response.on(
+        "end",
+        () => resolve({ code: response.statusCode, type: response.headers["content-type"], body }),
+      );
+    });
+    call.on("error", reject).end();
+  });
+}
+
+test("metrics are Prometheus's text, every one of them with help and type", async () => {
+  const consumers = [{ name: 'a"b\\c', epoch: 2, position: "7", lag: "3" }, {
+    name: "new",
+    epoch: 1,
+    position: null,
+    lag: "10",
+  }];
+  const text = formatMetrics(
+    await statusOf((topic) => topic.name === "orders" ? { consumers, state: "full" } : {}),
+  );
+  const lines = text.trimEnd().split("\n");
+  assert(text.endsWith("\n"));
+  for (const line of lines) {
+    assertMatch(
+      line,
+      /^(?:# HELP hawser_\w+ \S.*\.|# TYPE hawser_\w+ (?:counter|gauge)|hawser_\w+(?:\{.*\})? -?[\d.e+]+)$/,
+    );
+  }
+  assertEquals(lines.filter((line) => line.startsWith("# TYPE")).length, METRICS.length);
+  for (
+    const line of [
+      'hawser_topic_state{topic="orders",state="full"} 1',
+      'hawser_topic_state{topic="orders",state="open"} 0',
+      'hawser_topic_state{topic="bills",state="open"} 1',
+      'hawser_topic_tail_position{topic="orders"} 0',
+      'hawser_consumer_lag_records{topic="orders",consumer="a\\"b\\\\c"} 3',
+      'hawser_consumer_lag_records{topic="orders",consumer="new"} 10',
+      'hawser_consumer_position{topic="orders",consumer="a\\"b\\\\c"} 7',
+      "hawser_ingest_drops_total 0",
+      "hawser_staging_buffers 32",
+      'hawser_staging_allocations_total{utilisation_percent="100"} 0',
+      'hawser_ingest_refused_batches_total{reason="duplicate"} 0',
+    ]
+  ) assert(lines.includes(line), `${line} is missing in:\n${text}`);
+  assert(!text.includes('hawser_consumer_position{topic="orders",consumer="new"}'));
+});
+
+test("names of metrics keep Prometheus's rules, and are documented", () => {
+  const names = METRICS.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+  for (const { name, type } of METRICS) assertEquals(name.endsWith("_total"), type === "counter", name);
+  assertStringIncludes(readFileSync("docs/METRICS.md", "utf8"), metricsTable());
+});
+
+test("every counter of the status is a metric", async () => {
+  // Each number gets a value of its own, which must come out somewhere.
+  let next = 1_000;
+  const numbered = JSON.parse(JSON.stringify(await statusOf()), (key, value: unknown) => {
+    if (["options", "durability", "name", "state", "brokerId"].includes(key)) return value;
+    return typeof value === "number" ? next++ : /^\d+$/.test(String(value)) ? String(next++) : value;
+  }) as BrokerStatus;
+  const text = formatMetrics(numbered);
+  const numbers = new Set(text.match(/(?<= )-?[\d.]+$/gm)?.map(Number));
+  const { brokerId: _id, topics: _topics, uptimeMs, staging, ...rest } = numbered;
+  const { utilisationPercent: _derived, histogram, ...counts } = staging;
+  const expected = [uptimeMs / 1_000, ...histogram, ...Object.values(counts), ...numbersIn(rest)];
+  for (const { options: _options, store, ...topic } of numbered.topics) {
+    expected.push(
+      store.segments,
+      store.bytes,
+      store.tail,
+      store.tail - store.written,
+      store.written - store.synced,
+    );
+    expected.push(...numbersIn(topic));
+  }
+  assertEquals(expected.filter((number) => !numbers.has(number)), []);
+});
+
+function numbersIn(value: unknown): number[] {
+  if (typeof value === "number") return [value];
+  if (typeof value === "string") return /^\d+$/.test(value) ? [Number(value)] : [];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+test("the server answers metrics, status and health, and nothing else", async () => {
+  let status = await statusOf();
+  let draining = false;
+  const server = await serveHttp("127.0.0.1:0", {
+    status: () => status,
+    get draining() {
+      return draining;
+    },
+  });
+  try {
+    const { url } = server;
+    assertMatch(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+    const metrics = await ask(`${url}/metrics`);
+    assertEquals([metrics.code, metrics.type], [200, "text/plain; version=0.0.4; charset=utf-8"]);
+    assertEquals(metrics.body, formatMetrics(status));
+    const told = await ask(`${url}/status?x=1`);
+    assertEquals([told.code, JSON.parse(told.body)], [200, { draining: false, ...status }]);
+    assertEquals(await ask(`${url}/healthz`), { code: 200, type: "text/plain; charset=utf-8", body: "ok\n" });
+    assertEquals((await ask(`${url}/status`, "HEAD")).body, "");
+    assertEquals((await ask(`${url}/nope`)).code, 404);
+    assertEquals((await ask(`${url}/constructor`)).code, 404);
+    assertEquals((await ask(`${url}/metrics`, "POST")).code, 405);
+
+    status = await statusOf(() => ({ state: "full" }));
+    const full = await ask(`${url}/healthz`);
+    assertEquals([full.code, full.body], [200, "ok\nstore full: orders\nstore full: bills\n"]);
+    status = await statusOf((topic) => topic.name === "bills" ? { state: "stopped" } : {});
+    const stopped = await ask(`${url}/healthz`);
+    assertEquals([stopped.code, stopped.body], [503, "store stopped: bills\n"]);
+    draining = true;
+    assertEquals((await ask(`${url}/healthz`)).code, 503);
+    const error = await assertRejects(() =>
+      serveHttp(url.slice("http://".length), { status: () => status, draining })
+    );
+    assert(error instanceof CommandError, String(error));
+    assertStringIncludes(error.message, "Cannot listen for HTTP on 127.0.0.1:");
+  } finally {
+    await server.close();
+  }
+  await assertRejects(() => ask(`${server.url}/healthz`));
+});
+
+test("a port alone is one of this machine", async () => {
+  const server = await serveHttp("0", { status: () => ({} as BrokerStatus), draining: false });
+  assertMatch(server.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  await server.close();
+});
+
+test("the status as tables", async () => {
+  const consumers = [{ name: "billing", epoch: 2, position: "7", lag: "3" }, {
+    name: "new",
+    epoch: 1,
+    position: null,
+    lag: "10",
+  }];
+  const text = statusText(
+    await statusOf((topic) => topic.name === "orders" ? { consumers, tail: "10" } : {}),
+  );
+  assertMatch(text, /^staging +0 of 32 buffers of 1MiB in use/m);
+  assertMatch(text, /^topic +order +ack +state +earliest +tail /m);
+  assertMatch(text, /^orders +5 +1 +open +0 +10 /m);
+  assertMatch(text, /^orders +billing +7 +3 +2$/m);
+  assertMatch(text, /^orders +new +none +10 +1$/m);
+  assertStringIncludes(statusText({ ...await statusOf(), topics: [] }), "no topics");
+});
