@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OrderIndex } from "../order/order_index.ts";
+import type { OrderIndex, SegmentSummary } from "../order/order_index.ts";
 import type { SegmentInfo } from "../store/store.ts";
 import type { Retention } from "../topic_options.ts";
 
@@ -26,9 +26,11 @@ export interface RetentionInput {
 export function trimOffset(input: RetentionInput): number {
   const { segments, index, retention, trimmedTo, heldFrom, wallMs } = input;
   const kept = index.segments;
-  let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  // What the store was told to remove and still has counts no more: it would be made up for a second time.
+  const first = kept[0]?.base ?? 0;
+  let bytes = segments.reduce((sum, segment) => segment.base < first ? sum : sum + segment.bytes, 0);
   let freed = 0;
-  let offset = 0;
+  let gone = 0;
   for (let at = 0; at + 1 < kept.length; at++) {
     const next = kept[at + 1]!;
     const segment = segments.find(({ base }) => base === kept[at]!.base);
@@ -41,11 +43,20 @@ export function trimOffset(input: RetentionInput): number {
     if (!unwanted && !large && !old && !needed) break;
     bytes -= segment.bytes;
     freed += segment.bytes;
-    offset = next.base;
+    gone = at + 1;
   }
-  // A payload that waited for its order over the end of its segment holds that segment.
-  return kept.reduce(
-    (lowest, { base, reaches }) => base >= offset ? Math.min(lowest, reaches) : lowest,
-    offset,
-  );
+  gone = reached(kept, gone);
+  return gone === 0 ? 0 : kept[gone]!.base;
+}
+
+/**
+ * A payload that waited for its order over the end of its segment holds that segment, whose own rows may reach further back.
+ * Answers how many of the `gone` oldest may still go.
+ */
+function reached(kept: readonly SegmentSummary[], gone: number): number {
+  let left = gone;
+  for (let at = kept.length - 1; at >= left; at--) {
+    while (left > 0 && kept[left]!.base > kept[at]!.reaches) left--;
+  }
+  return left;
 }
