@@ -80,6 +80,8 @@ export class BytesStore {
   /** Reads that were answered and not released. */
   pinned = 0;
   reads = 0;
+  /** Reads that were released, by whether their memory may be used again. */
+  readonly released: { recycled: number; left: number } = { recycled: 0, left: 0 };
   /** What reads are answered with instead of bytes. */
   failure: StoreFailure | undefined;
   /** Answers when {@link BytesStore.settle} is called, not at once. */
@@ -157,8 +159,13 @@ export class BytesStore {
   };
 
   /** Answers what is asked until nothing is. */
-  settle(): void {
+  answer(): void {
     for (let answer = this.#waiting.shift(); answer !== undefined; answer = this.#waiting.shift()) answer();
+  }
+
+  /** As {@link BytesStore.answer}, and nobody keeps what he was given. */
+  settle(): void {
+    this.answer();
     assertEquals(this.pinned, 0, "a read was not released");
   }
 
@@ -175,12 +182,14 @@ export class BytesStore {
     done({
       bytes: memory,
       pinned: true,
-      release: () => {
+      release: (recycle) => {
         assert(!released, "released twice");
         released = true;
         this.pinned--;
+        if (recycle) this.released.recycled++;
+        else this.released.left++;
         // As recycled memory is.
-        memory.fill(0xee);
+        if (recycle) memory.fill(0xee);
       },
     });
   }
