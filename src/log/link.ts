@@ -13,10 +13,14 @@ export interface FrameLink {
   readonly local: boolean;
   /**
    * Takes a message whole, or answers false and takes nothing; {@link LinkEvents.writable} follows then. A frame of
-   * 16 KiB or more is given by reference: its memory must not change until the other side answered for it.
+   * 16 KiB or more is given by reference: its memory must not change until the other side answered for it. A smaller one,
+   * and the array, are the caller's again at once.
    */
   trySend(frames: readonly Uint8Array[]): boolean;
-  /** Ends the link at once; `closed` follows. */
+  /**
+   * Ends the link at once: nothing more is delivered but `closed`, which follows. What was sent before may still leave,
+   * within a second.
+   */
   close(reason?: Error): void;
 }
 
