@@ -41,9 +41,7 @@ export function decodeOpening(
   if (text === undefined) return undefined;
   try {
     const value = JSON.parse(text) as Partial<SegmentOpening> | null;
-    if (value === null || typeof value.topic !== "string" || typeof value.options !== "object") {
-      return undefined;
-    }
+    if (typeof value?.topic !== "string" || typeof value.options?.order !== "number") return undefined;
     const numbers = [value.reaches, value.syncedThrough, value.startedMs];
     if (!numbers.every((one) => Number.isSafeInteger(one))) return undefined;
     return { ...(value as SegmentOpening), base: offset, firstPosition: header.number };

@@ -44,13 +44,16 @@ export function decodeSnapshot(body: Uint8Array): Snapshot | undefined {
     const value = JSON.parse(text, (_key, part: unknown) => {
       return isU64(part) ? BigInt(part.u64) : part;
     }) as Partial<Snapshot> | null;
-    if (value === null || typeof value.nextPosition !== "bigint" || !Array.isArray(value.sessions)) {
-      return undefined;
-    }
-    return value as Snapshot;
+    return value !== null && isWhole(value) ? value as Snapshot : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isWhole(value: Partial<Snapshot>): boolean {
+  const { nextPosition, trimmedTo, lastTimestampMs, generations, consumers, sessions } = value;
+  return typeof nextPosition === "bigint" && typeof trimmedTo === "bigint" &&
+    Number.isSafeInteger(lastTimestampMs) && [generations, consumers, sessions].every(Array.isArray);
 }
 
 function isU64(part: unknown): part is { readonly u64: string } {

@@ -1,0 +1,170 @@
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import fc from "../../support/properties.ts";
+import { crc32 } from "../../../src/bytes/crc32.ts";
+import { encodeUtf8 } from "../../../src/bytes/utf8.ts";
+import { Consumers } from "../../../src/log/order/consumers.ts";
+import { decodeEntryHeader, encodeEntryHeader, type EntryType } from "../../../src/log/order/entries.ts";
+import { decodeOpening, encodeOpening } from "../../../src/log/order/segment_opening.ts";
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  SESSION_SNAPSHOT_BYTES,
+  type Snapshot,
+} from "../../../src/log/order/snapshot.ts";
+import type { SessionSnapshot } from "../../../src/log/order/snapshot_types.ts";
+import { openingOf } from "./entries_bench.ts";
+
+const u64 = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
+const optional = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> =>
+  fc.option(value, { nil: undefined });
+const ms = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const names = fc.oneof(fc.string(), fc.constantFrom("", '{"u64":"1"}', "__proto__", "ключ\u0000"));
+
+const sessions: fc.Arbitrary<SessionSnapshot> = fc.record({
+  session: u64,
+  publisher: names,
+  epoch: fc.integer({ min: 1, max: 0xffff_ffff }),
+  fenced: fc.boolean(),
+  nextBatch: ms,
+  ahead: fc.array(ms, { maxLength: 3 }),
+  lastSequence: optional(u64),
+  ageMs: ms,
+});
+
+const snapshots: fc.Arbitrary<Snapshot> = fc.record({
+  nextPosition: u64,
+  lastTimestampMs: ms,
+  trimmedTo: u64,
+  generations: fc.array(fc.record({ generation: fc.nat(), firstPosition: u64 }), { maxLength: 3 }),
+  consumers: fc.array(
+    fc.record({ name: names, epoch: fc.nat(), position: optional(u64), generation: fc.nat() }),
+    { maxLength: 3 },
+  ),
+  sessions: fc.array(sessions, { maxLength: 3 }),
+});
+
+/** What cannot be told from what is missing. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== "object" || value === null) return value;
+  const given = Object.entries(value).filter(([, part]) => part !== undefined);
+  return Object.fromEntries(given.map(([name, part]) => [name, withoutUndefined(part)]));
+}
+
+test("a snapshot reads as it was written", () => {
+  fc.assert(fc.property(snapshots, (snapshot) => {
+    assertEquals(withoutUndefined(decodeSnapshot(encodeSnapshot(snapshot))), withoutUndefined(snapshot));
+  }));
+});
+
+test("what another program wrote is no snapshot", () => {
+  const snapshot: Snapshot = {
+    nextPosition: 5n,
+    lastTimestampMs: 1,
+    trimmedTo: 0n,
+    generations: [],
+    consumers: [],
+    sessions: [],
+  };
+  assert(decodeSnapshot(encodeSnapshot(snapshot)) !== undefined);
+  const without = (name: string): string =>
+    new TextDecoder().decode(encodeSnapshot({ ...snapshot, [name]: undefined } as never));
+  const texts = ["", "null", "1", "[]", "{", "{}", '{"nextPosition":{"u64":"x"}}', '{"nextPosition":5}'];
+  for (const text of [...texts, ...Object.keys(snapshot).map(without)]) {
+    assertEquals(decodeSnapshot(encodeUtf8(text)), undefined, text);
+  }
+  assertEquals(decodeSnapshot(Uint8Array.of(0x22, 0xff, 0x22)), undefined);
+});
+
+test("a session takes up about as many bytes as segments are planned with", () => {
+  const session: SessionSnapshot = {
+    session: 0xffff_ffff_ffff_ffffn,
+    publisher: "a publisher with a name",
+    epoch: 0xffff_ffff,
+    fenced: false,
+    nextBatch: 123_456_789,
+    ahead: [],
+    lastSequence: 0xffff_ffff_ffff_ffffn,
+    ageMs: 604_800_000,
+  };
+  const empty: Snapshot = {
+    nextPosition: 0n,
+    lastTimestampMs: 0,
+    trimmedTo: 0n,
+    generations: [],
+    consumers: [],
+    sessions: [],
+  };
+  const many = encodeSnapshot({ ...empty, sessions: Array.from({ length: 100 }, () => session) });
+  assert(many.length / 100 <= SESSION_SNAPSHOT_BYTES, `${many.length / 100} bytes`);
+});
+
+function headerOf(type: EntryType, id: bigint, number: bigint) {
+  const header = decodeEntryHeader(encodeEntryHeader(type, { id, number }, 0, crc32), 0, 0, crc32);
+  assert(typeof header === "object");
+  return header;
+}
+
+test("a segment's opening reads as it was written, at its own place only", () => {
+  const opening = openingOf(4_096, { reaches: 77, syncedThrough: 2_000, startedMs: 1_750_000_000_000 });
+  const body = encodeOpening(opening);
+  const header = headerOf("segment", 4_096n, 12n);
+  assertEquals(decodeOpening(header, 4_096, body), { ...opening, base: 4_096, firstPosition: 12n });
+  assertEquals(decodeOpening(header, 4_104, body), undefined);
+  assertEquals(decodeOpening(headerOf("snapshot", 4_096n, 12n), 4_096, body), undefined);
+});
+
+test("what another program wrote is no opening", () => {
+  const header = headerOf("segment", 0n, 0n);
+  const good = openingOf(0);
+  const bad: unknown[] = [
+    null,
+    1,
+    [],
+    {},
+    { ...good, topic: 5 },
+    { ...good, options: null },
+    { ...good, options: "ack" },
+    { ...good, reaches: "0" },
+    { ...good, syncedThrough: 0.5 },
+    { ...good, startedMs: 2 ** 53 },
+  ];
+  for (const value of bad) {
+    const text = JSON.stringify(value);
+    assertEquals(decodeOpening(header, 0, encodeUtf8(text)), undefined, text);
+  }
+  assertEquals(decodeOpening(header, 0, encodeUtf8("{")), undefined);
+  assertEquals(decodeOpening(header, 0, Uint8Array.of(0xff)), undefined);
+});
+
+test("a consumer goes on where it committed, whoever reads; each newcomer raises its epoch", () => {
+  const consumers = new Consumers();
+  assertEquals(consumers.nextEpoch("a"), 1);
+  consumers.opened("a", 1);
+  assertEquals(consumers.get("a"), { name: "a", epoch: 1, position: undefined, generation: 0 });
+  consumers.committed("a", 7n, 2);
+  consumers.opened("a", consumers.nextEpoch("a"));
+  assertEquals(consumers.get("a"), { name: "a", epoch: 2, position: 7n, generation: 2 });
+  consumers.committed("a", 3n, 3);
+  assertEquals(consumers.get("a"), { name: "a", epoch: 2, position: 3n, generation: 3 });
+  // In a log whose older segments are gone, a commit may be the first that is seen of a consumer.
+  consumers.committed("b", 9n, 1);
+  assertEquals(consumers.get("b"), { name: "b", epoch: 0, position: 9n, generation: 1 });
+  const copy = new Consumers();
+  copy.import(consumers.list());
+  assertEquals([copy.list(), copy.size], [consumers.list(), 2]);
+});
+
+test("the lowest position of those that hold retention; one that has not begun needs everything", () => {
+  const consumers = new Consumers();
+  assertEquals(consumers.lowest([]), undefined);
+  assertEquals(consumers.lowest(["nobody"]), 0n);
+  consumers.opened("a", 1);
+  assertEquals(consumers.lowest(["a"]), 0n);
+  consumers.committed("a", 7n, 1);
+  consumers.committed("b", 5n, 1);
+  assertEquals(consumers.lowest(["a"]), 7n);
+  assertEquals(consumers.lowest(["a", "b"]), 5n);
+  assertEquals(consumers.lowest(["a", "b", "c"]), 0n);
+});
