@@ -132,7 +132,8 @@ function blockEnd(lines: readonly string[], start: number, indent: number): numb
 /** What goes to the registries: tests and tools do not. */
 export function isPublished(path: string): boolean {
   if (TEST.test(path)) return false;
-  return path === "mod.ts" || path === "tests/testing.ts" || /^(?:src|adapters|cli)\//.test(path);
+  return path === "mod.ts" || path === "log.ts" || path === "tests/testing.ts" ||
+    /^(?:src|adapters|cli)\//.test(path);
 }
 
 /** Packages, and the folders whose published code may import them. */

@@ -42,6 +42,8 @@ export class PublisherCore<Token> {
   storeFull = false;
   closing = false;
   error: LogError | undefined;
+  /** It ended with nothing left to be acknowledged. */
+  endedClean = false;
   /** Of the epoch: the log that it was opened in, and the log's generation then. */
   #logId = 0n;
   #generation = 0;
@@ -342,6 +344,7 @@ export class PublisherCore<Token> {
   /** What is not acknowledged is rejected. */
   end(input: "superseded" | "failed" | "closed", error: LogError): void {
     if (this.sealer.count > 0) this.seal();
+    this.endedClean = this.flight.window.length === 0;
     this.go(input);
     this.error = error;
     this.request = 0;

@@ -39,6 +39,11 @@ export class PublisherSession<Token> {
     return this.#core.error;
   }
 
+  /** Whether it ended with everything answered before. */
+  get endedClean(): boolean {
+    return this.#core.endedClean;
+  }
+
   /** 0: not known yet. */
   get session(): bigint {
     return this.#core.session;

@@ -1,0 +1,212 @@
+/**
+ * What a program reads with that remembers how far it came.
+ *
+ * @module
+ */
+
+import type { SubscribeInput, SubscribeOptions } from "../configuration/client.ts";
+import { LogError } from "../errors.ts";
+import { ConsumerHandle } from "../reader/consumer_handle.ts";
+import type { DeliveredBatch } from "../reader/subscriber_cursor.ts";
+import type { BrokerMessage, ConsumerOpened, ConsumerSuperseded } from "../wire/messages.ts";
+import type { ClientCore } from "./client_core.ts";
+import { type ConsumerUser, refusalOf } from "./connection.ts";
+import { RecordStream } from "./record_stream.ts";
+import type { TopicRequests } from "./requests.ts";
+import { CursorUser, RecordSource, startOf } from "./subscription.ts";
+import { abortedError, type LogWaitOptions } from "./waits.ts";
+
+/** Options of a consumer. `from` is where it begins that has not committed yet; default "earliest". */
+export type ConsumerInput = SubscribeInput;
+
+interface CommitToken {
+  resolve(): void;
+  reject(error: LogError): void;
+}
+
+/**
+ * A reader with a name: it goes on where the last reader of that name committed. There is one at a time: a newcomer ends the one
+ * before with `ERR_LOG_SUPERSEDED`.
+ */
+export class Consumer extends RecordSource implements ConsumerUser {
+  readonly topic: string;
+  readonly name: string;
+  /** @internal */
+  protected readonly stream: RecordStream;
+  readonly #core: ClientCore;
+  readonly #requests: TopicRequests;
+  readonly #options: SubscribeOptions;
+  readonly #handle: ConsumerHandle<CommitToken>;
+  #user: CursorUser | undefined;
+  /** The log's generation in which reading began. */
+  #generation = 0;
+  readonly #onAbort = (): void => this.#end(abortedError(this.#options.signal!));
+
+  /** Made by a log. @internal */
+  constructor(
+    core: ClientCore,
+    requests: TopicRequests,
+    topic: string,
+    name: string,
+    options: SubscribeOptions,
+  ) {
+    super();
+    this.topic = topic;
+    this.name = name;
+    this.#core = core;
+    this.#requests = requests;
+    this.#options = options;
+    this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user?.cursor.consumed(batch));
+    const { connection } = core;
+    this.#handle = new ConsumerHandle<CommitToken>({
+      topic,
+      consumer: name,
+      target: {
+        nextRequest: () => connection.nextRequest((message) => this.#answered(message)),
+        send: (message) => connection.send(message),
+        opened: (message) => this.#opened(message),
+        settled: (tokens, error) => {
+          for (const token of tokens) error === undefined ? token.resolve() : token.reject(error);
+        },
+        ended: (error) => this.#lost(error),
+      },
+    });
+    connection.add(connection.consumers, this);
+    const { signal } = options;
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** The position of the next record to be read; `undefined`: not known yet. */
+  get position(): bigint | undefined {
+    return this.stream.position ?? this.#user?.cursor.position;
+  }
+
+  /** The position that was committed last; `undefined`: none was, or it is not known yet. */
+  get committed(): bigint | undefined {
+    return this.#handle.committed;
+  }
+
+  /**
+   * Remembers where to go on: the position of the next record to be read, `record.position + 1n` for what is done with. By default
+   * {@link position}. Resolves when that is stored as durably as the topic's records.
+   *
+   * Rejects with `LogError`: `ERR_LOG_SUPERSEDED`, `ERR_LOG_CUT` for a position behind the log's end, `ERR_LOG_CLOSED`,
+   * `ERR_LOG_ABORTED`.
+   */
+  commit(position: bigint | undefined = this.position, { signal }: LogWaitOptions = {}): Promise<void> {
+    if (position === undefined) return Promise.resolve();
+    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+    const { state } = this.#handle;
+    if (state === "superseded" || state === "failed" || state === "closed") {
+      const code = state === "superseded" ? "ERR_LOG_SUPERSEDED" : "ERR_LOG_CLOSED";
+      const text = `Cannot commit: the consumer "${this.name}" is ${state}`;
+      return Promise.reject(new LogError(code, text, { topic: this.topic }));
+    }
+    const { holds } = this.#core;
+    holds.hold();
+    const generation = this.#user?.cursor.generation ?? this.#generation;
+    return new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => reject(abortedError(signal!));
+      signal?.addEventListener("abort", onAbort);
+      const end = (): void => {
+        holds.release();
+        signal?.removeEventListener("abort", onAbort);
+      };
+      this.#handle.commit(position, generation, {
+        resolve: () => {
+          end();
+          resolve();
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+    });
+  }
+
+  /** How many records the topic has behind what was committed. Asks the broker. */
+  async lag(options: LogWaitOptions = {}): Promise<bigint> {
+    const { tail, earliest } = await this.#requests.openTopic(this.topic, {}, options);
+    const committed = this.#handle.committed ?? earliest;
+    return tail > committed ? tail - committed : 0n;
+  }
+
+  /** Gives the name back. Iteration ends in order; commits that were not confirmed are rejected. */
+  close(): Promise<void> {
+    this.#end(undefined);
+    return Promise.resolve();
+  }
+
+  /** @internal */
+  abandon(): void {
+    this.#end(undefined);
+  }
+
+  // What the link tells.
+
+  /** @internal */
+  linked(): void {
+    this.#handle.linked();
+  }
+
+  /** @internal */
+  unlinked(): void {
+    this.#handle.unlinked();
+  }
+
+  /** @internal */
+  superseded(message: ConsumerSuperseded): void {
+    this.#handle.superseded(message);
+  }
+
+  #answered(message: BrokerMessage): void {
+    if (message.type === "consumerOpened") this.#handle.opened(message);
+    else if (message.type === "done") this.#handle.done(message);
+    else if (message.type === "refused") this.#handle.refused(message);
+    else this.#handle.fail(refusalOf(message, this.topic));
+  }
+
+  /** The name is ours: reading begins, if it has not yet. */
+  #opened({ position, committedGeneration, generation }: ConsumerOpened): void {
+    if (this.#user !== undefined) return;
+    this.#generation = generation;
+    const start = position === undefined
+      ? startOf(this.#options.from)
+      : { start: "position" as const, from: position, generation: committedGeneration };
+    this.#user = new CursorUser(
+      this.#core,
+      this.stream,
+      this.topic,
+      this.name,
+      start,
+      this.#options,
+      // What was read can be committed all the same.
+      () => {},
+    );
+  }
+
+  /** The name is not ours any more, or never was. */
+  #lost(error: LogError): void {
+    if (error.code === "ERR_LOG_SUPERSEDED") {
+      this.#core.events.emit({ type: "superseded", topic: this.topic, name: this.name, error });
+    }
+    this.#forget();
+    this.#user?.close();
+    this.stream.end(error);
+  }
+
+  #end(error: LogError | undefined): void {
+    this.#forget();
+    this.#handle.close();
+    this.#user?.close();
+    this.stream.close(error);
+  }
+
+  #forget(): void {
+    this.#core.connection.consumers.delete(this);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#core.forget(this);
+  }
+}

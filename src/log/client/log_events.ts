@@ -1,0 +1,85 @@
+/**
+ * What happens to a log, for listeners. They are called in a callback of their own, so that they may call anything.
+ *
+ * @module
+ */
+
+import type { Host } from "../../ports.ts";
+import type { LogError } from "../errors.ts";
+
+/** The kinds of events. */
+export type LogEventType =
+  /** The broker is there. */
+  | "connected"
+  /** The broker is gone, or could not be reached; `retryMs` until the next attempt. */
+  | "disconnected"
+  /** A publisher's epoch is over; what was not committed goes out again in the next one. */
+  | "fenced"
+  /** A crash of the broker's machine took `batches` that were acknowledged to a publisher. */
+  | "acknowledgedLost"
+  /** Records were refused for good: `error` says why, `records` how many. */
+  | "refused"
+  /** A topic's store has no room; its publishers wait. */
+  | "storeFull"
+  | "storeResumed"
+  /** A crash of the broker's machine took records that a subscription had read. */
+  | "logCut"
+  /** Records were removed before a subscription came to them. */
+  | "trimmed"
+  /** A newcomer took over the name of a publisher or consumer. */
+  | "superseded";
+
+/** One event. */
+export interface LogEvent {
+  readonly type: LogEventType;
+  readonly topic?: string | undefined;
+  /** The publisher's or consumer's name, where it has one. */
+  readonly name?: string | undefined;
+  readonly error?: Error | LogError | undefined;
+  readonly batches?: number | undefined;
+  readonly records?: number | undefined;
+  /** `Infinity`: no other attempt is made. */
+  readonly retryMs?: number | undefined;
+}
+
+/** Hears of one kind of events. What it throws reaches nobody. */
+export type LogListener = (event: LogEvent) => void;
+
+/** See the module. */
+export class LogEvents {
+  readonly #host: Host;
+  readonly #listeners: Map<LogEventType, Set<LogListener>> = new Map();
+  #queue: LogEvent[] = [];
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  on(type: LogEventType, listener: LogListener): void {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+  }
+
+  off(type: LogEventType, listener: LogListener): void {
+    this.#listeners.get(type)?.delete(listener);
+  }
+
+  emit(event: LogEvent): void {
+    if ((this.#listeners.get(event.type)?.size ?? 0) === 0) return;
+    if (this.#queue.push(event) === 1) this.#host.microtask(() => this.#tell());
+  }
+
+  #tell(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const event of queue) {
+      for (const listener of [...this.#listeners.get(event.type) ?? []]) {
+        try {
+          listener(event);
+        } catch {
+          // A listener's fault must not reach those that come behind it.
+        }
+      }
+    }
+  }
+}

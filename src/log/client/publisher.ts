@@ -1,0 +1,437 @@
+/**
+ * What a program publishes with.
+ *
+ * @module
+ */
+
+import type { Task } from "../../engine/scheduler.ts";
+import { MisuseError } from "../../errors.ts";
+import type { AbortSignalLike } from "../../ports.ts";
+import {
+  checkPublisherForTopic,
+  type PublisherInput,
+  type PublisherOptions,
+} from "../configuration/client.ts";
+import { LogError } from "../errors.ts";
+import { formatProgress, type PublisherProgress } from "../publisher/progress.ts";
+import { PublisherSession } from "../publisher/publisher_session.ts";
+import { FULL, type PublisherEvent, SEALED, STARTED, TAKEN } from "../publisher/publisher_types.ts";
+import type { PublishedRecordOptions } from "../publisher/sealer.ts";
+import type { OutgoingBatch } from "../publisher/window.ts";
+import type {
+  AckMessage,
+  BrokerMessage,
+  Fenced,
+  Grant,
+  Refused,
+  StoreState,
+  TopicOpened,
+  Welcome,
+} from "../wire/messages.ts";
+import type { ClientCore } from "./client_core.ts";
+import { type LinkUser, refusalOf, type SessionHandler } from "./connection.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
+import { PublishQueue, type PublishToken } from "./publish_queue.ts";
+import { type LogWaitOptions, Waits } from "./waits.ts";
+
+export type { PublisherInput };
+
+/** What a record may have besides its value. */
+export interface PublishOptions extends PublishedRecordOptions {
+  /** Ends the wait with `ERR_LOG_ABORTED`. The record may be published all the same. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+/** Where a record is. */
+export interface Published {
+  /** `undefined`: at ack 0, or where the broker does not remember it any more. */
+  readonly position: bigint | undefined;
+}
+
+/** What is known of a publisher once it is open. */
+export interface PublisherOpened {
+  /** The greatest sequence of this name in the log. */
+  readonly lastSequence: bigint | undefined;
+  readonly epoch: number;
+}
+
+/** See {@link PublisherProgress}. */
+export interface ProgressReport extends PublisherProgress {
+  /** `waiting for acks: [B0=986828] total=986828/1000000` */
+  readonly text: string;
+}
+
+/**
+ * Publishes records to one topic, in order. It opens in the background and survives lost links: what is not acknowledged goes
+ * out again, and none of it twice.
+ */
+export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, Task {
+  readonly topic: string;
+  readonly #core: ClientCore;
+  readonly #options: PublisherOptions;
+  readonly #session: PublisherSession<PublishToken>;
+  readonly #queue: PublishQueue;
+  readonly #timer: DeadlineTimer;
+  readonly #writable: Waits<undefined, void>;
+  readonly #flushes: Waits<number, void>;
+  readonly #openings: Waits<undefined, PublisherOpened>;
+  readonly #ends: Waits<undefined, void>;
+  #boundSession = 0n;
+  #callbackArranged = false;
+  #turnArranged = false;
+  #holding = false;
+  /** The first refusal since the last flush told of one. */
+  #refusal: LogError | undefined;
+
+  /** Made by a log. @internal */
+  constructor(core: ClientCore, topic: string, options: PublisherOptions) {
+    this.topic = topic;
+    this.#core = core;
+    this.#options = options;
+    const { holds, host, connection, crc32, newSession } = core;
+    this.#writable = new Waits(holds);
+    this.#flushes = new Waits(holds);
+    this.#openings = new Waits(holds);
+    this.#ends = new Waits(holds);
+    this.#timer = new DeadlineTimer(host, (nowMs) => {
+      this.#session.handleTimeout(nowMs);
+      this.#moved(nowMs);
+    });
+    const { batchBytes, windowBytes } = options;
+    this.#session = new PublisherSession<PublishToken>({
+      ...options,
+      topic,
+      publisher: options.name ?? "",
+      newSession,
+      batchBytesMax: core.batchBytesMax,
+      // As many as the window holds, and the one that is being filled.
+      buffersKept: Math.ceil(windowBytes / batchBytes) + 1,
+      crc32,
+      memory: core.memory,
+      target: {
+        nextRequest: () => connection.nextRequest((message, nowMs) => this.#answered(message, nowMs)),
+        send: (message) => connection.send(message),
+        trySendBatch: (message, body) => connection.trySendBatch(message, body),
+        settled: (batch) => this.#settled(batch),
+        happened: (event) => this.#happened(event),
+        violated: (error) => connection.violated(error),
+      },
+    });
+    this.#queue = new PublishQueue(holds, {
+      append: (value, given, token) => this.#append(value, given, token),
+      resolvesAtOnce: () => this.#options.ack === 0 || this.#session.level === 0,
+    });
+    this.#bind();
+    connection.add(connection.publishers, this);
+  }
+
+  /**
+   * Publishes a record; resolves when it is acknowledged at the publisher's level. While the window is full the record waits, in
+   * order, in a copy.
+   *
+   * Rejects with `LogError`: `ERR_LOG_CLOSED`, `ERR_LOG_SUPERSEDED`, `ERR_LOG_SEQUENCE`, `ERR_LOG_BATCH_TOO_LARGE`,
+   * `ERR_LOG_SESSION_UNKNOWN` (its fate is not known), `ERR_LOG_ABORTED`; with `MisuseError` for a value that is no record.
+   */
+  publish(value: Uint8Array | string, options?: PublishOptions): Promise<Published> {
+    return this.#queue.publish(value, options);
+  }
+
+  /**
+   * Publishes a record that nobody waits for. Copies it. `false`: the window is full, nothing changed; see {@link waitWritable}.
+   *
+   * @throws {LogError} why nothing can be published any more; `ERR_LOG_SEQUENCE`, `ERR_LOG_BATCH_TOO_LARGE`.
+   * @throws {MisuseError} `ERR_MESSAGE`: the value is no record.
+   */
+  tryPublish(value: Uint8Array | string, options?: PublishedRecordOptions): boolean {
+    if (this.#queue.size > 0) return false;
+    const answer = this.#session.append(value, options);
+    if (answer > TAKEN) this.#follow(answer);
+    return answer !== FULL;
+  }
+
+  /** Resolves when {@link tryPublish} is worth another try. Rejects when nothing can be published any more, or on `signal`. */
+  waitWritable(options: LogWaitOptions = {}): Promise<void> {
+    const { error } = this.#session;
+    if (error !== undefined) return Promise.reject(error);
+    if (this.#queue.size === 0 && this.#session.isWritable) return Promise.resolve();
+    return this.#writable.wait(undefined, options);
+  }
+
+  /**
+   * Resolves when everything that was published so far is acknowledged. Rejects with the first refusal of a record since the last
+   * flush, when nothing can be acknowledged any more, or on `signal`.
+   */
+  async flush(options: LogWaitOptions = {}): Promise<void> {
+    await this.#queue.drained(options);
+    this.#session.due(this.#core.host.nowMs());
+    const through = this.#session.submitted;
+    if (this.#session.settledThrough < through) {
+      this.#arm();
+      await this.#flushes.wait(through, options);
+    }
+    const refusal = this.#refusal;
+    this.#refusal = undefined;
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** Resolves when the session is open. Rejects when it cannot be, or on `signal`. */
+  opened(options: LogWaitOptions = {}): Promise<PublisherOpened> {
+    const { error, everOpened, lastSequence, epoch } = this.#session;
+    if (error !== undefined) return Promise.reject(error);
+    if (everOpened && epoch !== 0) return Promise.resolve({ lastSequence, epoch });
+    return this.#openings.wait(undefined, options);
+  }
+
+  /** The greatest sequence that was committed or published; `undefined`: none, or not known yet. */
+  get lastSequence(): bigint | undefined {
+    return this.#session.lastSequence;
+  }
+
+  /** How far it is. */
+  progress(): ProgressReport {
+    const { progress } = this.#session;
+    return { ...progress, text: formatProgress(progress) };
+  }
+
+  /**
+   * Publishes what is left, waits until it is acknowledged, and closes. On `signal` it closes at once, and what is not
+   * acknowledged is rejected with `ERR_LOG_CLOSED`.
+   */
+  async close({ signal }: LogWaitOptions = {}): Promise<void> {
+    try {
+      await this.#queue.drained({ signal });
+      const nowMs = this.#core.host.nowMs();
+      this.#session.close(nowMs);
+      this.#moved(nowMs);
+      if (this.#session.error === undefined) await this.#ends.wait(undefined, { signal });
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== "ERR_LOG_ABORTED") throw error;
+      this.abandon();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Closes at once. @internal */
+  abandon(): void {
+    this.#session.abandon(new LogError("ERR_LOG_CLOSED", "The publisher is closed", { topic: this.topic }));
+    this.#moved(this.#core.host.nowMs());
+  }
+
+  // What the link tells.
+
+  /** @internal */
+  linked(broker: Welcome): void {
+    const { connection } = this.#core;
+    const request = connection.nextRequest((message) => this.#topicAnswered(message, broker));
+    const { onTopic = {} } = this.#options;
+    connection.send({
+      type: "openTopic",
+      request,
+      topic: this.topic,
+      options: onTopic as Partial<TopicOpened["options"]>,
+    });
+  }
+
+  /** @internal */
+  unlinked(): void {
+    this.#session.unlinked();
+    this.#moved(this.#core.host.nowMs());
+  }
+
+  /** @internal */
+  writable(nowMs: number): void {
+    this.#session.pump(nowMs);
+    this.#moved(nowMs);
+  }
+
+  /** @internal */
+  sessionMessage(message: AckMessage | Grant | Fenced | StoreState | Refused, nowMs: number): void {
+    const session = this.#session;
+    switch (message.type) {
+      case "ack":
+        session.ack(message, nowMs);
+        break;
+      case "grant":
+        session.grant(message, nowMs);
+        break;
+      case "fenced":
+        session.fenced(message, nowMs);
+        break;
+      case "storeState":
+        session.storeState(message, nowMs);
+        break;
+      case "refused":
+        session.refused(message, nowMs);
+    }
+    this.#moved(nowMs);
+  }
+
+  /** @internal */
+  callbackEnded(): void {
+    this.#callbackArranged = false;
+    this.#due();
+  }
+
+  /** @internal */
+  turnEnded(): void {
+    this.#turnArranged = false;
+    this.#due();
+  }
+
+  #due(): void {
+    const nowMs = this.#core.host.nowMs();
+    this.#session.due(nowMs);
+    this.#arm(nowMs);
+  }
+
+  /** Takes a record for the queue. False: there is no room. */
+  #append(value: Uint8Array | string, options: PublishOptions | undefined, token: PublishToken): boolean {
+    const answer = this.#session.append(value, options, token);
+    if (answer > TAKEN) this.#follow(answer);
+    return answer !== FULL;
+  }
+
+  /** What is to be done behind a record that began or filled a batch. */
+  #follow(answer: number): void {
+    const nowMs = this.#core.host.nowMs();
+    if (!this.#holding) this.#hold(true);
+    if ((answer & SEALED) !== 0) this.#session.pump(nowMs);
+    if ((answer & STARTED) !== 0) this.#arrange(this.#session.started(nowMs));
+    this.#arm(nowMs);
+  }
+
+  #arrange(when: "callback" | "turn" | "timer"): void {
+    const { scheduler } = this.#core;
+    if (when === "callback" && !this.#callbackArranged) {
+      this.#callbackArranged = true;
+      scheduler.afterCallback(this);
+    } else if (when === "turn" && !this.#turnArranged) {
+      this.#turnArranged = true;
+      scheduler.afterTurn(this);
+    }
+  }
+
+  #arm(nowMs?: number): void {
+    this.#timer.set(this.#session.nextTimeoutMs, nowMs);
+  }
+
+  #topicAnswered(message: BrokerMessage, broker: Welcome): void {
+    if (message.type !== "topicOpened") {
+      const error = refusalOf(message, this.topic);
+      // A broker that closes ends its links; the next one is asked again.
+      if (error.code === "ERR_LOG_CLOSED") return;
+      this.#session.fail(error);
+      return this.#moved(this.#core.host.nowMs());
+    }
+    try {
+      const { options, durability, generation } = message;
+      const ack = checkPublisherForTopic(this.#options, message);
+      const { brokerId, logId, batchBytesMax } = broker;
+      this.#session.linked({
+        brokerId,
+        logId,
+        durability,
+        batchBytesMax,
+        order: options.order,
+        ack,
+        topicAck: options.ack,
+        generation,
+      });
+    } catch (error) {
+      if (!(error instanceof MisuseError)) throw error;
+      this.#session.fail(new LogError("ERR_LOG_TOPIC", error.message, { topic: this.topic, cause: error }));
+    }
+    this.#moved(this.#core.host.nowMs());
+  }
+
+  #answered(message: BrokerMessage, nowMs: number): void {
+    if (message.type === "sessionOpened") this.#session.sessionOpened(message, nowMs);
+    else if (message.type === "refused") this.#session.refused(message, nowMs);
+    else this.#session.fail(refusalOf(message, this.topic));
+    this.#moved(nowMs);
+  }
+
+  #settled({ tokens, tokenRecords, position, error }: OutgoingBatch<PublishToken>): void {
+    if (tokens === undefined) return;
+    for (let i = 0; i < tokens.length; i++) {
+      if (error !== undefined) tokens[i]!.reject(error);
+      else tokens[i]!.resolve({ position: position && position + BigInt(tokenRecords![i]!) });
+    }
+  }
+
+  #happened(event: PublisherEvent): void {
+    const { topic } = this;
+    const { name } = this.#options;
+    switch (event.type) {
+      case "opened": {
+        const { epoch } = event;
+        return this.#openings.resolveAll({ lastSequence: this.#session.lastSequence, epoch });
+      }
+      case "refused":
+        this.#refusal ??= event.error;
+        return this.#core.events.emit({ ...event, topic, name });
+      case "failed":
+        return;
+      case "storeFull": {
+        const error = new LogError("ERR_LOG_STORE_FULL", event.message, { topic });
+        return this.#core.events.emit({ type: event.type, topic, name, error });
+      }
+      case "acknowledgedLost": {
+        const { batches } = event;
+        const text = `${batches} batches that were acknowledged did not survive a crash of the broker`;
+        const error = new LogError("ERR_LOG_ACKNOWLEDGED_LOST", text, { topic, batches });
+        return this.#core.events.emit({ type: event.type, topic, name, error, batches });
+      }
+      default:
+        this.#core.events.emit({ type: event.type, topic, name });
+    }
+  }
+
+  /** Something changed: whoever waits for it is told. */
+  #moved(nowMs: number): void {
+    this.#bind();
+    const { error, settledThrough } = this.#session;
+    if (error !== undefined) return this.#ended(error);
+    this.#queue.drain();
+    for (const waiter of this.#flushes) if (settledThrough >= waiter.task) waiter.resolve();
+    if (this.#writable.size > 0 && this.#queue.size === 0 && this.#session.isWritable) {
+      this.#writable.resolveAll();
+    }
+    if (this.#holding && this.#session.settledThrough >= this.#session.submitted) this.#hold(false);
+    this.#arm(nowMs);
+  }
+
+  #ended(error: LogError): void {
+    const { connection } = this.#core;
+    connection.publishers.delete(this);
+    connection.bindSession(0n, this.#boundSession, this);
+    this.#timer.stop();
+    if (this.#holding) this.#hold(false);
+    this.#core.forget(this);
+    this.#queue.fail(error);
+    this.#writable.rejectAll(error);
+    this.#openings.rejectAll(error);
+    for (const waiter of this.#flushes) {
+      if (this.#session.endedClean) waiter.resolve();
+      else waiter.reject(error);
+    }
+    this.#ends.resolveAll();
+  }
+
+  /** Unacknowledged records keep the process alive. */
+  #hold(on: boolean): void {
+    this.#holding = on;
+    if (on) this.#core.holds.hold();
+    else this.#core.holds.release();
+  }
+
+  #bind(): void {
+    const { session } = this.#session;
+    if (session === this.#boundSession) return;
+    this.#core.connection.bindSession(session, this.#boundSession, this);
+    this.#boundSession = session;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * What a program reads with.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../../errors.ts";
+import type { From, SubscribeInput, SubscribeOptions } from "../configuration/client.ts";
+import type { LogError } from "../errors.ts";
+import { type DeliveredBatch, SubscriberCursor } from "../reader/subscriber_cursor.ts";
+import type { CursorEnded, Records, StartKind, Subscribed } from "../wire/messages.ts";
+import type { LogRecord } from "../wire/record.ts";
+import type { ClientCore } from "./client_core.ts";
+import { type CursorHandler, type LinkUser, refusalOf } from "./connection.ts";
+import { RecordStream } from "./record_stream.ts";
+import { abortedError } from "./waits.ts";
+
+export type { SubscribeInput };
+
+/** Where a subscription begins, as messages have it. */
+export interface CursorStart {
+  readonly start: StartKind;
+  readonly from: bigint;
+  /** Of the position; 0: not known. */
+  readonly generation: number;
+}
+
+/** Where `from` begins. */
+export function startOf(from: From): CursorStart {
+  if (typeof from === "bigint") return { start: "position", from, generation: 0 };
+  if (typeof from === "string") return { start: from, from: 0n, generation: 0 };
+  return { start: "timestamp", from: BigInt(from.timestampMs), generation: 0 };
+}
+
+/** The stream of a subscription or consumer over whatever links there are. */
+export class CursorUser implements LinkUser, CursorHandler {
+  readonly stream: RecordStream;
+  readonly cursor: SubscriberCursor;
+  readonly #core: ClientCore;
+
+  /** `ended`: nothing will come any more, for this reason. */
+  constructor(
+    core: ClientCore,
+    stream: RecordStream,
+    topic: string,
+    name: string | undefined,
+    start: CursorStart,
+    { creditBytes, onTrimmed }: Pick<SubscribeOptions, "creditBytes" | "onTrimmed">,
+    ended: (error: LogError) => void,
+  ) {
+    this.#core = core;
+    this.stream = stream;
+    const { connection } = core;
+    this.cursor = new SubscriberCursor({
+      topic,
+      ...start,
+      creditBytes,
+      onTrimmed,
+      crc32: connection.local ? undefined : core.crc32,
+      target: {
+        nextRequest: () =>
+          connection.nextRequest((message) => {
+            if (message.type === "refused") this.cursor.refused(message);
+            else this.cursor.fail(refusalOf(message, topic));
+          }),
+        nextCursor: () => connection.nextCursor(this),
+        send: (message) => connection.send(message),
+        deliver: (batch) => stream.deliver(batch),
+        happened: (type, error) => core.events.emit({ type, topic, name, error }),
+        ended: (error) => {
+          connection.readers.delete(this);
+          stream.end(error);
+          ended(error);
+        },
+      },
+    });
+    connection.add(connection.readers, this);
+  }
+
+  linked(): void {
+    this.cursor.linked();
+  }
+
+  unlinked(): void {
+    this.cursor.unlinked();
+  }
+
+  cursorMessage(message: Subscribed | Records | CursorEnded, bodies: readonly Uint8Array[]): void {
+    if (message.type === "records") this.cursor.records(message, bodies);
+    else if (message.type === "subscribed") this.cursor.subscribed(message);
+    else this.cursor.cursorEnded(message);
+  }
+
+  close(): void {
+    this.#core.connection.readers.delete(this);
+    this.cursor.close();
+  }
+}
+
+/** Records that can be iterated. */
+export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDisposable {
+  /** @internal */
+  protected abstract readonly stream: RecordStream;
+  abstract close(): Promise<void>;
+
+  /** Every record from here on. Leaving the loop closes the subscription. Rejects with why nothing more can come. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<LogRecord> {
+    return this.#iterate(() => this.stream.next());
+  }
+
+  /**
+   * The same records in arrays, as they come in batches: at most `max` in one. The fastest way to read.
+   *
+   * @throws {MisuseError} `ERR_OPTION`
+   */
+  batches(max: number = Infinity): AsyncIterableIterator<LogRecord[]> {
+    if (max !== Infinity && !(Number.isSafeInteger(max) && max >= 1)) {
+      throw new MisuseError("ERR_OPTION", `Cannot iterate batches of ${max} records: 1 or more are allowed`);
+    }
+    return this.#iterate(() => this.stream.nextBatch(max));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #iterate<T>(next: () => Promise<IteratorResult<T>>): AsyncIterableIterator<T> {
+    return {
+      next,
+      return: async (): Promise<IteratorResult<T>> => {
+        await this.close();
+        return { value: undefined, done: true };
+      },
+      [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+        return this;
+      },
+    };
+  }
+}
+
+/**
+ * Records of one topic from some position on, each once and in order, over lost links. What is missing is never passed over in
+ * silence: iteration rejects with `ERR_LOG_TRIMMED` or `ERR_LOG_CUT`, which have `from` and `to`.
+ *
+ * ```ts
+ * import { openLog } from "hawser/log";
+ *
+ * await using log = await openLog();
+ * for await (const record of log.subscribe("orders", { from: "earliest" })) console.log(record.position);
+ * ```
+ */
+export class Subscription extends RecordSource {
+  readonly topic: string;
+  /** @internal */
+  protected readonly stream: RecordStream;
+  readonly #core: ClientCore;
+  readonly #user: CursorUser;
+  readonly #options: SubscribeOptions;
+  readonly #onAbort = (): void => this.#end(abortedError(this.#options.signal!));
+
+  /** Made by a log. @internal */
+  constructor(core: ClientCore, topic: string, options: SubscribeOptions) {
+    super();
+    this.topic = topic;
+    this.#core = core;
+    this.#options = options;
+    this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user.cursor.consumed(batch));
+    this.#user = new CursorUser(
+      core,
+      this.stream,
+      topic,
+      undefined,
+      startOf(options.from),
+      options,
+      () => this.#forget(),
+    );
+    const { signal } = options;
+    if (signal?.aborted === true) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** The position of the next record to be read; `undefined`: not known yet. */
+  get position(): bigint | undefined {
+    return this.stream.position ?? this.#user.cursor.position;
+  }
+
+  /** Ends it. Iteration ends in order. */
+  close(): Promise<void> {
+    this.#end(undefined);
+    return Promise.resolve();
+  }
+
+  /** @internal */
+  abandon(): void {
+    this.#end(undefined);
+  }
+
+  #end(error: LogError | undefined): void {
+    this.#forget();
+    this.#user.close();
+    this.stream.close(error);
+  }
+
+  #forget(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#core.forget(this);
+  }
+}
