@@ -87,11 +87,6 @@ export class Hold {
     return batches;
   }
 
-  /** The gap does not run out any more. */
-  stopClock(session: Session): void {
-    this.#gaps.clear(session.gap);
-  }
-
   /** What was to fill the gap does not come: the gap is looked at when its lease ends, or at once. */
   check(session: Session): void {
     if (!session.gap.isSet) return;
@@ -107,7 +102,8 @@ export class Hold {
       first = this.#gaps.first
     ) {
       const session = first.owner;
-      if (session.held === undefined || session.held.size === 0) {
+      // Only where batches are admitted can a gap be filled, and be anybody's fault.
+      if (session.state !== "open" || session.held === undefined || session.held.size === 0) {
         this.#gaps.clear(first);
       } else if (!this.#postpone(session, nowMs)) {
         this.#gaps.clear(first);

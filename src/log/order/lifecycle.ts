@@ -80,7 +80,6 @@ export class Lifecycle {
     if (session === undefined || session.epoch !== epoch || session.state === "opening") return;
     session.move("closed");
     this.#detach(session, nowMs);
-    if (session.state === "closed") this.#parts.hold.stopClock(session);
     this.settleClosed(session);
   }
 
@@ -159,12 +158,11 @@ export class Lifecycle {
 
   /** A new epoch of a session that is there. */
   #raise(session: Session, request: OpenRequest, nowMs: number): OpenDecision {
-    const { counts, hold } = this.#parts;
+    const { counts } = this.#parts;
     if (session.openingEpoch >= EPOCH_MAX) return this.#refuse(request, "full");
     const { attached, epoch } = session;
     if (!this.#attach(session, request, nowMs)) return { kind: "wait" };
     if (!attached) counts.attached++;
-    hold.stopClock(session);
     const replaced = epoch === 0 ? undefined : { epoch, nextBatch: session.assigned.next, attached };
     session.move("requested");
     return this.#give(session, replaced, nowMs);
@@ -184,7 +182,7 @@ export class Lifecycle {
     if (!this.#attach(session, request, nowMs)) return { kind: "wait" };
     if (!attached) counts.attached++;
     session.move("resumed");
-    // The end of the session had stopped its clock.
+    // Nobody looked at its gap meanwhile.
     if (state === "closed") hold.progressed(session, nowMs);
     session.lastActiveMs = Math.max(session.lastActiveMs, nowMs);
     return { kind: "resume", session: id, epoch };

@@ -9,16 +9,16 @@ import { assert } from "../../assert.ts";
 import { Prefix } from "./prefix.ts";
 import type { SequencerParts } from "./sequencer_parts.ts";
 import type { SequencedBatch } from "./sequencer_types.ts";
-import type { Session } from "./session.ts";
+import { laterSequence, type Session } from "./session.ts";
 import type { SessionSnapshot } from "./snapshot_types.ts";
 
 /** See `Sequencer.exportSessions`. */
 export function exportSessions({ table }: SequencerParts, nowMs: number): SessionSnapshot[] {
   const snapshots: SessionSnapshot[] = [];
   for (const session of table.values()) {
-    const { id, publisher, epoch, assigned, lastSequence, state, attached, lastActiveMs } = session;
-    // Without an entry there is no session yet, and one that is closed and has no name is as good as forgotten.
-    if (epoch === 0 || (state === "closed" && publisher === "")) continue;
+    const { id, publisher, epoch, assigned, assignedSequence, state, attached, lastActiveMs } = session;
+    // Without an entry there is no session yet.
+    if (epoch === 0) continue;
     snapshots.push({
       session: id,
       publisher,
@@ -27,7 +27,7 @@ export function exportSessions({ table }: SequencerParts, nowMs: number): Sessio
       fenced: state === "fencing" || state === "fenced",
       nextBatch: assigned.next,
       ahead: assigned.ahead,
-      lastSequence,
+      lastSequence: assignedSequence,
       ageMs: attached ? 0 : Math.max(0, nowMs - lastActiveMs),
     });
   }
@@ -47,6 +47,7 @@ export function importSessions(
     session.committed = new Prefix(nextBatch, ahead);
     session.synced = new Prefix(nextBatch, ahead);
     session.lastSequence = lastSequence;
+    session.assignedSequence = lastSequence;
     if (fenced) fence(session);
     rest(parts, session, nowMs - ageMs);
   }
@@ -103,7 +104,8 @@ export function replayOrder(
   // It may have been closed before its last batches were stored.
   const session = table.get(batch.session);
   if (session === undefined) return;
-  session.raiseSequence(batch.lastSequence);
+  session.lastSequence = laterSequence(session.lastSequence, batch.lastSequence);
+  session.assignedSequence = session.lastSequence;
   table.used(session, nowMs);
   if (session.epoch !== batch.epoch || session.assigned.has(batch.batch)) return;
   for (const prefix of [session.assigned, session.committed, session.synced]) {

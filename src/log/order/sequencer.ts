@@ -30,7 +30,7 @@ import type {
   SequencerInit,
   SessionView,
 } from "./sequencer_types.ts";
-import type { Session } from "./session.ts";
+import { laterSequence, type Session } from "./session.ts";
 import type { SessionSnapshot } from "./snapshot_types.ts";
 
 export type * from "./sequencer_types.ts";
@@ -205,7 +205,7 @@ export class Sequencer {
     const { table, grants, acks, init, keepsOrder } = this.#parts;
     const session = table.get(batch.session);
     if (session === undefined) return;
-    session.raiseSequence(batch.lastSequence);
+    session.lastSequence = laterSequence(session.lastSequence, batch.lastSequence);
     if (session.epoch !== batch.epoch) return;
     const { committed, grant } = session;
     assert(!keepsOrder || batch.batch === committed.next, "committed out of order");
@@ -357,6 +357,7 @@ export class Sequencer {
   #emit(session: Session, batch: SequencedBatch): void {
     const { counts } = this.#parts;
     session.assigned.add(batch.batch);
+    session.assignedSequence = laterSequence(session.assignedSequence, batch.lastSequence);
     session.uncommitted++;
     this.#round.push(batch);
     counts.assigned++;

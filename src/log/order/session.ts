@@ -35,6 +35,8 @@ export class Session implements AckSource {
   uncommitted = 0;
   /** The greatest committed sequence of any epoch. */
   lastSequence: bigint | undefined = undefined;
+  /** The greatest assigned one: it is in the log or about to be. */
+  assignedSequence: bigint | undefined = undefined;
   lastActiveMs = 0;
   /** When the gap began before which batches are held. */
   gapSinceMs = 0;
@@ -102,10 +104,9 @@ export class Session implements AckSource {
     this.uncommitted = 0;
     this.acks = new AckSlot();
   }
+}
 
-  /** A batch with this sequence is committed. */
-  raiseSequence(sequence: bigint | undefined): void {
-    if (sequence === undefined) return;
-    if (this.lastSequence === undefined || sequence > this.lastSequence) this.lastSequence = sequence;
-  }
+/** The greater of two sequences. */
+export function laterSequence(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one;
 }

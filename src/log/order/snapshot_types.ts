@@ -18,7 +18,7 @@ export interface SessionSnapshot {
   readonly nextBatch: number;
   /** Orders 0 and 2: batches above `nextBatch` that were assigned, ascending. Empty in orders 4 and 5. */
   readonly ahead: readonly number[];
-  /** The greatest sequence of any of its epochs. */
+  /** The greatest assigned sequence of any of its epochs. */
   readonly lastSequence: bigint | undefined;
   /** Milliseconds since its last batch or link; 0 of one that has a link. */
   readonly ageMs: number;
