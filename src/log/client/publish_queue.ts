@@ -7,7 +7,7 @@
 import { copyOf } from "../../bytes/bytes.ts";
 import { MisuseError } from "../../errors.ts";
 import type { LogError } from "../errors.ts";
-import type { Published, PublishOptions } from "./publisher.ts";
+import type { Published, PublishOptions } from "./publish_types.ts";
 import { abortedError, type Holds, type LogWaitOptions, Waits } from "./waits.ts";
 
 /** Whoever waits for a record. Only the first call counts. */

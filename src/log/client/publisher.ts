@@ -6,14 +6,13 @@
 
 import type { Task } from "../../engine/scheduler.ts";
 import { MisuseError } from "../../errors.ts";
-import type { AbortSignalLike } from "../../ports.ts";
 import {
   checkPublisherForTopic,
   type PublisherInput,
   type PublisherOptions,
 } from "../configuration/client.ts";
 import { LogError } from "../errors.ts";
-import { formatProgress, type PublisherProgress } from "../publisher/progress.ts";
+import { formatProgress } from "../publisher/progress.ts";
 import { PublisherSession } from "../publisher/publisher_session.ts";
 import { FULL, type PublisherEvent, SEALED, STARTED, TAKEN } from "../publisher/publisher_types.ts";
 import type { PublishedRecordOptions } from "../publisher/sealer.ts";
@@ -32,34 +31,12 @@ import type { ClientCore } from "./client_core.ts";
 import { type LinkUser, refusalOf, type SessionHandler } from "./connection.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import { PublishQueue, type PublishToken } from "./publish_queue.ts";
+import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
+import { logEventOf } from "./publisher_events.ts";
 import { type LogWaitOptions, Waits } from "./waits.ts";
 
 export type { PublisherInput };
-
-/** What a record may have besides its value. */
-export interface PublishOptions extends PublishedRecordOptions {
-  /** Ends the wait with `ERR_LOG_ABORTED`. The record may be published all the same. */
-  readonly signal?: AbortSignalLike | undefined;
-}
-
-/** Where a record is. */
-export interface Published {
-  /** `undefined`: at ack 0, or where the broker does not remember it any more. */
-  readonly position: bigint | undefined;
-}
-
-/** What is known of a publisher once it is open. */
-export interface PublisherOpened {
-  /** The greatest sequence of this name in the log. */
-  readonly lastSequence: bigint | undefined;
-  readonly epoch: number;
-}
-
-/** See {@link PublisherProgress}. */
-export interface ProgressReport extends PublisherProgress {
-  /** `waiting for acks: [B0=986828] total=986828/1000000` */
-  readonly text: string;
-}
+export type * from "./publish_types.ts";
 
 /**
  * Publishes records to one topic, in order. It opens in the background and survives lost links: what is not acknowledged goes
@@ -363,31 +340,13 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
   }
 
   #happened(event: PublisherEvent): void {
-    const { topic } = this;
-    const { name } = this.#options;
-    switch (event.type) {
-      case "opened": {
-        const { epoch } = event;
-        return this.#openings.resolveAll({ lastSequence: this.#session.lastSequence, epoch });
-      }
-      case "refused":
-        this.#refusal ??= event.error;
-        return this.#core.events.emit({ ...event, topic, name });
-      case "failed":
-        return;
-      case "storeFull": {
-        const error = new LogError("ERR_LOG_STORE_FULL", event.message, { topic });
-        return this.#core.events.emit({ type: event.type, topic, name, error });
-      }
-      case "acknowledgedLost": {
-        const { batches } = event;
-        const text = `${batches} batches that were acknowledged did not survive a crash of the broker`;
-        const error = new LogError("ERR_LOG_ACKNOWLEDGED_LOST", text, { topic, batches });
-        return this.#core.events.emit({ type: event.type, topic, name, error, batches });
-      }
-      default:
-        this.#core.events.emit({ type: event.type, topic, name });
+    if (event.type === "opened") {
+      const { epoch } = event;
+      return this.#openings.resolveAll({ lastSequence: this.#session.lastSequence, epoch });
     }
+    if (event.type === "refused") this.#refusal ??= event.error;
+    const told = logEventOf(event, this.topic, this.#options.name);
+    if (told !== undefined) this.#core.events.emit(told);
   }
 
   /** Something changed: whoever waits for it is told. */
