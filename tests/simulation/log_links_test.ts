@@ -608,3 +608,29 @@ test("a context that is closed over their heads ends every link, with its memory
     await scene.end();
   }
 });
+
+test("over inproc large frames go by reference, small ones are the sender's again, and a client may come first", async () => {
+  const world = new World(18);
+  const scene = new LogScene(world);
+  const caller = scene.call({ endpoint: "inproc://broker" });
+  await world.driveFor(10_000);
+  assertEquals([caller.opens, caller.failures], [0, []]);
+  await scene.listen("inproc://broker");
+  await scene.until(() => caller.isOpen && scene.door.served.length === 1);
+  const served = scene.door.served[0]!;
+  assertEquals([served.input, served.peer], [undefined, "inproc://broker"]);
+  const [small, large] = [numbered(1)[0]!, new Uint8Array(16_384)];
+  for (const [from, to] of [[caller, served], [served, caller]] as const) {
+    assert(from.send(small, large));
+    small.fill(0xff);
+    await scene.until(() => to.received.length === 1);
+    assertEquals(numberOf(to.received[0]!), 1);
+    assert(to.received[0]![1] === large, "no copy");
+    small.set(numbered(1)[0]!);
+  }
+  served.close();
+  await scene.until(() => caller.opens === 2 && scene.door.served.length === 2);
+  caller.close();
+  await scene.until(() => scene.door.open.length === 0 && caller.closes === 2);
+  await scene.end();
+});
