@@ -7,6 +7,7 @@
  */
 
 import type { NodeNet } from "./node/types.ts";
+import type { NodeFsFiles } from "./store/types.ts";
 
 /** `node:os` */
 export interface NodeOs {
@@ -22,8 +23,8 @@ export interface InterfaceAddress {
   readonly scopeid?: number | undefined;
 }
 
-/** `node:fs` */
-export interface NodeFs {
+/** `node:fs`. What stores of files call besides stands in store/types.ts. */
+export interface NodeFs extends NodeFsFiles {
   lstatSync(
     path: string,
   ): { readonly dev: number; readonly ino: number; readonly ctimeMs: number; isSocket(): boolean };

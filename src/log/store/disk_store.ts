@@ -245,7 +245,7 @@ export class DiskStore implements TopicStore {
 
   #letGo(failure: StoreFailure | undefined, done: (failure?: StoreFailure) => void): void {
     if (this.#stopped === undefined) this.#stopMachines(failure ?? CLOSED);
-    this.#remover.stop(() => {
+    this.#remover.end(failure !== undefined, () => {
       for (const file of this.#files.list) this.#writer.letGo(file);
       this.#open.closeAll(() => {
         for (const file of this.#files.list) file.dropMemory();

@@ -62,40 +62,46 @@ export class Remover {
     this.#next();
   }
 
-  /** Begins nothing any more; `done` when nothing is in flight. Files that are left are found when the store is opened again. */
-  stop(done: () => void): void {
-    this.#stopped = true;
-    if (this.#running) this.#idle = done;
-    else done();
+  /**
+   * `done` when everything that was asked for is removed, or cannot be; with `now`, when nothing is in flight. Files that are
+   * left are found when the store is opened again.
+   */
+  end(now: boolean, done: () => void): void {
+    this.#stopped = now;
+    this.#idle = done;
+    this.#next();
   }
 
   #next(): void {
+    if (this.#running) return;
     const file = this.#waiting[0];
-    if (file === undefined || this.#running || this.#stopped) return;
+    if (file === undefined || this.#stopped) return this.#rest();
     this.#running = true;
     this.#init.open.close(file.name, () => {
-      if (this.#stopped) return this.#ended();
-      this.#remove(file);
+      if (this.#stopped) this.#rest();
+      else this.#remove(file);
     });
   }
 
   #remove(file: SegmentFile): void {
-    const { disk } = this.#init;
+    const { disk, events } = this.#init;
     disk.remove(file.name, (failure) => {
       // It stays in front: if a later file went before it there would be a hole. The next trim tries again.
-      if (failure !== undefined && failure.kind !== "missing") return this.#ended();
+      if (failure !== undefined && failure.kind !== "missing") return this.#rest();
       disk.sync((unsynced) => {
         this.#waiting.shift();
-        this.#ended();
-        if (unsynced !== undefined) return this.#init.events.failed(unsynced);
-        if (this.#stopped) return;
-        this.#init.events.removed();
+        if (unsynced !== undefined) {
+          events.failed(unsynced);
+          return this.#rest();
+        }
+        this.#running = false;
+        events.removed();
         this.#next();
       });
     });
   }
 
-  #ended(): void {
+  #rest(): void {
     this.#running = false;
     const idle = this.#idle;
     this.#idle = undefined;

@@ -1,0 +1,122 @@
+/**
+ * Topics in files: a folder with a folder for each, on Node, Deno and Bun.
+ *
+ * ```text
+ * data/
+ *   lock                              who uses the folder
+ *   orders/
+ *     00000000000000000000.segment    named by the offset of its first byte
+ *     00000000000067108864.segment
+ * ```
+ *
+ * @module
+ */
+
+import { LogError } from "../../src/log/errors.ts";
+import { type DiskFolders, DiskStores, type DiskStoresInit } from "../../src/log/store/disk_stores.ts";
+import type { Disk, DiskFailure, StoreFactory } from "../../src/log/store/store.ts";
+import { builtin } from "../builtin.ts";
+import { codeOf } from "../system_errors.ts";
+import { type FolderLock, lockFolder } from "./folder_lock.ts";
+import { diskFailure, nodeDisk, syncFolder } from "./node_disk.ts";
+import { folderOfTopic, topicOfFolder } from "./topic_folder.ts";
+
+/** Where the files are, and what else a `DiskStores` may be given. */
+export interface FileStoresInit extends Omit<DiskStoresInit, "folders"> {
+  /** Made if it is not there, with everything above it. */
+  readonly dir: string;
+}
+
+/**
+ * Opens the folder `dir` for this process alone. The lock ends with `close` of the answer, or with the process.
+ *
+ * @throws {LogError} `ERR_LOG_LOCKED`: somebody else uses it. `ERR_LOG_STORE_FAILED`: it cannot be made or locked.
+ */
+export async function openFileStores(init: FileStoresInit): Promise<StoreFactory> {
+  const { dir, ...rest } = init;
+  try {
+    await makeFolder(dir);
+    const lock = await lockFolder(dir);
+    return new DiskStores({ ...rest, folders: new FileFolders(dir, lock) });
+  } catch (cause) {
+    if (cause instanceof LogError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LogError("ERR_LOG_STORE_FAILED", `Cannot use the folder ${dir}: ${reason}`, { cause });
+  }
+}
+
+/** Makes `dir` and what is missing above it, and sees to it that each survives the machine. */
+async function makeFolder(dir: string): Promise<void> {
+  const made = await makeOne(dir);
+  if (made === "exists") return;
+  const parent = parentOf(dir);
+  if (made === "missing" && parent !== dir) {
+    await makeFolder(parent);
+    const again = await makeOne(dir);
+    if (again === "missing") throw new Error(`${parent} has just been removed`);
+  }
+  await syncPath(parent);
+}
+
+function makeOne(dir: string): Promise<"made" | "exists" | "missing"> {
+  return new Promise((resolve, reject) => {
+    builtin("node:fs").mkdir(dir, { recursive: false }, (error) => {
+      const code = codeOf(error);
+      if (!error) resolve("made");
+      else if (code === "EEXIST") resolve("exists");
+      else if (code === "ENOENT") resolve("missing");
+      else reject(error);
+    });
+  });
+}
+
+function parentOf(path: string): string {
+  const at = path.replace(/\/+$/, "").lastIndexOf("/");
+  return at > 0 ? path.slice(0, at) : at === 0 ? "/" : ".";
+}
+
+function syncPath(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    syncFolder(builtin("node:fs"), path, (failure) => failure ? reject(failure.cause) : resolve());
+  });
+}
+
+class FileFolders implements DiskFolders {
+  readonly #dir: string;
+  readonly #lock: FolderLock;
+
+  constructor(dir: string, lock: FolderLock) {
+    this.#dir = dir;
+    this.#lock = lock;
+  }
+
+  list(done: (topics: readonly string[] | DiskFailure) => void): void {
+    builtin("node:fs").readdir(this.#dir, { withFileTypes: true }, (error, entries) => {
+      if (error) return done(diskFailure(error));
+      done(
+        entries.flatMap((entry) => {
+          const topic = entry.isDirectory() ? topicOfFolder(entry.name) : undefined;
+          return topic === undefined ? [] : [topic];
+        }).sort(),
+      );
+    });
+  }
+
+  open(topic: string, done: (disk: Disk | DiskFailure) => void): void {
+    const fs = builtin("node:fs");
+    const folder = folderOfTopic(topic);
+    if (folder === undefined) {
+      const message = `"${topic}" cannot name a topic's folder`;
+      return void Promise.resolve().then(() => done({ kind: "failed", message }));
+    }
+    const path = `${this.#dir}/${folder}`;
+    fs.mkdir(path, { recursive: false }, (error) => {
+      if (error && codeOf(error) !== "EEXIST") return done(diskFailure(error));
+      syncFolder(fs, this.#dir, (failure) => done(failure ?? nodeDisk(path)));
+    });
+  }
+
+  close(done: () => void): void {
+    this.#lock.release().then(done);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Who holds a lock, as the lock's file tells: a process, by its id and when it began, because ids are used again.
+ *
+ * @module
+ */
+
+import { builtin } from "../builtin.ts";
+import { detectRuntime } from "../detect.ts";
+import { codeOf } from "../system_errors.ts";
+
+/** What stands in the file. */
+export interface Holder {
+  readonly pid: number;
+  /** When the process began, in Unix milliseconds. */
+  readonly startedMs: number;
+  /** Its runtime and version. */
+  readonly runtime: string;
+  /** Linux: which start of the machine the process belongs to, and when it began after that, in ticks. */
+  readonly boot?: string | undefined;
+  readonly ticks?: string | undefined;
+}
+
+interface Process {
+  readonly pid: number;
+  readonly version: string;
+  readonly versions: Readonly<Record<string, string | undefined>>;
+  kill(pid: number, signal: number): unknown;
+}
+
+const { process, performance } = globalThis as unknown as {
+  readonly process: Process;
+  readonly performance: { readonly timeOrigin: number };
+};
+
+/** This process. */
+export function ownHolder(): Holder {
+  const { pid, version, versions } = process;
+  const runtime = detectRuntime();
+  return {
+    pid,
+    startedMs: Math.round(performance.timeOrigin),
+    runtime: `${runtime} ${versions[runtime] ?? version}`,
+    boot: bootId(),
+    ticks: startTicks(pid),
+  };
+}
+
+/** What stands in a lock's file; `undefined` when that is no holder. */
+export function parseHolder(text: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(text) as Holder;
+    const valid = Number.isSafeInteger(holder.pid) && holder.pid > 0 && Number.isFinite(holder.startedMs) &&
+      typeof holder.runtime === "string";
+    return valid ? holder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** For people. */
+export function showHolder({ pid, startedMs, runtime }: Holder): string {
+  const whose = pid === process.pid ? "this process" : `process ${pid}`;
+  return `${whose} (${runtime}, since ${new Date(startedMs).toISOString()})`;
+}
+
+/** Whether the process still runs, as far as can be told: the same one, not another with its id. */
+export function isAlive(holder: Holder): boolean {
+  const { pid, boot, ticks } = holder;
+  if (boot !== undefined && ticks !== undefined && bootId() !== undefined) {
+    return boot === bootId() && ticks === startTicks(pid);
+  }
+  // In a container every program may be process 1.
+  if (pid === process.pid) return holder.startedMs === ownHolder().startedMs;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return codeOf(cause) !== "ESRCH";
+  }
+}
+
+function bootId(): string | undefined {
+  return read("/proc/sys/kernel/random/boot_id")?.trim();
+}
+
+/** When a process began, in ticks after the start of the machine: field 22, counted behind the name, which may hold anything. */
+function startTicks(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return builtin("node:fs").readFileSync(path, "utf8");
+  } catch {
+    // Another system, or no such process.
+    return undefined;
+  }
+}
