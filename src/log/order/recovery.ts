@@ -59,6 +59,8 @@ class Recovery {
   readonly #segments: readonly SegmentInfo[];
   /** By segment; `undefined`: its beginning cannot be read. */
   readonly #openings: (FoundOpening | undefined)[] = [];
+  /** By segment: where its snapshot should be and is not; `undefined`: it is there, and whole. */
+  readonly #badSnapshots: (number | undefined)[] = [];
   readonly #index: OrderIndex;
   #state!: TopicState;
   #searchedSynced = 0;
@@ -81,8 +83,17 @@ class Recovery {
     if (segment === undefined) return this.#chooseStart();
     const { store, crc32 } = this.#init;
     let opening: FoundOpening | undefined;
-    const visit = (header: EntryHeader, offset: number, body: Uint8Array | undefined): "stop" => {
-      opening = decodeOpening(header, offset, body!);
+    let snapshot = false;
+    const visit = (
+      header: EntryHeader,
+      offset: number,
+      body: Uint8Array | undefined,
+    ): "stop" | undefined => {
+      if (offset === segment.base) {
+        opening = decodeOpening(header, offset, body!);
+        return undefined;
+      }
+      snapshot = header.type === "snapshot";
       return "stop";
     };
     const { base, bytes } = segment;
@@ -90,32 +101,49 @@ class Recovery {
       if (end.failure !== undefined) return this.#fail(end.failure);
       if (end.fault === "version") return this.#refuseVersion(end.offset);
       this.#openings.push(opening);
+      this.#badSnapshots.push(snapshot ? undefined : end.offset);
       this.#readOpening(at + 1);
     });
   }
 
-  /** The last segment whose beginning says that everything before it is synced; failing that, the first. */
+  /** The last segment with a snapshot whose beginning says that everything before it is synced; failing that, the first. */
   #chooseStart(): void {
     if (this.#segments.length === 0) {
       this.#state = this.#init.makeState(undefined);
       return this.#finish(undefined, undefined);
     }
-    const openings = this.#openings;
-    let start = openings.length - 1;
-    while (start > 0 && (openings[start]?.syncedThrough ?? -1) < this.#segments[start]!.base) start--;
+    let start = this.#segments.length - 1;
+    while (start > 0 && !this.#canStart(start)) start--;
     const opening = this.#openings[start];
-    if (opening === undefined) {
-      return this.#corrupt(this.#segments[0]!.base, "the first segment has no beginning");
-    }
+    if (opening === undefined) return this.#beginningDamaged(this.#segments[0]!.base);
     if (opening.topic !== this.#init.topic) {
       return this.#corrupt(opening.base, `these are segments of the topic "${opening.topic}"`);
     }
-    for (const earlier of this.#openings.slice(0, start)) {
-      if (earlier === undefined) return this.#corrupt(0, "a segment that was synced has no beginning");
+    for (const [at, earlier] of this.#openings.slice(0, start).entries()) {
+      if (earlier === undefined) {
+        return this.#corrupt(this.#segments[at]!.base, "a segment that was synced has no beginning");
+      }
       this.#index.found(earlier);
+    }
+    const badSnapshot = this.#badSnapshots[start];
+    if (opening.base > 0 && badSnapshot !== undefined) {
+      return this.#corrupt(badSnapshot, "the first segment has no snapshot of what was before it");
     }
     this.#state = this.#init.makeState(opening.options);
     this.#replay(start);
+  }
+
+  #canStart(at: number): boolean {
+    const { base } = this.#segments[at]!;
+    return this.#badSnapshots[at] === undefined && (this.#openings[at]?.syncedThrough ?? -1) >= base;
+  }
+
+  /** A topic that was just being made may begin anew. What was before any other segment nobody can tell without its beginning. */
+  #beginningDamaged(base: number): void {
+    const why = "the first segment has no beginning";
+    if (base > 0) return this.#corrupt(base, why);
+    this.#state = this.#init.makeState(undefined);
+    this.#damaged(0, base, why);
   }
 
   #replay(at: number): void {
@@ -212,6 +240,7 @@ class Recovery {
   }
 
   #finish(cut: CutReport | undefined, end: number | undefined): void {
+    if (cut !== undefined) this.#state.stoppedCleanly = false;
     // A segment of which nothing is left has no place in the index.
     const openings = this.#openings.filter((one) =>
       one !== undefined && (end === undefined || one.base < end)
