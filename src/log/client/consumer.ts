@@ -14,7 +14,7 @@ import { type ConsumerUser, refusalOf } from "./connection.ts";
 import { RecordStream } from "./record_stream.ts";
 import type { TopicRequests } from "./requests.ts";
 import { CursorUser, RecordSource, startOf } from "./subscription.ts";
-import { abortedError, type LogWaitOptions } from "./waits.ts";
+import { abortedError, type LogWaitOptions, Waits } from "./waits.ts";
 
 /** Options of a consumer. `from` is where it begins that has not committed yet; default "earliest". */
 export type ConsumerInput = SubscribeInput;
@@ -37,6 +37,10 @@ export class Consumer extends RecordSource implements ConsumerUser {
   readonly #requests: TopicRequests;
   readonly #options: SubscribeOptions;
   readonly #handle: ConsumerHandle<CommitToken>;
+  /** Whoever waits until the name was ours. */
+  readonly #openings: Waits<undefined, void>;
+  #opened = false;
+  #error: LogError | undefined;
   #user: CursorUser | undefined;
   /** The log's generation in which reading began. */
   #generation = 0;
@@ -57,6 +61,7 @@ export class Consumer extends RecordSource implements ConsumerUser {
     this.#requests = requests;
     this.#options = options;
     this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user?.cursor.consumed(batch));
+    this.#openings = new Waits(core.holds);
     const { connection } = core;
     this.#handle = new ConsumerHandle<CommitToken>({
       topic,
@@ -64,7 +69,7 @@ export class Consumer extends RecordSource implements ConsumerUser {
       target: {
         nextRequest: () => connection.nextRequest((message) => this.#answered(message)),
         send: (message) => connection.send(message),
-        opened: (message) => this.#opened(message),
+        opened: (message) => this.#begin(message),
         settled: (tokens, error) => {
           for (const token of tokens) error === undefined ? token.resolve() : token.reject(error);
         },
@@ -126,8 +131,14 @@ export class Consumer extends RecordSource implements ConsumerUser {
     });
   }
 
-  /** How many records the topic has behind what was committed. Asks the broker. */
+  /**
+   * How many records the topic has behind what was committed. Asks the broker. Rejects with `LogError`: why the consumer has ended,
+   * `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`.
+   */
   async lag(options: LogWaitOptions = {}): Promise<bigint> {
+    if (this.#error !== undefined) throw this.#error;
+    // Before, nobody knows what was committed, or whether there is such a topic.
+    if (!this.#opened) await this.#openings.wait(undefined, options);
     const { tail, earliest } = await this.#requests.openTopic(this.topic, {}, options);
     const committed = this.#handle.committed ?? earliest;
     return tail > committed ? tail - committed : 0n;
@@ -169,7 +180,9 @@ export class Consumer extends RecordSource implements ConsumerUser {
   }
 
   /** The name is ours: reading begins, if it has not yet. */
-  #opened({ position, committedGeneration, generation }: ConsumerOpened): void {
+  #begin({ position, committedGeneration, generation }: ConsumerOpened): void {
+    this.#opened = true;
+    this.#openings.resolveAll();
     if (this.#user !== undefined) return;
     this.#generation = generation;
     const start = position === undefined
@@ -192,19 +205,21 @@ export class Consumer extends RecordSource implements ConsumerUser {
     if (error.code === "ERR_LOG_SUPERSEDED") {
       this.#core.events.emit({ type: "superseded", topic: this.topic, name: this.name, error });
     }
-    this.#forget();
+    this.#forget(error);
     this.#user?.close();
     this.stream.end(error);
   }
 
   #end(error: LogError | undefined): void {
-    this.#forget();
+    this.#forget(error ?? new LogError("ERR_LOG_CLOSED", "The consumer is closed", { topic: this.topic }));
     this.#handle.close();
     this.#user?.close();
     this.stream.close(error);
   }
 
-  #forget(): void {
+  #forget(error: LogError): void {
+    this.#error ??= error;
+    this.#openings.rejectAll(this.#error);
     this.#core.connection.consumers.delete(this);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#core.forget(this);
