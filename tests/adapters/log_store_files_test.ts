@@ -74,7 +74,7 @@ async function readAll(store: TopicStore): Promise<Uint8Array> {
   let at = 0;
   for (const { base, bytes } of store.segments) {
     const read = await new Promise<StoreRead | StoreFailure>((done) => store.read(base, bytes, done));
-    assert(!("kind" in read), JSON.stringify(read));
+    if ("kind" in read) throw new Error(read.message);
     whole.set(read.bytes, at);
     at += bytes;
     read.release(true);
