@@ -7,6 +7,7 @@
 import type { Crc32 } from "../../bytes/crc32.ts";
 import type { Scheduler } from "../../engine/scheduler.ts";
 import type { Host } from "../../ports.ts";
+import type { LogError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { LogEvents } from "./log_events.ts";
 import type { Holds } from "./waits.ts";
@@ -14,8 +15,8 @@ import type { Holds } from "./waits.ts";
 /** Something that ends with its log. */
 export interface Closable {
   close(options?: { readonly signal?: undefined }): Promise<void>;
-  /** At once. */
-  abandon(): void;
+  /** At once. Whoever waits is told `error`, unless that is no more than that the log was closed. */
+  abandon(error: LogError): void;
 }
 
 /** See the module. */

@@ -151,8 +151,8 @@ export class Consumer extends RecordSource implements ConsumerUser {
   }
 
   /** @internal */
-  abandon(): void {
-    this.#end(undefined);
+  abandon(error: LogError): void {
+    this.#end(error.code === "ERR_LOG_CLOSED" ? undefined : error);
   }
 
   // What the link tells.

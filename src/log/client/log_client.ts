@@ -267,7 +267,7 @@ export class LogClient implements Log, ClientCore {
   };
 
   #abandon(error: LogError): void {
-    for (const one of [...this.#open]) one.abandon();
+    for (const one of [...this.#open]) one.abandon(error);
     this.#requests.fail(error);
     this.#connects.rejectAll(error);
   }

@@ -140,6 +140,8 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
    */
   async flush(options: LogWaitOptions = {}): Promise<void> {
     await this.#queue.drained(options);
+    const { error, endedClean } = this.#session;
+    if (error !== undefined && !endedClean) throw error;
     this.#session.due(this.#core.host.nowMs());
     const through = this.#session.submitted;
     if (this.#session.settledThrough < through) {
@@ -183,7 +185,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
       if (this.#session.error === undefined) await this.#ends.wait(undefined, { signal });
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "ERR_LOG_ABORTED") throw error;
-      this.abandon();
+      this.abandon(new LogError("ERR_LOG_CLOSED", "The publisher is closed", { topic: this.topic }));
     }
   }
 
@@ -191,9 +193,9 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     return this.close();
   }
 
-  /** Closes at once. @internal */
-  abandon(): void {
-    this.#session.abandon(new LogError("ERR_LOG_CLOSED", "The publisher is closed", { topic: this.topic }));
+  /** Closes at once: what is not acknowledged is rejected with `error`. @internal */
+  abandon(error: LogError): void {
+    this.#session.abandon(error);
     this.#moved(this.#core.host.nowMs());
   }
 

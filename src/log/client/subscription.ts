@@ -191,8 +191,8 @@ export class Subscription extends RecordSource {
   }
 
   /** @internal */
-  abandon(): void {
-    this.#end(undefined);
+  abandon(error: LogError): void {
+    this.#end(error.code === "ERR_LOG_CLOSED" ? undefined : error);
   }
 
   #end(error: LogError | undefined): void {
