@@ -337,7 +337,9 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     if (tokens === undefined) return;
     for (let i = 0; i < tokens.length; i++) {
       if (error !== undefined) tokens[i]!.reject(error);
-      else tokens[i]!.resolve({ position: position && position + BigInt(tokenRecords![i]!) });
+      // Not `&&`: position 0n is a position.
+      else if (position === undefined) tokens[i]!.resolve({ position });
+      else tokens[i]!.resolve({ position: position + BigInt(tokenRecords![i]!) });
     }
   }
 
