@@ -51,6 +51,8 @@ export interface InputOptions {
   readonly wholeFile: boolean;
   /** Called with the bytes that were read. */
   readonly read: (bytes: number) => void;
+  /** Whoever aborts it destroys the standard input, too. What was read of a line then is no record. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The records of all sources in order, some at a time. A line's end is `\n` alone and no part of the record. */
@@ -60,19 +62,23 @@ export async function* readRecords(
 ): AsyncGenerator<Uint8Array[]> {
   for (const { name } of sources) {
     const stream = name === STDIN ? options.stdin : createReadStream(name, { highWaterMark: CHUNK_BYTES });
-    if (!options.wholeFile) yield* readLines(stream, name, options.read);
-    else yield [name === STDIN ? await readAll(stream, options.read) : readWhole(name, options.read)];
+    if (!options.wholeFile) yield* readLines(stream, name, options);
+    else if (name !== STDIN) yield [readWhole(name, options.read)];
+    else {
+      const all = await readAll(stream, options);
+      if (options.signal?.aborted !== true) yield [all];
+    }
   }
 }
 
 async function* readLines(
   stream: Readable,
   name: string,
-  read: (bytes: number) => void,
+  { read, signal }: InputOptions,
 ): AsyncGenerator<Uint8Array[]> {
   // What came of a line whose end has not: joined once, when it comes.
   let begun: Uint8Array[] = [];
-  for await (const chunk of bytesOf(stream, name)) {
+  for await (const chunk of bytesOf(stream, name, signal)) {
     const lines: Uint8Array[] = [];
     let from = 0;
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
@@ -85,12 +91,12 @@ async function* readLines(
     read(chunk.length);
     yield lines;
   }
-  if (begun.length > 0) yield [join(begun)];
+  if (begun.length > 0 && signal?.aborted !== true) yield [join(begun)];
 }
 
-async function readAll(stream: Readable, read: (bytes: number) => void): Promise<Uint8Array> {
+async function readAll(stream: Readable, { read, signal }: InputOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of bytesOf(stream, STDIN)) {
+  for await (const chunk of bytesOf(stream, STDIN, signal)) {
     chunks.push(chunk);
     read(chunk.length);
   }
@@ -103,11 +109,15 @@ function readWhole(name: string, read: (bytes: number) => void): Uint8Array {
   return bytes;
 }
 
-async function* bytesOf(stream: Readable, name: string): AsyncGenerator<Uint8Array> {
+async function* bytesOf(
+  stream: Readable,
+  name: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
-    throw cannotRead(name, error);
+    if (signal?.aborted !== true) throw cannotRead(name, error);
   }
 }
 

@@ -6,10 +6,14 @@
 
 import { MisuseError } from "../src/errors.ts";
 import { LogError } from "../src/log/errors.ts";
+import { brokerCommand } from "./broker.ts";
 import { type Command, helpOf, readArguments } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { makeHelpCommand, overview, unknownCommand } from "./help.ts";
+import { publishCommand } from "./publish.ts";
 import { segmentCommand } from "./segment.ts";
+import { statusCommand } from "./status.ts";
+import { subscribeCommand } from "./subscribe.ts";
 import {
   CommandError,
   EXIT_FAILED,
@@ -24,6 +28,10 @@ import { versionCommand } from "./version.ts";
 
 /** In the order in which help lists them. */
 const COMMANDS: readonly Command[] = [
+  brokerCommand,
+  publishCommand,
+  subscribeCommand,
+  statusCommand,
   configCommand,
   segmentCommand,
   makeHelpCommand(() => COMMANDS),

@@ -30,7 +30,7 @@ export interface StartOptions {
 /** A running command. */
 export interface Running {
   readonly process: ChildProcess;
-  /** Resolves with the first match in what it printed. Rejects with all that it said when it ends without one. */
+  /** Resolves with the first match in what it printed or complained of. Rejects with all that it said when it ends without one. */
   see(pattern: RegExp): Promise<RegExpExecArray>;
   readonly ending: Promise<Ending>;
   /** Not the child's own `kill`, which Deno obeys once. */
@@ -85,7 +85,7 @@ export function start(args: readonly string[], { stdin, env, cwd }: StartOptions
   const see = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        const match = pattern.exec(said.stdout);
+        const match = pattern.exec(said.stdout) ?? pattern.exec(said.stderr);
         if (match !== null) resolve(match);
       };
       looks.add(look);

@@ -1,0 +1,69 @@
+/**
+ * A command's connection to a broker.
+ *
+ * @module
+ */
+
+import { connectLog, type Log, type LogEvent, type LogEventType } from "../log.ts";
+import type { Configuration } from "../src/log/configuration/resolve.ts";
+import type { Interruption } from "./interruption.ts";
+import { line, type Terminal } from "./terminal.ts";
+
+/** Milliseconds without a broker after which the command says that it waits. */
+const NOTICE_MS = 1_000;
+
+/** What people should hear of while it happens. */
+const NOTICES: Readonly<Partial<Record<LogEventType, (event: LogEvent) => string>>> = {
+  storeFull: ({ topic }) => `the store of ${topic} is full; records wait`,
+  storeResumed: ({ topic }) => `the store of ${topic} has room again`,
+  fenced: ({ topic }) => `the session on ${topic} was fenced; what was not committed goes out again`,
+  acknowledgedLost: ({ topic, batches }) =>
+    `a crash of the broker's machine took ${batches} acknowledged batches of ${topic}`,
+  logCut: ({ topic }) => `a crash of the broker's machine took records of ${topic} that were read here`,
+  trimmed: ({ topic }) => `records of ${topic} were removed before they were read here`,
+};
+
+/** Connects, and says so when that takes long. The first signal ends the attempt. */
+export async function openClient(
+  { connect }: Configuration,
+  { stderr }: Terminal,
+  { signal }: Interruption,
+): Promise<Log> {
+  const say = (text: string): void => {
+    if (!stderr.destroyed) line(stderr, `hawser: ${text}`);
+  };
+  const notice = setTimeout(() => say(`waiting for a broker at ${connect.join(", ")}`), NOTICE_MS);
+  try {
+    const log = await connectLog(connect, { signal });
+    listen(log, say);
+    return log;
+  } finally {
+    clearTimeout(notice);
+  }
+}
+
+function listen(log: Log, say: (text: string) => void): void {
+  for (const [type, text] of Object.entries(NOTICES)) {
+    log.on(type as LogEventType, (event) => say(text(event)));
+  }
+  let lost = false;
+  log.on("disconnected", ({ error, retryMs }) => {
+    // Attempts that fail say nothing new.
+    if (!lost && retryMs !== Infinity) {
+      say(`the broker is gone (${error?.message ?? "it closed"}); trying again`);
+    }
+    lost = true;
+  });
+  log.on("connected", () => {
+    if (lost) say("the broker is there again");
+    lost = false;
+  });
+}
+
+/**
+ * Options below `prefix` that somebody has set. Defaults are left out, because some depend on the broker.
+ */
+export function givenOptions({ settings }: Configuration, prefix: string): Record<string, unknown> {
+  const given = settings.filter(({ path, source }) => path.startsWith(prefix) && source !== "default");
+  return Object.fromEntries(given.map(({ path, value }) => [path.slice(prefix.length), value]));
+}

@@ -1,0 +1,171 @@
+/**
+ * `hawser subscribe`: prints the records of a topic as they come.
+ *
+ * @module
+ */
+
+import type { Consumer, From, Log, LogRecord, Subscription } from "../log.ts";
+import { givenOptions, openClient } from "./client.ts";
+import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
+import { readConfiguration } from "./configuration.ts";
+import { Interruption } from "./interruption.ts";
+import { type Format, formatRecords, parseFormat } from "./records.ts";
+import { type Output, UsageError, write } from "./terminal.ts";
+
+/** See the module. */
+export const subscribeCommand: Command = {
+  name: "subscribe",
+  operands: "<topic>",
+  summary: "print the records of a topic",
+  about:
+    `Prints records in the topic's order until it is interrupted, or --count of them. A topic that is not there is waited for.
+
+--from is earliest, latest (the default), a position, or a time such as 2027-01-31T12:00:00Z: the first record at or behind it.
+With --consumer the log remembers how far the consumer of that name came: what was printed is committed, and the next
+command with that name goes on behind it. --from is where a name begins that has never committed, by default earliest.`,
+  options: {
+    from: { value: "where", about: "earliest, latest, a position or a time" },
+    count: { value: "n", about: "end after so many records" },
+    consumer: { value: "name", about: "go on where this name has committed, and commit what is printed" },
+    format: {
+      value: "line|json|raw",
+      about: "one value a line (default), all of the record, or values without ends",
+    },
+    "skip-trimmed": { about: "go on with the first record that is kept, where records were removed" },
+  },
+  configuration: [["connect", "connect"], ...configurationOptions("subscribe.")],
+  async run(input: CommandInput): Promise<number> {
+    expectOperands(subscribeCommand, input.operands, 1, 1);
+    const { terminal, values } = input;
+    const configuration = readConfiguration(input);
+    const request = readRequest(input);
+    const interruption = new Interruption(terminal);
+    let log: Log | undefined;
+    try {
+      log = await openClient(configuration, terminal, interruption);
+      const options = {
+        ...givenOptions(configuration, "subscribe."),
+        ...request.from === undefined ? {} : { from: request.from },
+        ...values["skip-trimmed"] === true ? { onTrimmed: "earliest" as const } : {},
+      };
+      const source = request.consumer === undefined
+        ? log.subscribe(request.topic, options)
+        : log.consumer(request.topic, request.consumer, options);
+      await print(source, request, terminal.stdout, interruption.happened);
+      return interruption.exitCode ?? 0;
+    } catch (error) {
+      if (interruption.exitCode !== undefined && log === undefined) return interruption.exitCode;
+      throw error;
+    } finally {
+      interruption.stop();
+      await log?.close();
+    }
+  },
+};
+
+interface Request {
+  readonly topic: string;
+  readonly from: From | undefined;
+  readonly count: number;
+  readonly consumer: string | undefined;
+  readonly format: Format;
+}
+
+function readRequest({ operands: [topic = ""], values }: CommandInput): Request {
+  const text = (name: string): string | undefined =>
+    typeof values[name] === "string" ? values[name] : undefined;
+  return {
+    topic,
+    from: parseFrom(text("from")),
+    count: parseCount(text("count")),
+    consumer: text("consumer"),
+    format: parseFormat(text("format") ?? "line"),
+  };
+}
+
+const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
+const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** @throws {UsageError} */
+export function parseFrom(text: string | undefined): From | undefined {
+  if (text === undefined || text === "earliest" || text === "latest") return text;
+  if (/^\d{1,20}$/.test(text) && BigInt(text) <= POSITION_MAX) return BigInt(text);
+  const timestampMs = TIME.test(text) ? Date.parse(text.replace(" ", "T")) : NaN;
+  if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return { timestampMs };
+  throw new UsageError(
+    `--from is earliest, latest, a position or a time such as 2027-01-31T12:00:00Z, not ${
+      JSON.stringify(text)
+    }`,
+  );
+}
+
+function parseCount(text: string | undefined): number {
+  if (text === undefined) return Infinity;
+  const count = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new UsageError(`--count is a whole number, 1 or more, not ${JSON.stringify(text)}`);
+}
+
+/** Until so many are printed, or `happened`. What was printed is committed before the source is closed. */
+async function print(
+  source: Subscription | Consumer,
+  { count, consumer, format }: Request,
+  stdout: Output,
+  happened: Promise<void>,
+): Promise<void> {
+  const committer = consumer === undefined ? undefined : new Committer(source as Consumer);
+  const batches = source.batches();
+  const interrupted = happened.then(() => undefined);
+  try {
+    for (let left = count; left > 0;) {
+      const next = await Promise.race([batches.next(), interrupted]);
+      if (next === undefined || next.done === true) break;
+      const { value: batch } = next;
+      const records = batch.length > left ? batch.slice(0, left) : batch;
+      await write(stdout, formatRecords(records, format));
+      committer?.printed(records.at(-1)!);
+      left -= records.length;
+    }
+    await committer?.done();
+  } finally {
+    await source.close();
+  }
+}
+
+/** Commits what was printed, one commit at a time. */
+class Committer {
+  readonly #consumer: Consumer;
+  #printed: bigint | undefined;
+  #running: Promise<void> | undefined;
+  #error: unknown;
+
+  constructor(consumer: Consumer) {
+    this.#consumer = consumer;
+  }
+
+  printed(last: LogRecord): void {
+    if (this.#error !== undefined) throw this.#error;
+    this.#printed = last.position + 1n;
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything that was printed is committed. */
+  async done(): Promise<void> {
+    await this.#running;
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#printed !== undefined) {
+        const position = this.#printed;
+        this.#printed = undefined;
+        await this.#consumer.commit(position);
+      }
+    } catch (error) {
+      this.#error = error;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}
