@@ -130,7 +130,7 @@ function labelOf(peer: Peer | undefined): string {
 }
 
 /** Rejects on Ctrl-C and on a polite request to end. */
-function interrupted(): Promise<never> {
+export function interrupted(): Promise<never> {
   return new Promise((_resolve, reject) => {
     for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]] as const) {
       process.once(signal, () => reject(new JobError("Interrupted: the workers are ended.", 128 + number)));

@@ -27,22 +27,43 @@ export function percentOf({ files, filesTotal, bytes, bytesTotal }: Progress): n
 /** Shows what `progress` publishes, until the work is done or the socket is closed. */
 export async function showProgress(progress: Subscriber, screen: Screen = process.stdout): Promise<void> {
   progress.subscribe(PROGRESS_TOPIC);
-  let shownPercent = -LINE_PERCENT;
+  const display = new ProgressDisplay(screen);
   for await (const [_topic, json] of progress) {
     const now: Progress = JSON.parse(textOf(json));
     const percent = percentOf(now);
+    display.show(percent, textFor(now));
+    if (percent === 100) break;
+  }
+  display.end();
+}
+
+/** A percentage that rises, and what it means. */
+export class ProgressDisplay {
+  readonly #screen: Screen;
+  #shownPercent = -LINE_PERCENT;
+
+  constructor(screen: Screen = process.stdout) {
+    this.#screen = screen;
+  }
+
+  /** `percent`: 0 to 100, whole. */
+  show(percent: number, text: string): void {
+    const screen = this.#screen;
+    const line = `${`${percent} %`.padStart(5)}  ${text}`;
     if (screen.isTTY === true) {
       // Back to the start of the line, and away with what is left of the last one.
       // A line that is too long would wrap, and could not be written over.
-      const line = `${bar(percent)} ${lineOf(now)}`.slice(0, (screen.columns ?? 80) - 1);
-      screen.write(`\r${line}\x1b[K`);
-    } else if (percent === 100 || percent >= shownPercent + LINE_PERCENT) {
-      screen.write(`${lineOf(now)}\n`);
-      shownPercent = percent - percent % LINE_PERCENT;
+      screen.write(`\r${`${bar(percent)} ${line}`.slice(0, (screen.columns ?? 80) - 1)}\x1b[K`);
+    } else if (percent === 100 || percent >= this.#shownPercent + LINE_PERCENT) {
+      screen.write(`${line}\n`);
+      this.#shownPercent = percent - percent % LINE_PERCENT;
     }
-    if (percent === 100) break;
   }
-  if (screen.isTTY === true) screen.write("\n");
+
+  /** What is written next begins a line of its own. */
+  end(): void {
+    if (this.#screen.isTTY === true) this.#screen.write("\n");
+  }
 }
 
 function bar(percent: number): string {
@@ -50,8 +71,6 @@ function bar(percent: number): string {
   return `[${"#".repeat(full)}${".".repeat(BAR_CELLS - full)}]`;
 }
 
-function lineOf(progress: Progress): string {
-  const { files, filesTotal, bytes, bytesTotal } = progress;
-  const percent = `${percentOf(progress)} %`.padStart(5);
-  return `${percent}  ${files} of ${filesTotal} files, ${formatBytes(bytes)} of ${formatBytes(bytesTotal)}`;
+function textFor({ files, filesTotal, bytes, bytesTotal }: Progress): string {
+  return `${files} of ${filesTotal} files, ${formatBytes(bytes)} of ${formatBytes(bytesTotal)}`;
 }

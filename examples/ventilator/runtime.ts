@@ -14,3 +14,9 @@ export function thisRuntime(): { readonly name: RuntimeName; readonly version: s
   if (bun !== undefined) return { name: "Bun", version: bun };
   return { name: "Node", version: node };
 }
+
+/** The same for people, `Deno 2.9.6`. */
+export function labelOfRuntime(): string {
+  const { name, version } = thisRuntime();
+  return `${name} ${version}`;
+}

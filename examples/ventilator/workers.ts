@@ -20,14 +20,18 @@ function findProject(folder: string): string {
   return existsSync(join(folder, "deno.json")) ? folder : findProject(dirname(folder));
 }
 
-/** How to start the worker on a runtime. Deno and Bun take TypeScript as it is; Node 20 needs it compiled. */
-function commandOf(runtime: RuntimeName): readonly [program: string, ...args: string[]] {
-  const source = join(PROJECT, "examples", "ventilator", "worker.ts");
+/**
+ * How to start a program of `examples/` on a runtime. Deno and Bun take TypeScript as it is; Node 20 needs it compiled.
+ *
+ * @param name `ventilator/worker`
+ */
+export function commandOf(runtime: RuntimeName, name: string): readonly [program: string, ...args: string[]] {
+  const source = join(PROJECT, "examples", `${name}.ts`);
   const packages = join(PROJECT, "node_modules");
   const windows = process.platform === "win32";
   switch (runtime) {
     case "Node": {
-      const compiled = join(PROJECT, ".build", "examples", "ventilator", "worker.js");
+      const compiled = join(PROJECT, ".build", "examples", `${name}.js`);
       return [process.execPath, "--enable-source-maps", compiled];
     }
     case "Deno":
@@ -93,7 +97,7 @@ export class Workers {
   }
 
   #start(runtime: RuntimeName, args: readonly string[]): Worker {
-    const [program, ...own] = commandOf(runtime);
+    const [program, ...own] = commandOf(runtime, "ventilator/worker");
     const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1" };
     const child = spawn(program, [...own, ...args], {
       stdio: ["ignore", "ignore", "inherit"],

@@ -1,9 +1,7 @@
 import { test } from "node:test";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
 import { assertEquals } from "@std/assert";
-import { detectRuntime } from "../../adapters/detect.ts";
+import { commandOf } from "./command.ts";
 import { start } from "./program.ts";
 
 // Every example is run as a reader would run it, on the runtime that runs the tests. It ends by itself.
@@ -27,22 +25,6 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
     "ERR_UNROUTABLE",
   ],
 };
-
-function commandOf(name: string): [string, ...string[]] {
-  const source = join(process.cwd(), "examples", `${name}.ts`);
-  switch (detectRuntime()) {
-    case "deno":
-      return [process.execPath, "run", "-A", "--no-check", source];
-    case "bun":
-      return [process.execPath, source];
-    default:
-      return [
-        process.execPath,
-        "--enable-source-maps",
-        join(process.cwd(), ".build", "examples", `${name}.js`),
-      ];
-  }
-}
 
 /** The lines that an example prints. */
 async function linesOf(name: string): Promise<string[]> {
