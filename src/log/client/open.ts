@@ -17,7 +17,7 @@ import {
   msField,
   refuseValue,
 } from "../configuration/fields.ts";
-import { LogError } from "../errors.ts";
+import type { LogError } from "../errors.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { MemoryStores } from "../store/memory_store.ts";
 import { EmbeddedLink } from "./embedded_link.ts";
