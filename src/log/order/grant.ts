@@ -32,7 +32,7 @@ export class Grant<Owner> {
   lowerTo: number | undefined = undefined;
   askedMs = 0;
   touchedMs = 0;
-  /** What the publisher was told last. */
+  /** The limit that the publisher knows, unless it was asked to lower it and has not answered. */
   told = 0;
   change: "none" | "raised" | "lowered" = "none";
   /** It waits in the list of changes. */

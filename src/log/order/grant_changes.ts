@@ -16,11 +16,17 @@ export class GrantChanges<Owner> {
     this.#list(grant);
   }
 
-  /** The limit was told by another message. */
-  told(grant: Grant<Owner>): void {
-    if (grant.change === "lowered") return;
+  /** The link was told the limit when its session opened. */
+  answered(grant: Grant<Owner>): void {
+    grant.answered = true;
     grant.told = grant.tellable;
     grant.change = "none";
+  }
+
+  /** An ack told the limit. It never lowers what the publisher knows. */
+  told(grant: Grant<Owner>): void {
+    grant.told = Math.max(grant.told, grant.tellable);
+    if (grant.change === "raised") grant.change = "none";
   }
 
   /** Calls `tell` for every limit that changed and was not told yet. Links that were not answered yet are told later. */
@@ -31,14 +37,15 @@ export class GrantChanges<Owner> {
     for (const grant of changed) {
       grant.listed = false;
       const lowered = grant.change === "lowered";
-      if (!grant.attached || grant.change === "none" || (!lowered && grant.told === grant.tellable)) continue;
+      if (!grant.attached || grant.change === "none" || (!lowered && grant.told >= grant.tellable)) continue;
       if (!grant.answered) {
         this.#list(grant);
         continue;
       }
       grant.change = "none";
-      grant.told = grant.tellable;
-      tell(grant.owner, grant.told, lowered);
+      // What a publisher makes of a lowered limit is in its answer.
+      if (!lowered) grant.told = grant.tellable;
+      tell(grant.owner, grant.tellable, lowered);
     }
   }
 

@@ -2,8 +2,8 @@
  * How much publishers may have on their way. A grant is an absolute limit: batches below it may be sent. What all grants
  * reserve never exceeds what ring and hold can take, so the batch that fills a gap always has room.
  *
- * A publisher gets what it asks for, but no more than half of what is free; where it uses up its window it gets more. Where
- * nothing is free, the ones that are idle are asked to shrink to one batch, then the largest to half.
+ * A publisher gets what it asks for, but no more than one batch and half of what is free then; where it uses up its window it
+ * gets more. Where nothing is free, the ones that are idle are asked to shrink to one batch, then the largest to half.
  *
  * @module
  */
@@ -91,7 +91,8 @@ export class Grants<Owner> {
     if (grant.reserve === 0) {
       if (!this.#waiters.enter(key)) {
         this.#balance();
-        return false;
+        // Links that know no limit yet have shrunk at once.
+        if (!this.#waiters.enter(key)) return false;
       }
       grant.windowBytes = windowBytes;
     } else {
@@ -191,7 +192,7 @@ export class Grants<Owner> {
     const lowest = grant.lowerTo;
     if (lowest === undefined) return;
     grant.lowerTo = undefined;
-    grant.told = Math.min(limit, grant.limit);
+    grant.told = Math.min(grant.told, limit);
     grant.limit = Math.min(grant.limit, Math.max(limit, lowest, grant.claimed));
     this.#extend(grant);
     if (grant.limit > grant.told) this.#changes.add(grant, "raised");
@@ -202,8 +203,7 @@ export class Grants<Owner> {
 
   /** The link was told the limit when its session opened. */
   answered(grant: Grant<Owner>): void {
-    grant.answered = true;
-    this.#changes.told(grant);
+    this.#changes.answered(grant);
   }
 
   /** An ack told the limit. */
@@ -255,8 +255,10 @@ export class Grants<Owner> {
 
   /** The grant is used up, and less than its publisher would like. */
   #want(grant: Grant<Owner>): void {
-    if (!grant.attached || grant.hungry?.list !== undefined) return;
-    this.#hungry.append(grant.hungry ??= new ListNode(grant));
+    if (!grant.attached) return;
+    grant.hungry ??= new ListNode(grant);
+    if (grant.hungry.list === undefined) this.#hungry.append(grant.hungry);
+    // Also where it was hungry before: others may have become idle since.
     this.#balance();
   }
 
@@ -337,6 +339,7 @@ export class Grants<Owner> {
     grant.lowerTo = undefined;
     if (limit < grant.limit) {
       grant.limit = limit;
+      grant.told = Math.min(grant.told, limit);
       this.#changes.add(grant, "lowered");
     }
     this.#count(grant);

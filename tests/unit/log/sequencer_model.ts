@@ -32,7 +32,7 @@ interface NaiveSession {
 
 /** See the module. Every method is the one of the sequencer with the same name. */
 export class NaiveSequencer {
-  readonly sessions = new Map<bigint, NaiveSession>();
+  readonly sessions: Map<bigint, NaiveSession> = new Map();
   readonly discarded: SequencedBatch[] = [];
   accepted = 0;
   readonly #ordered: boolean;

@@ -150,7 +150,7 @@ export class Scene {
     return batches;
   }
 
-  expire(nowMs = this.nowMs): readonly FenceDecision[] {
+  expire(nowMs: number = this.nowMs): readonly FenceDecision[] {
     this.nowMs = nowMs;
     const decisions = this.sequencer.expire(nowMs);
     for (const decision of decisions) this.#append({ type: "fence", decision });
