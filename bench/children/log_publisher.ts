@@ -12,9 +12,7 @@ const endpoint = values.get("endpoint");
 const topic = values.get("topic") ?? "bench";
 const records = makeValues(recordBytes, 64);
 
-const log = endpoint === undefined
-  ? await openLog()
-  : await connectLog(endpoint);
+const log = endpoint === undefined ? await openLog() : await connectLog(endpoint);
 const role = values.get("role") ?? "publish";
 const lingerMs = role === "publish" ? 1 : 0;
 const publisher = log.publisher(topic, { batchBytes: 262_144, windowBytes: 8 * 1_048_576, lingerMs });

@@ -1,0 +1,342 @@
+/**
+ * A simulated connection between a client of the log and a broker. Up it is a stream of bytes, decoded as a server decodes it:
+ * in chunks, into the broker's own memory, stopped where that has none. Down it is a row of messages. Batches on their way up
+ * may be shuffled, doubled and held back; either way may be cut with anything half-way.
+ *
+ * Frames that are given by reference are watched: their memory must not change before they have arrived.
+ *
+ * @module
+ */
+
+import { concat } from "../../src/bytes/bytes.ts";
+import { crc32 } from "../../src/bytes/crc32.ts";
+import { InputSide } from "../../src/engine/input_side.ts";
+import { DEFAULT_LIMITS } from "../../src/engine/limits.ts";
+import { PendingTotal } from "../../src/engine/pending_chunks.ts";
+import type { AcceptedLink, AcceptLink, FrameLink, InputControl } from "../../src/log/link.ts";
+import { TYPES } from "../../src/log/wire/layout.ts";
+import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
+import { FLAG_MORE } from "../../src/zmtp/wire.ts";
+import type { Random } from "../support/random.ts";
+
+/** How wires of a world behave. */
+export interface WireOptions {
+  /** A message takes up to so long, either way. */
+  readonly delayMsMax: number;
+  /** Shares of the batches on their way up that are held back for up to `holdMsMax`, and that arrive twice. */
+  readonly heldShare: number;
+  readonly holdMsMax: number;
+  readonly doubledShare: number;
+  /** Bytes that arrive at a time, at most. */
+  readonly chunkBytesMax: number;
+  /** Bytes under way, either way, before `trySend` answers false. */
+  readonly bytesMax: number;
+  /** Frames of so many bytes and more are given by reference. */
+  readonly referenceBytesMin: number;
+}
+
+/** What wires need of their world. */
+export interface WireSurroundings {
+  readonly random: Random;
+  readonly options: WireOptions;
+  later(delayMs: number, run: () => void): void;
+  microtask(run: () => void): void;
+  /** The memory of a frame changed while it was under way. */
+  violated(what: string): void;
+}
+
+/** The broker's side. */
+export interface WireBroker {
+  readonly accept: AcceptLink;
+  readonly endOfBurst: () => void;
+}
+
+/** What a wire tells its client. */
+export interface WireClient {
+  message(frames: Uint8Array[]): void;
+  endOfBurst(): void;
+  writable(): void;
+  closed(reason?: Error): void;
+}
+
+const BATCH_TYPE: number = TYPES.batch;
+
+/** A message under way. */
+class Parcel {
+  readonly frames: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly #checksums: readonly number[];
+
+  /** Small frames are the sender's again at once. */
+  constructor(frames: readonly Uint8Array[], referenceBytesMin: number) {
+    this.frames = frames.map((frame) => frame.length < referenceBytesMin ? frame.slice() : frame);
+    this.bytes = frames.reduce((sum, { length }) => sum + length, 0);
+    this.#checksums = this.frames.map((frame) => crc32(frame, 0));
+  }
+
+  get isBatch(): boolean {
+    return this.frames[0]![1] === BATCH_TYPE && this.frames.length > 1;
+  }
+
+  get changed(): boolean {
+    return this.frames.some((frame, at) => crc32(frame, 0) !== this.#checksums[at]);
+  }
+
+  copy(): Parcel {
+    return new Parcel(this.frames, Infinity);
+  }
+}
+
+/** One way of a wire: parcels that keep their order, unless they are told not to. */
+class Lane {
+  underWay = 0;
+  blocked = false;
+  readonly #around: WireSurroundings;
+  readonly #parcels: Set<Parcel> = new Set();
+  #lastAtMs = 0;
+  #nowMs = 0;
+
+  constructor(around: WireSurroundings) {
+    this.#around = around;
+  }
+
+  get full(): boolean {
+    return this.underWay >= this.#around.options.bytesMax;
+  }
+
+  /** `arrive` unless the lane was cleared before. */
+  carry(parcel: Parcel, inOrder: boolean, extraMs: number, nowMs: number, arrive: () => void): void {
+    this.underWay += parcel.bytes;
+    this.#parcels.add(parcel);
+    this.#nowMs = nowMs;
+    let atMs = nowMs + this.#around.random.upTo(this.#around.options.delayMsMax) + extraMs;
+    if (inOrder) this.#lastAtMs = atMs = Math.max(atMs, this.#lastAtMs);
+    this.#around.later(atMs - this.#nowMs, () => {
+      if (!this.#parcels.delete(parcel)) return;
+      this.underWay -= parcel.bytes;
+      if (parcel.changed) this.#around.violated("the memory of a frame changed while it was under way");
+      arrive();
+    });
+  }
+
+  /** Nothing of it arrives any more. Whoever still holds memory of it holds it for a while. */
+  clear(): void {
+    const left = [...this.#parcels];
+    this.#parcels.clear();
+    this.#around.later(this.#around.random.upTo(50), () => {
+      if (left.some((parcel) => parcel.changed)) {
+        this.#around.violated("the memory of a frame changed while a lost connection still held it");
+      }
+    });
+  }
+}
+
+/** See the module. */
+export class Wire {
+  readonly #around: WireSurroundings;
+  readonly #nowMs: () => number;
+  readonly #client: WireClient;
+  readonly #broker: WireBroker;
+  readonly #accepted: AcceptedLink;
+  readonly #input: InputSide;
+  readonly #up: Lane;
+  readonly #down: Lane;
+  /** Bytes that have reached the broker's machine and were not read by it. */
+  readonly #stream: Uint8Array[] = [];
+  readonly #decoded: Uint8Array[][] = [];
+  #received = 0;
+  #reading = false;
+  #clientOpen = true;
+  #brokerOpen = true;
+  /** Both processes are there. The broker's may be killed. */
+  #brokerAlive = true;
+
+  constructor(around: WireSurroundings, nowMs: () => number, client: WireClient, broker: WireBroker) {
+    this.#around = around;
+    this.#nowMs = nowMs;
+    this.#client = client;
+    this.#broker = broker;
+    this.#up = new Lane(around);
+    this.#down = new Lane(around);
+    this.#accepted = broker.accept(this.#brokerLink(), this.#inputControl(), "simulated");
+    this.#input = new InputSide({
+      limits: DEFAULT_LIMITS,
+      pendingTotal: new PendingTotal(Infinity),
+      command: () => undefined,
+      allocator: this.#accepted.allocator,
+    });
+    const message = (frames: Uint8Array[]): void => void this.#decoded.push(frames);
+    this.#input.attach({ credit: Infinity, run: () => {}, message, flush: () => {} });
+    this.#input.restart();
+  }
+
+  /** The client's `trySend`. */
+  send(frames: readonly Uint8Array[]): boolean {
+    if (!this.#clientOpen) return false;
+    if (this.#up.full) {
+      this.#up.blocked = true;
+      return false;
+    }
+    const { random, options } = this.#around;
+    let parcel = new Parcel(frames, options.referenceBytesMin);
+    if (parcel.isBatch && random.chance(options.doubledShare)) {
+      parcel = parcel.copy();
+      const again = parcel.copy();
+      this.#up.carry(
+        again,
+        false,
+        random.upTo(options.holdMsMax),
+        this.#nowMs(),
+        () => this.#arrivedUp(again),
+      );
+    }
+    const held = parcel.isBatch && random.chance(options.heldShare);
+    const extraMs = held ? random.upTo(options.holdMsMax) : 0;
+    this.#up.carry(parcel, !held, extraMs, this.#nowMs(), () => this.#arrivedUp(parcel));
+    return true;
+  }
+
+  /** The client ends it. */
+  leave(reason?: Error): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#down.clear();
+    this.#around.microtask(() => this.#client.closed(reason));
+    this.#around.later(this.#around.random.upTo(this.#around.options.delayMsMax), () => this.#endBroker());
+  }
+
+  /** The network ends it: each side learns of it in its own time, and what was under way is lost. */
+  cut(): void {
+    this.#up.clear();
+    this.#stream.length = 0;
+    this.#endClientLater("the connection was cut");
+    this.#around.later(this.#around.random.upTo(this.#around.options.delayMsMax), () => this.#endBroker());
+  }
+
+  /** The broker's process is gone. */
+  brokerDied(): void {
+    this.#brokerAlive = false;
+    this.#brokerOpen = false;
+    this.#endClientLater("the broker died");
+  }
+
+  #endClientLater(why: string): void {
+    this.#around.later(this.#around.random.upTo(this.#around.options.delayMsMax), () => {
+      if (!this.#clientOpen) return;
+      this.#clientOpen = false;
+      this.#down.clear();
+      this.#client.closed(new Error(why));
+    });
+  }
+
+  /** The stream ends for the broker: what is whole is delivered. */
+  #endBroker(): void {
+    if (!this.#brokerOpen) return;
+    this.#brokerOpen = false;
+    this.#up.clear();
+    this.#input.finish();
+    this.#deliver();
+    this.#accepted.events.closed();
+    this.#broker.endOfBurst();
+  }
+
+  #brokerLink(): FrameLink {
+    return {
+      local: false,
+      trySend: (frames) => this.#sendDown(frames),
+      close: () => {
+        if (!this.#brokerOpen) return;
+        this.#brokerOpen = false;
+        this.#up.clear();
+        this.#decoded.length = 0;
+        this.#endClientLater("the broker ended the link");
+        this.#around.microtask(() => {
+          if (!this.#brokerAlive) return;
+          this.#input.finish();
+          this.#accepted.events.closed();
+        });
+      },
+    };
+  }
+
+  #inputControl(): InputControl {
+    const received = (): number => this.#received;
+    return {
+      restart: () =>
+        this.#around.microtask(() => {
+          if (!this.#brokerOpen) return;
+          this.#input.restart();
+          this.#burst();
+        }),
+      get receivedBytes() {
+        return received();
+      },
+    };
+  }
+
+  #sendDown(frames: readonly Uint8Array[]): boolean {
+    if (!this.#brokerOpen) return false;
+    if (this.#down.full) {
+      this.#down.blocked = true;
+      return false;
+    }
+    const parcel = new Parcel(frames, this.#around.options.referenceBytesMin);
+    this.#down.carry(parcel, true, 0, this.#nowMs(), () => this.#arrivedDown(parcel));
+    return true;
+  }
+
+  #arrivedDown({ frames }: Parcel): void {
+    if (!this.#clientOpen) return;
+    this.#client.message(frames.map((frame) => frame.slice()));
+    this.#client.endOfBurst();
+    this.#tellRoom(this.#down, () => this.#brokerOpen && this.#accepted.events.writable());
+  }
+
+  #arrivedUp({ frames }: Parcel): void {
+    this.#tellRoom(this.#up, () => this.#clientOpen && this.#client.writable());
+    if (!this.#brokerOpen) return;
+    this.#stream.push(
+      concat(frames.map((frame, at) => encodeFrame(at < frames.length - 1 ? FLAG_MORE : 0, frame))),
+    );
+    this.#read();
+  }
+
+  /** What waits to be read comes in chunks. */
+  #read(): void {
+    if (this.#reading || !this.#brokerOpen) return;
+    const first = this.#stream.shift();
+    if (first === undefined) return;
+    const { random, options } = this.#around;
+    const bytes = Math.min(first.length, random.size(options.chunkBytesMax));
+    const chunk = first.slice(0, bytes);
+    if (bytes < first.length) this.#stream.unshift(first.subarray(bytes));
+    this.#received += bytes;
+    this.#input.receive(chunk);
+    this.#burst();
+    if (this.#stream.length === 0) return;
+    this.#reading = true;
+    this.#around.later(random.upTo(0.2), () => {
+      this.#reading = false;
+      this.#read();
+    });
+  }
+
+  #burst(): void {
+    if (this.#deliver()) this.#broker.endOfBurst();
+  }
+
+  #deliver(): boolean {
+    let delivered = false;
+    for (let frames = this.#decoded.shift(); frames !== undefined; frames = this.#decoded.shift()) {
+      delivered = true;
+      this.#accepted.events.message(frames);
+    }
+    return delivered;
+  }
+
+  #tellRoom(lane: Lane, tell: () => void): void {
+    if (!lane.blocked || lane.underWay > this.#around.options.bytesMax / 2) return;
+    lane.blocked = false;
+    this.#around.microtask(tell);
+  }
+}
