@@ -126,7 +126,7 @@ export class Scene {
   }
 
   /** The next entries become durable; all of them by default. */
-  commit(entries = Infinity): void {
+  commit(entries: number = Infinity): void {
     for (let left = entries; left > 0 && this.durable < this.entries.length; left--) {
       const entry = this.entries[this.durable++]!;
       if (entry.type === "order") {
