@@ -1,6 +1,7 @@
 /**
  * The ordered log: publishers, a broker that gives every record of a topic its position, and subscriptions that all see
- * the same order. Embedded in one process, or over hawser's own sockets.
+ * the same order. Embedded in one process, or over hawser's own sockets. A topic's bytes are in memory, in files, or in a store of
+ * your own: see {@link StoreFactory}.
  *
  * ```ts
  * import { openLog } from "hawser/log";
@@ -19,49 +20,92 @@
  * @module
  */
 
-import { openFileStores } from "./adapters/store/file_store.ts";
+import { type FileStoresInit, openFileStores as openFolder } from "./adapters/store/file_store.ts";
 import { detectHost } from "./adapters/detect.ts";
 import { Context } from "./mod.ts";
-import { type EmbeddedOptions, openEmbeddedLog } from "./src/log/client/open.ts";
+import { checkObject, type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
 import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
 import { BrokerServer } from "./src/log/server/broker_server.ts";
-import { MemoryStores } from "./src/log/store/memory_store.ts";
 import type { StoreFactory } from "./src/log/store/store.ts";
 
 /**
- * A log of this process, without network. With `dir` its topics are files in that folder, which nobody else may use; without it
- * they are memory and end with the log.
+ * A log of this process, without network. With `dir` its topics are files in that folder, which nobody else may use; with `stores`
+ * they are wherever those keep them; without either they are memory and end with the log. Resolves when topics can be
+ * opened; each is recovered when it is used first. The log is open until {@link Log.close}.
  *
- * Rejects with `LogError`: `ERR_LOG_LOCKED`, `ERR_LOG_STORE_FAILED`; with `MisuseError` (`ERR_OPTION`).
+ * What an acknowledgement survives, with `dir`: ack 1 the death of the process, ack 2 that of the machine. In memory:
+ * nothing survives, and ack 2 is refused.
+ *
+ * Rejects with `LogError`: `ERR_LOG_LOCKED` (another process has the folder), `ERR_LOG_STORE_FAILED` (it cannot be made or
+ * locked); with `MisuseError`: `ERR_OPTION`, whose message names the option, the value and what is allowed, `ERR_CLOSED` (the
+ * context). Nothing is left behind then, and `stores` are closed.
+ *
+ * ```ts
+ * import { openLog } from "hawser/log";
+ *
+ * await using log = await openLog({ topics: { orders: { order: 5, retention: { bytesMax: 1_000_000_000 } } } });
+ * const orders = log.publisher("orders");
+ * console.log((await orders.publish("one pair of socks")).position); // 0n
+ * ```
  */
 export function openLog(options: EmbeddedOptions = {}): Promise<Log> {
-  return openEmbeddedLog(options, (dir) => openStores(dir));
+  return openEmbeddedLog(options, (dir) => openFileStores({ dir }));
 }
 
-/** Options of {@link startBroker}: the broker's, and where it runs. */
+/** Options of {@link startBroker}: the broker's, and where it runs. `http` is for the command `hawser broker` alone. */
 export interface BrokerServerOptions extends BrokerInput {
   /** Default: one of its own. */
   readonly context?: Context | undefined;
+  /** Where topics are kept, in place of `dir`: a store of your own. It belongs to the broker from here on, which closes it. */
+  readonly stores?: StoreFactory | undefined;
   /** Told of topics that were cut, stopped or reopened, for people. */
   readonly notice?: ((text: string, error?: LogError) => void) | undefined;
 }
 
 /**
- * A broker that listens on `listen`, in this process. `hawser broker` is the same as a command.
+ * A broker that listens on `listen`, in this process, for `connectLog`. `hawser broker` is the same as a command. It runs, and keeps
+ * the process alive, until {@link BrokerServer.close}.
  *
  * Rejects with `LogError`: `ERR_LOG_LOCKED`, `ERR_LOG_STORE_FAILED`; with `MisuseError` (`ERR_OPTION`, `ERR_ENDPOINT`,
- * `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`).
+ * `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`). Nothing listens then, and the folder or `stores` are closed.
+ *
+ * ```ts
+ * import { connectLog, startBroker } from "hawser/log";
+ *
+ * await using broker = await startBroker({ listen: ["tcp://127.0.0.1:0"] });
+ * await using log = await connectLog(broker.endpoints);
+ * await log.openTopic("orders", { order: 2 });
+ * console.log((await log.status()).topics.length); // 1
+ * ```
  */
 export async function startBroker(options: BrokerServerOptions = {}): Promise<BrokerServer> {
-  const { context = new Context(), notice, ...broker } = options;
-  const stores = broker.dir === undefined ? new MemoryStores() : await openStores(broker.dir);
+  const { context = new Context(), notice, stores: own, ...broker } = checkObject(options);
+  const stores = await makeStores(own, broker, (dir) => openFileStores({ dir }));
   return await BrokerServer.start({ context, host: context.runtime.host, stores, options: broker, notice });
 }
 
-function openStores(dir: string): Promise<StoreFactory> {
-  return openFileStores({ dir, host: detectHost() });
+/** Options of {@link openFileStores}: a folder, and what a `DiskStores` takes besides. */
+export type FileStoresOptions = Omit<FileStoresInit, "host"> & Partial<Pick<FileStoresInit, "host">>;
+
+/**
+ * Opens `dir` for this process alone and answers stores of files in it, one folder for each topic, as `openLog({ dir })` does: for
+ * those who want other write sizes, no syncs (`durability: "process"`), or to wrap it. The folder is locked until the
+ * answer's `close`, which the log or broker calls that it is given to.
+ *
+ * Rejects with `LogError`: `ERR_LOG_LOCKED`, `ERR_LOG_STORE_FAILED`.
+ *
+ * ```ts
+ * import { openFileStores, openLog } from "hawser/log";
+ *
+ * const stores = await openFileStores({ dir: "./data", durability: "process" });
+ * await using log = await openLog({ stores });
+ * console.log((await log.openTopic("orders")).durability); // process
+ * ```
+ */
+export function openFileStores({ host = detectHost(), ...rest }: FileStoresOptions): Promise<StoreFactory> {
+  return openFolder({ ...rest, host });
 }
 
 export {
@@ -96,7 +140,24 @@ export type { BrokerInput as BrokerOptions } from "./src/log/configuration/broke
 export type { TopicInput } from "./src/log/configuration/topic.ts";
 export type { BrokerServer } from "./src/log/server/broker_server.ts";
 export type { BrokerStatus, ConsumerStatus, TopicStatus } from "./src/log/broker/status.ts";
-export type { Durability } from "./src/log/store/store.ts";
+export type {
+  Disk,
+  DiskFailure,
+  DiskFile,
+  Durability,
+  SegmentInfo,
+  StoreEvents,
+  StoreFactory,
+  StoreFailure,
+  StoreFailureKind,
+  StoreOptions,
+  StoreRead,
+  TopicStore,
+} from "./src/log/store/store.ts";
+export { MemoryStores } from "./src/log/store/memory_store.ts";
+export { type DiskFolders, DiskStores, type DiskStoresInit } from "./src/log/store/disk_stores.ts";
+export { SegmentPool, type SegmentPoolInit } from "./src/log/store/segment_pool.ts";
+export type { StoreHost } from "./src/log/store/writer.ts";
 export type { Ack, Order, Retention, TopicOptions } from "./src/log/topic_options.ts";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./src/log/errors.ts";
 export { BugError, MisuseError } from "./src/errors.ts";

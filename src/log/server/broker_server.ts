@@ -23,8 +23,12 @@ export interface BrokerServerInit {
   readonly notice?: ((text: string, error?: LogError) => void) | undefined;
 }
 
-/** See the module. `await using` closes it. */
+/**
+ * A broker that listens; made by `startBroker`. It lives until {@link BrokerServer.close}, and keeps the process alive as long.
+ * `await using` closes it.
+ */
 export class BrokerServer implements AsyncDisposable {
+  /** The machine behind the door. @internal */
   readonly broker: Broker;
   readonly #server: LinkServer;
   #closing: Promise<void> | undefined;
@@ -35,34 +39,44 @@ export class BrokerServer implements AsyncDisposable {
   }
 
   /**
-   * Listens on every endpoint of the options.
+   * Listens on every endpoint of the options. The stores belong to the broker from here on.
    *
-   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`. Nothing listens then.
+   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. Nothing
+   * listens then, and the stores are closed.
+   * @internal
    */
   static async start(init: BrokerServerInit): Promise<BrokerServer> {
     const { context, host, stores, options, notice } = init;
-    const broker = new Broker({ host, stores, options, notice });
-    const server = new LinkServer({ context, accept: broker.accept, endOfBurst: broker.endOfBurst });
-    const started = new BrokerServer(broker, server);
+    let broker: Broker | undefined;
+    let server: LinkServer | undefined;
     try {
+      broker = new Broker({ host, stores, options, notice });
+      server = new LinkServer({ context, accept: broker.accept, endOfBurst: broker.endOfBurst });
       for (const endpoint of broker.options.listen) await server.bind(endpoint);
+      return new BrokerServer(broker, server);
     } catch (error) {
-      await started.close();
+      await new Promise<void>((resolve) =>
+        broker === undefined ? stores.close(resolve) : broker.close(resolve)
+      );
+      await server?.stop();
       throw error;
     }
-    return started;
   }
 
-  /** Where it listens, with the ports and paths that the system chose. */
+  /** Where it listens, with the ports and paths that the system chose: what `connectLog` takes. */
   get endpoints(): readonly string[] {
     return this.#server.endpoints;
   }
 
+  /** What it is doing now: topics, sessions, readers, consumers' lag, memory, and counters since its start. */
   status(): BrokerStatus {
     return this.broker.status();
   }
 
-  /** Orders and stores what was taken, tells publishers, syncs, ends every link, and stops listening. */
+  /**
+   * Orders and stores what was taken, tells publishers, syncs, ends every link, and stops listening. Clients try to come back until
+   * they are closed. Resolves when the stores have let go of everything; a second call waits for the first.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
