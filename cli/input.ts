@@ -6,6 +6,7 @@
 
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import type { Readable } from "node:stream";
+import { unlessAborted } from "./interruption.ts";
 import { CommandError } from "./terminal.ts";
 
 /** What stands for the standard input among files. */
@@ -51,7 +52,7 @@ export interface InputOptions {
   readonly wholeFile: boolean;
   /** Called with the bytes that were read. */
   readonly read: (bytes: number) => void;
-  /** Whoever aborts it destroys the standard input, too. What was read of a line then is no record. */
+  /** Aborted: there are no more records. What was read of a line then is none. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -114,10 +115,18 @@ async function* bytesOf(
   name: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
+  const chunks = stream[Symbol.asyncIterator]();
   try {
-    for await (const chunk of stream) yield chunk as Uint8Array;
+    while (true) {
+      // Not by destroying the stream: on Deno that does not end a read of the standard input that is under way.
+      const next = await unlessAborted(chunks.next(), signal);
+      if (next === undefined || next.done === true) return;
+      yield next.value as Uint8Array;
+    }
   } catch (error) {
     if (signal?.aborted !== true) throw cannotRead(name, error);
+  } finally {
+    stream.destroy();
   }
 }
 

@@ -47,3 +47,19 @@ export class Interruption {
     });
   }
 }
+
+/**
+ * What `promise` resolves with; `undefined` as soon as `signal` is aborted. Nothing of it stays at the signal, so that it may be
+ * asked as often as somebody likes, unlike `Promise.race`.
+ */
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve(undefined);
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal?.removeEventListener("abort", onAbort));
+  });
+}

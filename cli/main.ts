@@ -6,6 +6,7 @@
  */
 
 import process from "node:process";
+import type { Writable } from "node:stream";
 import { run } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,4 +31,19 @@ for (const output of [process.stdout, process.stderr]) {
   output.on("error", () => output.destroy());
 }
 
-process.exitCode = await run(process.argv.slice(2), terminal);
+/** Resolves when everything was handed to the system, or when nobody takes it any more. */
+function written(output: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (output.destroyed) return resolve();
+    output.once("close", resolve);
+    output.write("", () => resolve());
+  });
+}
+
+const code = await run(process.argv.slice(2), terminal);
+process.exitCode = code;
+// The input was left before its end. On Deno a read of it that is under way keeps the process, and nothing ends that read.
+if (process.stdin.destroyed && !process.stdin.readableEnded) {
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit(code);
+}

@@ -83,13 +83,10 @@ class PublishRun {
       total,
       text: `${this.#read} records read, ${this.#publisher.progress().text}`,
     }));
-    const onAbort = (): void => void terminal.stdin.destroy();
-    signal.addEventListener("abort", onAbort);
     try {
       await this.#publishAll(terminal, signal);
       await this.#publisher.flush();
     } finally {
-      signal.removeEventListener("abort", onAbort);
       progress.stop();
     }
   }

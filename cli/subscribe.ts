@@ -8,7 +8,7 @@ import type { Consumer, From, Log, LogRecord, Subscription } from "../log.ts";
 import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
-import { Interruption } from "./interruption.ts";
+import { Interruption, unlessAborted } from "./interruption.ts";
 import { type Format, formatRecords, parseFormat } from "./records.ts";
 import { type Output, UsageError, write } from "./terminal.ts";
 
@@ -51,7 +51,7 @@ command with that name goes on behind it. --from is where a name begins that has
       const source = request.consumer === undefined
         ? log.subscribe(request.topic, options)
         : log.consumer(request.topic, request.consumer, options);
-      await print(source, request, terminal.stdout, interruption.happened);
+      await print(source, request, terminal.stdout, interruption.signal);
       return interruption.exitCode ?? 0;
     } catch (error) {
       if (interruption.exitCode !== undefined && log === undefined) return interruption.exitCode;
@@ -106,19 +106,18 @@ function parseCount(text: string | undefined): number {
   throw new UsageError(`--count is a whole number, 1 or more, not ${JSON.stringify(text)}`);
 }
 
-/** Until so many are printed, or `happened`. What was printed is committed before the source is closed. */
+/** Until so many are printed, or `signal`. What was printed is committed before the source is closed. */
 async function print(
   source: Subscription | Consumer,
   { count, consumer, format }: Request,
   stdout: Output,
-  happened: Promise<void>,
+  signal: AbortSignal,
 ): Promise<void> {
   const committer = consumer === undefined ? undefined : new Committer(source as Consumer);
   const batches = source.batches();
-  const interrupted = happened.then(() => undefined);
   try {
     for (let left = count; left > 0;) {
-      const next = await Promise.race([batches.next(), interrupted]);
+      const next = await unlessAborted(batches.next(), signal);
       if (next === undefined || next.done === true) break;
       const { value: batch } = next;
       const records = batch.length > left ? batch.slice(0, left) : batch;
