@@ -7,6 +7,8 @@ import { type Progress, PROGRESS_TOPIC, textOf } from "./messages.ts";
 
 /** Percent between two lines where there is no terminal. */
 const LINE_PERCENT = 5;
+/** Milliseconds after which a line comes all the same, if it has something new. */
+const LINE_MS = 500;
 const BAR_CELLS = 30;
 
 /** Where the display writes. `process.stdout` is one. */
@@ -25,9 +27,13 @@ export function percentOf({ files, filesTotal, bytes, bytesTotal }: Progress): n
 }
 
 /** Shows what `progress` publishes, until the work is done or the socket is closed. */
-export async function showProgress(progress: Subscriber, screen: Screen = process.stdout): Promise<void> {
+export async function showProgress(
+  progress: Subscriber,
+  screen: Screen = process.stdout,
+  now?: () => number,
+): Promise<void> {
   progress.subscribe(PROGRESS_TOPIC);
-  const display = new ProgressDisplay(screen);
+  const display = new ProgressDisplay(screen, now);
   for await (const [_topic, json] of progress) {
     const now: Progress = JSON.parse(textOf(json));
     const percent = percentOf(now);
@@ -40,10 +46,15 @@ export async function showProgress(progress: Subscriber, screen: Screen = proces
 /** A percentage that rises, and what it means. */
 export class ProgressDisplay {
   readonly #screen: Screen;
+  readonly #now: () => number;
   #shownPercent = -LINE_PERCENT;
+  #shownMs = -Infinity;
+  #shown = "";
 
-  constructor(screen: Screen = process.stdout) {
+  /** `now`: milliseconds of a clock. */
+  constructor(screen: Screen = process.stdout, now: () => number = () => performance.now()) {
     this.#screen = screen;
+    this.#now = now;
   }
 
   /** `percent`: 0 to 100, whole. */
@@ -54,10 +65,20 @@ export class ProgressDisplay {
       // Back to the start of the line, and away with what is left of the last one.
       // A line that is too long would wrap, and could not be written over.
       screen.write(`\r${`${bar(percent)} ${line}`.slice(0, (screen.columns ?? 80) - 1)}\x1b[K`);
-    } else if (percent === 100 || percent >= this.#shownPercent + LINE_PERCENT) {
+    } else if (this.#isDue(percent, line)) {
       screen.write(`${line}\n`);
       this.#shownPercent = percent - percent % LINE_PERCENT;
+      this.#shownMs = this.#now();
+      this.#shown = line;
     }
+  }
+
+  /** Is it time for another line? */
+  #isDue(percent: number, line: string): boolean {
+    if (line === this.#shown) return false;
+    if (percent === 100 || percent >= this.#shownPercent + LINE_PERCENT) return true;
+    // A percent of much work takes long: whoever watches sees that it moves.
+    return this.#now() >= this.#shownMs + LINE_MS;
   }
 
   /** What is written next begins a line of its own. */

@@ -10,7 +10,7 @@ import { formatBytes, formatTable } from "../../examples/ventilator/format.ts";
 import { JobError } from "../../examples/ventilator/job_error.ts";
 import { Ledger } from "../../examples/ventilator/ledger.ts";
 import { type Progress, PROGRESS_TOPIC } from "../../examples/ventilator/messages.ts";
-import { percentOf, type Screen, showProgress } from "../../examples/ventilator/progress.ts";
+import { percentOf, ProgressDisplay, type Screen, showProgress } from "../../examples/ventilator/progress.ts";
 import { collect } from "../../examples/ventilator/sink.ts";
 
 // The parts of the folder digest that a run with honest workers never shows.
@@ -183,7 +183,7 @@ async function display(screen: Omit<Screen, "write">): Promise<string> {
   await publisher.bind("inproc://progress");
   subscriber.connect("inproc://progress");
   let text = "";
-  const shown = showProgress(subscriber, { ...screen, write: (more) => text += more });
+  const shown = showProgress(subscriber, { ...screen, write: (more) => text += more }, () => 0);
   await publisher.subscribed(PROGRESS_TOPIC);
   for (let files = 0; files <= 100; files++) {
     const progress: Progress = { files, filesTotal: 100, bytes: files, bytesTotal: 100 };
@@ -199,6 +199,29 @@ test("progress is a line every five percent where there is no terminal", async (
   assertEquals(lines.length, 22);
   assertEquals(lines[0], "  0 %  0 of 100 files, 0 B of 100 B");
   assertEquals(lines[20], "100 %  100 of 100 files, 100 B of 100 B");
+});
+
+test("progress that takes long is a line every half second where there is no terminal, if there is something new", () => {
+  let text = "";
+  let nowMs = 0;
+  const display = new ProgressDisplay({ write: (more) => text += more }, () => nowMs);
+  for (
+    const [ms, percent, what] of [
+      [0, 0, "a"],
+      [499, 0, "b"],
+      [500, 0, "c"],
+      [9_000, 0, "c"],
+      [9_001, 5, "d"],
+      [9_002, 6, "e"],
+      [9_501, 6, "f"],
+      [10_002, 100, "g"],
+      [10_003, 100, "g"],
+    ] as const
+  ) {
+    nowMs = ms;
+    display.show(percent, what);
+  }
+  assertEquals(text.trimEnd().split("\n").map((line) => line.at(-1)).join(""), "acdfg");
 });
 
 test("progress is one line that fills up on a terminal, and never wraps", async () => {

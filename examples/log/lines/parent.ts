@@ -4,9 +4,13 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Report } from "./messages.ts";
 
-/** Says something to the main program, at once. */
+/** Says something to the main program, at once. If it is gone, that is heard from the end of the input. */
 export function say(report: Report): void {
-  writeSync(1, `${JSON.stringify(report)}\n`);
+  try {
+    writeSync(1, `${JSON.stringify(report)}\n`);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EPIPE") throw error;
+  }
 }
 
 /** Runs the work of a process; what goes wrong is the main program's to tell. */

@@ -23,8 +23,10 @@ await runWork(async () => {
   const reports = setInterval(() => say({ type: "progress", acknowledged: acknowledged() }), REPORT_MS);
   await publishLines(publisher, job);
   clearInterval(reports);
-  say({ type: "done", acknowledged: acknowledged() });
+  const total = acknowledged();
   await log.close();
+  // The last thing: it may be told to end from here.
+  say({ type: "done", acknowledged: total });
 });
 
 async function publishLines(publisher: LogPublisher, { name, folder, files }: PublisherJob): Promise<void> {
