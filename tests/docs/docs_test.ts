@@ -45,7 +45,7 @@ function read(path: string): string {
 }
 
 const inDocuments = documents().flatMap((path) => markdownBlocks(path, read(path)));
-const inComments = ["mod.ts", ...sources("src"), ...sources("adapters")].flatMap((path) =>
+const inComments = ["mod.ts", "log.ts", ...sources("src"), ...sources("adapters")].flatMap((path) =>
   commentBlocks(path, read(path))
 );
 const blocks: readonly Block[] = [...inDocuments, ...inComments];

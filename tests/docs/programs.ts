@@ -114,7 +114,8 @@ export class Programs {
       : this.#runtime === "deno"
       ? [process.execPath, "run", "-A", "--no-check", join(PROJECT, `${runner}.ts`)]
       : [process.execPath, join(PROJECT, `${runner}.ts`)];
-    const program = start([...command, ...files], { cwd: PROJECT, deadlineMs: DEADLINE_MS });
+    // A folder of its own: what a program writes to "./data" is gone before the next run.
+    const program = start([...command, ...files], { cwd: this.#folder, deadlineMs: DEADLINE_MS });
     let exit: ReturnType<typeof setTimeout> | undefined;
     const kill = (): void => void program.process.kill("SIGKILL");
     program.see(END).then(() => exit = setTimeout(kill, EXIT_MS), () => {});

@@ -146,7 +146,11 @@ export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDis
  * import { openLog } from "hawser/log";
  *
  * await using log = await openLog();
- * for await (const record of log.subscribe("orders", { from: "earliest" })) console.log(record.position);
+ * await log.publisher("orders").publish("one pair of socks");
+ * for await (const record of log.subscribe("orders", { from: "earliest" })) {
+ *   console.log(record.position); // 0n
+ *   break;
+ * }
  * ```
  */
 export class Subscription extends RecordSource {
