@@ -57,11 +57,16 @@ export class Journal {
     return this.#init.durable === "synced" ? this.#store.synced : this.#store.written;
   }
 
-  /** Begins a new segment if an entry of such a body would make this one too long. */
-  makeRoom(bodyBytes: number): void {
+  /** Whether an entry of such a body would make this segment too long, so that it begins a new one. */
+  isLeftBy(bodyBytes: number): boolean {
     const segment = this.#store.segments.at(-1);
     const opened = segment !== undefined && segment.bytes > 0;
-    if (!opened || segment.bytes + entryBytes(bodyBytes) > this.#init.segmentBytes) this.roll();
+    return !opened || segment.bytes + entryBytes(bodyBytes) > this.#init.segmentBytes;
+  }
+
+  /** Begins a new segment if an entry of such a body would make this one too long. */
+  makeRoom(bodyBytes: number): void {
+    if (this.isLeftBy(bodyBytes)) this.roll();
   }
 
   /** Begins a new segment, unless the last one is empty. */

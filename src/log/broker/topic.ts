@@ -104,6 +104,7 @@ export class Topic implements FeedTopic {
       ...init.limits,
       nowMs: () => host.nowMs(),
       roundDue: () => this.#due(),
+      runRound: () => this.runRound(host.nowMs()),
       makeRoom: () => this.applyRetention(2 * options.segmentBytes),
     });
     this.sessions = new TopicSessions(this, () => this.#due());

@@ -27,6 +27,8 @@ export interface TopicIngestInit {
   readonly nowMs: () => number;
   /** A descriptor is in the ring: a round is due. */
   readonly roundDue: () => void;
+  /** Orders what is in the ring, now. */
+  readonly runRound: () => void;
   /** The store is at its bound: lets go of what may go. */
   readonly makeRoom: () => void;
 }
@@ -78,7 +80,11 @@ export class TopicIngest implements IngestTarget {
   store(index: number, batch: Batch, body: Uint8Array): void {
     const { session, epoch, count, bodyBytes, bodyCrc, lastSequence } = batch;
     const fields = { id: session, epoch, count, number: BigInt(batch.batch), bodyCrc };
-    const offset = this.#init.journal.append("payload", fields, body);
+    const { journal, runRound } = this.#init;
+    // A payload whose order comes in the next segment holds its own segment for as long as that one is kept, and so would each
+    // segment the one before it, for ever. Only what has to be held reaches over an end.
+    if (journal.isLeftBy(body.length)) runRound();
+    const offset = journal.append("payload", fields, body);
     this.#unordered.add(offset);
     const descriptor: SequencedBatch = {
       session,
