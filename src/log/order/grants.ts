@@ -148,9 +148,9 @@ export class Grants<Owner> {
     this.detach(grant, grant.committed);
   }
 
-  /** Forgets the queue's request. */
+  /** Forgets the queue's request. Another link may have asked for the same: it has to ask again to be in the queue. */
   cancel(key: string): void {
-    this.#waiters.cancel(key);
+    if (this.#waiters.cancel(key)) this.freed = true;
     this.#balance();
   }
 

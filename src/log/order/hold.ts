@@ -90,8 +90,10 @@ export class Hold {
   /** What was to fill the gap does not come: the gap is looked at when its lease ends, or at once. */
   check(session: Session): void {
     if (!session.gap.isSet) return;
-    session.spared = true;
-    this.#gaps.set(session.gap, session.gapSinceMs + this.#leaseMs);
+    const dueMs = session.gapSinceMs + this.#leaseMs;
+    // It was looked at after its lease, and spared for what does not come.
+    if (session.gap.dueMs > dueMs) session.spared = true;
+    this.#gaps.set(session.gap, dueMs);
   }
 
   /** One session whose gap is older than the lease; `undefined`: none is. */

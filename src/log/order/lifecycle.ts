@@ -100,7 +100,7 @@ export class Lifecycle {
       parts.dropHeld(session);
       parts.detach(session);
     } else if (session.state !== "fenced") return;
-    if (session.publisher === "" && session.uncommitted === 0) parts.forget(session);
+    if (session.publisher === "" && !session.pending) parts.forget(session);
   }
 
   /** When {@link expire} wants to be called. */
@@ -118,6 +118,8 @@ export class Lifecycle {
     const decisions: FenceDecision[] = [];
     for (let session = hold.expired(nowMs); session !== undefined; session = hold.expired(nowMs)) {
       session.move("leaseExpired");
+      session.over = true;
+      session.fences++;
       const { id, epoch, assigned } = session;
       decisions.push({ session: id, epoch, nextBatch: assigned.next });
     }
@@ -130,7 +132,12 @@ export class Lifecycle {
     const { table, grants } = this.#parts;
     if (this.#fenceAwaited.delete(id)) grants.freed = true;
     const session = table.get(id);
-    if (session === undefined || session.epoch !== epoch) return [];
+    if (session === undefined) return [];
+    session.fences--;
+    if (session.epoch !== epoch) {
+      if (session.state === "closed") this.settleClosed(session);
+      return [];
+    }
     session.move("fenceStored");
     this.#parts.counts.fences++;
     const held = this.#parts.discardHeld(session);
@@ -215,7 +222,7 @@ export class Lifecycle {
     // Who was connected before a restart comes back first.
     if (nowMs < this.#startedMs! + init.leaseMs) return;
     for (let session = table.expired(nowMs); session !== undefined; session = table.expired(nowMs)) {
-      if (session.uncommitted > 0) {
+      if (session.pending) {
         table.used(session, nowMs);
         continue;
       }

@@ -16,7 +16,7 @@ import type { SessionSnapshot } from "./snapshot_types.ts";
 export function exportSessions({ table }: SequencerParts, nowMs: number): SessionSnapshot[] {
   const snapshots: SessionSnapshot[] = [];
   for (const session of table.values()) {
-    const { id, publisher, epoch, assigned, assignedSequence, state, attached, lastActiveMs } = session;
+    const { id, publisher, epoch, assigned, assignedSequence, attached, lastActiveMs } = session;
     // Without an entry there is no session yet.
     if (epoch === 0) continue;
     snapshots.push({
@@ -24,7 +24,7 @@ export function exportSessions({ table }: SequencerParts, nowMs: number): Sessio
       publisher,
       epoch,
       // The fence entry is stored right after the decision: nothing of this epoch will ever follow.
-      fenced: state === "fencing" || state === "fenced",
+      fenced: session.over,
       nextBatch: assigned.next,
       ahead: assigned.ahead,
       lastSequence: assignedSequence,
@@ -128,6 +128,7 @@ function begin({ table }: SequencerParts, id: bigint, publisher: string, epoch: 
 }
 
 function fence(session: Session): void {
+  session.over = true;
   session.move("leaseExpired");
   session.move("fenceStored");
 }

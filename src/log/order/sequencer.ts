@@ -206,16 +206,17 @@ export class Sequencer {
     const session = table.get(batch.session);
     if (session === undefined) return;
     session.lastSequence = laterSequence(session.lastSequence, batch.lastSequence);
-    if (session.epoch !== batch.epoch) return;
-    const { committed, grant } = session;
-    assert(!keepsOrder || batch.batch === committed.next, "committed out of order");
-    assert(session.assigned.has(batch.batch), "committed before it was assigned");
-    if (!committed.add(batch.batch)) return;
     session.uncommitted--;
-    session.bytes -= batch.bytes;
-    session.acks.add(batch.batch, batch.count, position, Math.max(1, init.runsKept, grant.wanted));
-    grants.commit(grant, committed.next);
-    acks.mark(session);
+    if (session.epoch === batch.epoch) {
+      const { committed, grant } = session;
+      assert(!keepsOrder || batch.batch === committed.next, "committed out of order");
+      assert(session.assigned.has(batch.batch), "committed before it was assigned");
+      assert(committed.add(batch.batch), "committed twice");
+      session.bytes -= batch.bytes;
+      session.acks.add(batch.batch, batch.count, position, Math.max(1, init.runsKept, grant.wanted));
+      grants.commit(grant, committed.next);
+      acks.mark(session);
+    }
     if (session.state === "closed") this.#lifecycle.settleClosed(session);
     this.#parts.tellFreed();
   }
@@ -225,7 +226,8 @@ export class Sequencer {
     const { table, acks } = this.#parts;
     const session = table.get(batch.session);
     if (session === undefined || session.epoch !== batch.epoch) return;
-    // A closed session is not remembered until it is synced, and its id may have been used again.
+    // A closed session is not remembered until it is synced, and its id may have been used again: for later payloads.
+    if (batch.offset < session.firstOffset) return;
     if (session.committed.has(batch.batch) && session.synced.add(batch.batch)) acks.mark(session);
   }
 
@@ -359,6 +361,7 @@ export class Sequencer {
     session.assigned.add(batch.batch);
     session.assignedSequence = laterSequence(session.assignedSequence, batch.lastSequence);
     session.uncommitted++;
+    if (batch.offset < session.firstOffset) session.firstOffset = batch.offset;
     this.#round.push(batch);
     counts.assigned++;
     counts.assignedRecords += batch.count;

@@ -31,8 +31,14 @@ export class Session implements AckSource {
   held: Map<number, SequencedBatch> | undefined = undefined;
   /** Of batches that were taken and are not committed. */
   bytes = 0;
-  /** Batches that are assigned and not committed. */
+  /** Batches of any epoch that are assigned and not committed. */
   uncommitted = 0;
+  /** Fences of any epoch that are being stored. */
+  fences = 0;
+  /** A fence of this epoch is stored, or is about to be. */
+  over = false;
+  /** Of the first payload in the store that is assigned in this epoch. */
+  firstOffset: number = Infinity;
   /** The greatest committed sequence of any epoch. */
   lastSequence: bigint | undefined = undefined;
   /** The greatest assigned one: it is in the log or about to be. */
@@ -83,6 +89,11 @@ export class Session implements AckSource {
     return this.grant.tellable;
   }
 
+  /** Something of it is on its way into the log, perhaps of an earlier epoch: it must not be forgotten, nor its id used again. */
+  get pending(): boolean {
+    return this.uncommitted > 0 || this.fences > 0 || (this.inFlight !== undefined && this.inFlight.size > 0);
+  }
+
   /** Behind the greatest batch that was taken and is not assigned; at least what is expected. */
   get takenEnd(): number {
     let end = this.assigned.next;
@@ -101,7 +112,8 @@ export class Session implements AckSource {
     this.synced = new Prefix();
     this.inFlight = undefined;
     this.bytes = 0;
-    this.uncommitted = 0;
+    this.over = false;
+    this.firstOffset = Infinity;
     this.acks = new AckSlot();
   }
 }

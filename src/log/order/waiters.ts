@@ -61,13 +61,14 @@ export class Waiters<Owner> {
     return true;
   }
 
-  /** The request will not come again. */
-  cancel(key: string): void {
+  /** The request will not come again. Answers whether there was one. */
+  cancel(key: string): boolean {
     const waiter = this.#byKey.get(key);
-    if (waiter === undefined) return;
+    if (waiter === undefined) return false;
     this.#byKey.delete(key);
     if (waiter.node.list === this.#ready) this.#pool.promise(-1);
     waiter.node.list?.remove(waiter.node);
+    return true;
   }
 
   /** Sets batches aside, in order. Answers whether any request is worth another try. */

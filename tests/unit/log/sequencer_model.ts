@@ -28,6 +28,8 @@ interface NaiveSession {
   waiting: SequencedBatch[];
   gapSinceMs: number;
   activeMs: number;
+  /** Batches and fences of any epoch that are on their way into the log. */
+  owed: number;
 }
 
 /** See the module. Every method is the one of the sequencer with the same name. */
@@ -139,6 +141,7 @@ export class NaiveSequencer {
       while (found.assigned.has(found.next)) found.next++;
       found.gapSinceMs = nowMs;
       this.#round.push(one);
+      found.owed++;
     }
     this.#settle(found);
   }
@@ -151,9 +154,10 @@ export class NaiveSequencer {
 
   committed({ session, epoch, batch }: SequencedBatch): void {
     const found = this.sessions.get(session);
-    if (found?.epoch !== epoch) return;
-    found.committed.add(batch);
-    this.#settle(found);
+    if (found === undefined) return;
+    found.owed--;
+    if (found.epoch === epoch) found.committed.add(batch);
+    if (found.state === "closed") this.#settle(found);
   }
 
   expire(nowMs: number): FenceDecision[] {
@@ -164,12 +168,13 @@ export class NaiveSequencer {
       if (state !== "open" || waiting.length === 0 || nowMs < gapSinceMs + this.#leaseMs) continue;
       if (inFlight.has(next)) continue;
       found.state = "fencing";
+      found.owed++;
       decisions.push({ session: id, epoch, nextBatch: next });
     }
     if (nowMs < this.#startedMs + this.#leaseMs) return decisions;
     for (const found of [...this.sessions.values()]) {
       if (found.attached || nowMs < found.activeMs + this.#idleMs) continue;
-      if (found.committed.size < found.assigned.size) found.activeMs = nowMs;
+      if (found.owed + found.inFlight.size > 0) found.activeMs = nowMs;
       else this.#forget(found);
     }
     return decisions;
@@ -177,7 +182,12 @@ export class NaiveSequencer {
 
   fenced(id: bigint, epoch: number): SequencedBatch[] {
     const found = this.sessions.get(id);
-    if (found?.epoch !== epoch) return [];
+    if (found === undefined) return [];
+    found.owed--;
+    if (found.epoch !== epoch) {
+      this.#settle(found);
+      return [];
+    }
     found.state = "fenced";
     found.attached = false;
     found.inFlight.clear();
@@ -185,7 +195,8 @@ export class NaiveSequencer {
   }
 
   #make(id: bigint, publisher: string, epoch: number, nowMs: number): NaiveSession {
-    const activeMs = Math.max(nowMs, this.sessions.get(id)?.activeMs ?? 0);
+    const before = this.sessions.get(id);
+    const activeMs = Math.max(nowMs, before?.activeMs ?? 0);
     return {
       id,
       publisher,
@@ -199,6 +210,7 @@ export class NaiveSequencer {
       waiting: [],
       gapSinceMs: 0,
       activeMs,
+      owed: before?.owed ?? 0,
     };
   }
 
@@ -212,7 +224,7 @@ export class NaiveSequencer {
     if (found.inFlight.size > 0) return;
     if (found.state === "closed") this.discarded.push(...found.waiting.splice(0));
     else if (found.state !== "fenced") return;
-    const over = found.publisher === "" && found.committed.size === found.assigned.size;
+    const over = found.publisher === "" && found.owed === 0;
     if (over && (found.state === "closed" || !found.attached)) this.#forget(found);
   }
 
