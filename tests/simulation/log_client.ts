@@ -23,11 +23,13 @@ import type { TopicInput } from "../../src/log/configuration/topic.ts";
 import type { Ack } from "../../src/log/topic_options.ts";
 import type {
   AckMessage,
+  Batch,
   BrokerMessage,
   Fenced,
   Grant,
   OpenTopic,
   Refused,
+  SessionOpened,
   StoreState,
   TopicOpened,
   Welcome,
@@ -39,6 +41,8 @@ import { Wire, type WireBroker, type WireSurroundings } from "./log_wire.ts";
 export interface ClientWorld {
   readonly host: Host;
   readonly around: WireSurroundings;
+  /** Of its wires: these live on when the client's process does not. */
+  readonly wiring: WireSurroundings;
   /** The broker, while its process lives. */
   readonly broker: WireBroker | undefined;
   readonly wires: Set<Wire>;
@@ -86,9 +90,9 @@ export class SimulatedLink implements RenewedLink {
 
   #dial(): void {
     if (this.#closed) return;
-    const { broker, around, host, wires } = this.#world;
-    if (broker === undefined) return this.#dialLater();
-    const wire = new Wire(around, () => host.nowMs(), {
+    const { broker, wiring, host, wires } = this.#world;
+    if (broker === undefined || broker.stopped) return this.#dialLater();
+    const wire = new Wire(wiring, () => host.nowMs(), {
       message: (frames) => this.#events.message(frames),
       endOfBurst: () => this.#events.endOfBurst?.(),
       writable: () => this.#events.writable(),
@@ -157,6 +161,38 @@ export interface Submission {
   error: LogError | undefined;
 }
 
+/** What is acknowledged of an epoch was sent, and never becomes less but by a new link. */
+class AckWatch {
+  #session = 0n;
+  #epoch = 0;
+  #sentEnd = 0;
+  #next = 0;
+  #nextSynced = 0;
+
+  opened({ session, epoch, nextBatch, nextSyncedBatch }: SessionOpened): void {
+    if (session !== this.#session || epoch !== this.#epoch) this.#sentEnd = 0;
+    this.#session = session;
+    this.#epoch = epoch;
+    this.#next = nextBatch;
+    this.#nextSynced = nextSyncedBatch;
+  }
+
+  sent({ batch }: Batch): void {
+    this.#sentEnd = Math.max(this.#sentEnd, batch + 1);
+  }
+
+  /** Answers what is wrong. */
+  acknowledged({ session, epoch, nextBatch, nextSyncedBatch }: AckMessage): string | undefined {
+    if (session !== this.#session || epoch !== this.#epoch) return undefined;
+    if (nextBatch > this.#sentEnd) return `an ack of ${nextBatch} batches, and ${this.#sentEnd} were sent`;
+    if (nextSyncedBatch > nextBatch) return `an ack of ${nextSyncedBatch} synced batches of ${nextBatch}`;
+    const fell = nextBatch < this.#next || nextSyncedBatch < this.#nextSynced;
+    this.#next = nextBatch;
+    this.#nextSynced = nextSyncedBatch;
+    return fell ? `an ack fell to ${nextBatch} batches, ${nextSyncedBatch} of them synced` : undefined;
+  }
+}
+
 /** See the module. */
 export class SimulatedPublisher implements LinkUser {
   readonly topic: string;
@@ -169,6 +205,9 @@ export class SimulatedPublisher implements LinkUser {
   /** What was said of a record that had its answer already. */
   readonly complaints: string[] = [];
   durability: string | undefined;
+  /** Settled batches, with what was in them. */
+  readonly batches: (readonly Submission[])[] = [];
+  readonly #watch: AckWatch = new AckWatch();
   #bound = 0n;
   readonly #timer: DeadlineTimer;
 
@@ -199,7 +238,11 @@ export class SimulatedPublisher implements LinkUser {
       target: {
         nextRequest: () => connection.nextRequest((message, nowMs) => this.#answered(message, nowMs)),
         send: (message) => connection.send(message),
-        trySendBatch: (message, body) => connection.trySendBatch(message, body),
+        trySendBatch: (message, body) => {
+          const sent = connection.trySendBatch(message, body);
+          if (sent) this.#watch.sent(message);
+          return sent;
+        },
         settled: (batch) => this.#settled(batch),
         happened: (event) => this.events.push(event),
         violated: (error) => {
@@ -281,8 +324,11 @@ export class SimulatedPublisher implements LinkUser {
 
   sessionMessage(message: AckMessage | Grant | Fenced | StoreState | Refused, nowMs: number): void {
     const { session } = this;
-    if (message.type === "ack") session.ack(message, nowMs);
-    else if (message.type === "grant") session.grant(message, nowMs);
+    if (message.type === "ack") {
+      const fault = this.#watch.acknowledged(message);
+      if (fault !== undefined) this.complaints.push(fault);
+      session.ack(message, nowMs);
+    } else if (message.type === "grant") session.grant(message, nowMs);
     else if (message.type === "fenced") session.fenced(message, nowMs);
     else if (message.type === "storeState") session.storeState(message, nowMs);
     else session.refused(message, nowMs);
@@ -340,13 +386,16 @@ export class SimulatedPublisher implements LinkUser {
   }
 
   #answered(message: BrokerMessage, nowMs: number): void {
-    if (message.type === "sessionOpened") this.session.sessionOpened(message, nowMs);
-    else if (message.type === "refused") this.session.refused(message, nowMs);
+    if (message.type === "sessionOpened") {
+      this.#watch.opened(message);
+      this.session.sessionOpened(message, nowMs);
+    } else if (message.type === "refused") this.session.refused(message, nowMs);
     else this.session.fail(refusalOf(message, this.topic));
     this.#moved(nowMs);
   }
 
   #settled({ tokens, tokenRecords, position, error }: OutgoingBatch<Submission>): void {
+    this.batches.push(tokens ?? []);
     for (const [at, submission] of (tokens ?? []).entries()) {
       if (submission.outcome !== "pending") this.complaints.push(`a record was answered twice`);
       submission.outcome = error === undefined ? "acknowledged" : "refused";

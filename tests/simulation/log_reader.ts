@@ -50,6 +50,10 @@ export class SimulatedReader implements LinkUser, CursorHandler {
   readonly records: ReadRecord[] = [];
   readonly happened: { readonly type: "trimmed" | "logCut"; readonly error: LogError }[] = [];
   error: LogError | undefined;
+  /** A stream broke its rules, so that it was asked for again. */
+  readonly complaints: string[] = [];
+  /** Streams that were asked for over this link, beyond those for which there was a reason. */
+  #asked = 0;
   /** Milliseconds that each batch takes; batches wait meanwhile. */
   slowMs = 0;
   #reading = false;
@@ -75,9 +79,17 @@ export class SimulatedReader implements LinkUser, CursorHandler {
             else this.cursor.fail(refusalOf(message, topic));
           }),
         nextCursor: () => connection.nextCursor(this),
-        send: (message) => connection.send(message),
+        send: (message) => {
+          if (message.type === "subscribe" && this.#asked++ > 0) {
+            this.complaints.push(`the stream from position ${message.from} on broke`);
+          }
+          connection.send(message);
+        },
         deliver: (batch) => this.#deliver(batch),
-        happened: (type, error) => this.happened.push({ type, error }),
+        happened: (type, error) => {
+          this.happened.push({ type, error });
+          this.#asked = 0;
+        },
         ended: (error) => {
           assertEquals(this.error, undefined, "ended twice");
           this.error = error;
@@ -93,7 +105,14 @@ export class SimulatedReader implements LinkUser, CursorHandler {
     return this.cursor.position;
   }
 
+  toString(): string {
+    const { state, position, tail } = this.cursor;
+    return `reader ${state}, ${this.records.length} records, at ${position} of ${tail}, ${this.#batches.length} ` +
+      `batches wait, ${this.complaints.join("; ")} ${this.error?.message ?? ""}`;
+  }
+
   linked(): void {
+    this.#asked = 0;
     this.cursor.linked();
   }
 

@@ -45,10 +45,14 @@ export interface WireSurroundings {
   violated(what: string): void;
 }
 
-/** The broker's side. */
+/** The broker's side: a process that may stand still, and end. */
 export interface WireBroker {
   readonly accept: AcceptLink;
   readonly endOfBurst: () => void;
+  /** It stands still: nothing that arrives is looked at. */
+  readonly stopped: boolean;
+  /** Runs `run` in that process: now, when it goes on, or never. */
+  enter(run: () => void): void;
 }
 
 /** What a wire tells its client. */
@@ -93,8 +97,9 @@ class Lane {
   blocked = false;
   readonly #around: WireSurroundings;
   readonly #parcels: Set<Parcel> = new Set();
+  /** Those that keep their order, as events that are due at the same time do not. */
+  #queue: { readonly parcel: Parcel; readonly arrive: () => void }[] = [];
   #lastAtMs = 0;
-  #nowMs = 0;
 
   constructor(around: WireSurroundings) {
     this.#around = around;
@@ -108,14 +113,14 @@ class Lane {
   carry(parcel: Parcel, inOrder: boolean, extraMs: number, nowMs: number, arrive: () => void): void {
     this.underWay += parcel.bytes;
     this.#parcels.add(parcel);
-    this.#nowMs = nowMs;
-    let atMs = nowMs + this.#around.random.upTo(this.#around.options.delayMsMax) + extraMs;
-    if (inOrder) this.#lastAtMs = atMs = Math.max(atMs, this.#lastAtMs);
-    this.#around.later(atMs - this.#nowMs, () => {
-      if (!this.#parcels.delete(parcel)) return;
-      this.underWay -= parcel.bytes;
-      if (parcel.changed) this.#around.violated("the memory of a frame changed while it was under way");
-      arrive();
+    const atMs = nowMs + this.#around.random.upTo(this.#around.options.delayMsMax) + extraMs;
+    if (!inOrder) return this.#around.later(atMs - nowMs, () => this.#arrived(parcel, arrive));
+    this.#lastAtMs = Math.max(atMs, this.#lastAtMs);
+    this.#queue.push({ parcel, arrive });
+    const queue = this.#queue;
+    this.#around.later(this.#lastAtMs - nowMs, () => {
+      const first = queue.shift();
+      if (first !== undefined) this.#arrived(first.parcel, first.arrive);
     });
   }
 
@@ -123,11 +128,21 @@ class Lane {
   clear(): void {
     const left = [...this.#parcels];
     this.#parcels.clear();
+    this.#queue.length = 0;
+    this.#queue = [];
+    this.underWay = 0;
     this.#around.later(this.#around.random.upTo(50), () => {
       if (left.some((parcel) => parcel.changed)) {
         this.#around.violated("the memory of a frame changed while a lost connection still held it");
       }
     });
+  }
+
+  #arrived(parcel: Parcel, arrive: () => void): void {
+    if (!this.#parcels.delete(parcel)) return;
+    this.underWay -= parcel.bytes;
+    if (parcel.changed) this.#around.violated("the memory of a frame changed while it was under way");
+    arrive();
   }
 }
 
@@ -150,6 +165,8 @@ export class Wire {
   #brokerOpen = true;
   /** Both processes are there. The broker's may be killed. */
   #brokerAlive = true;
+  /** Nothing that is sent from here on arrives. */
+  #cut = false;
 
   constructor(around: WireSurroundings, nowMs: () => number, client: WireClient, broker: WireBroker) {
     this.#around = around;
@@ -177,23 +194,21 @@ export class Wire {
       this.#up.blocked = true;
       return false;
     }
+    if (this.#cut) return true;
     const { random, options } = this.#around;
-    let parcel = new Parcel(frames, options.referenceBytesMin);
-    if (parcel.isBatch && random.chance(options.doubledShare)) {
-      parcel = parcel.copy();
-      const again = parcel.copy();
-      this.#up.carry(
-        again,
-        false,
-        random.upTo(options.holdMsMax),
-        this.#nowMs(),
-        () => this.#arrivedUp(again),
-      );
-    }
-    const held = parcel.isBatch && random.chance(options.heldShare);
-    const extraMs = held ? random.upTo(options.holdMsMax) : 0;
-    this.#up.carry(parcel, !held, extraMs, this.#nowMs(), () => this.#arrivedUp(parcel));
+    const whole = new Parcel(frames, options.referenceBytesMin);
+    const doubled = whole.isBatch && random.chance(options.doubledShare);
+    const held = whole.isBatch && random.chance(options.heldShare);
+    // A connection keeps its order, and these break it: a copy may be answered, and so its memory be free, before it arrives.
+    const parcel = doubled || held ? whole.copy() : whole;
+    if (doubled) this.#carryUp(parcel.copy(), true);
+    this.#carryUp(parcel, held);
     return true;
+  }
+
+  #carryUp(parcel: Parcel, held: boolean): void {
+    const extraMs = held ? this.#around.random.upTo(this.#around.options.holdMsMax) : 0;
+    this.#up.carry(parcel, !held, extraMs, this.#nowMs(), () => this.#arrivedUp(parcel));
   }
 
   /** The client ends it. */
@@ -202,15 +217,23 @@ export class Wire {
     this.#clientOpen = false;
     this.#down.clear();
     this.#around.microtask(() => this.#client.closed(reason));
-    this.#around.later(this.#around.random.upTo(this.#around.options.delayMsMax), () => this.#endBroker());
+    this.#endBrokerLater();
   }
 
   /** The network ends it: each side learns of it in its own time, and what was under way is lost. */
   cut(): void {
+    this.#cut = true;
     this.#up.clear();
     this.#stream.length = 0;
     this.#endClientLater("the connection was cut");
-    this.#around.later(this.#around.random.upTo(this.#around.options.delayMsMax), () => this.#endBroker());
+    this.#endBrokerLater();
+  }
+
+  /** The client's process is gone. What it had sent may still arrive. */
+  clientDied(): void {
+    this.#clientOpen = false;
+    this.#down.clear();
+    this.#endBrokerLater();
   }
 
   /** The broker's process is gone. */
@@ -218,6 +241,11 @@ export class Wire {
     this.#brokerAlive = false;
     this.#brokerOpen = false;
     this.#endClientLater("the broker died");
+  }
+
+  #endBrokerLater(): void {
+    const delayMs = this.#around.random.upTo(this.#around.options.delayMsMax);
+    this.#around.later(delayMs, () => this.#broker.enter(() => this.#endBroker()));
   }
 
   #endClientLater(why: string): void {
@@ -289,7 +317,10 @@ export class Wire {
     if (!this.#clientOpen) return;
     this.#client.message(frames.map((frame) => frame.slice()));
     this.#client.endOfBurst();
-    this.#tellRoom(this.#down, () => this.#brokerOpen && this.#accepted.events.writable());
+    this.#tellRoom(
+      this.#down,
+      () => this.#broker.enter(() => this.#brokerOpen && this.#accepted.events.writable()),
+    );
   }
 
   #arrivedUp({ frames }: Parcel): void {
@@ -298,7 +329,7 @@ export class Wire {
     this.#stream.push(
       concat(frames.map((frame, at) => encodeFrame(at < frames.length - 1 ? FLAG_MORE : 0, frame))),
     );
-    this.#read();
+    this.#broker.enter(() => this.#read());
   }
 
   /** What waits to be read comes in chunks. */
@@ -315,10 +346,11 @@ export class Wire {
     this.#burst();
     if (this.#stream.length === 0) return;
     this.#reading = true;
-    this.#around.later(random.upTo(0.2), () => {
-      this.#reading = false;
-      this.#read();
-    });
+    this.#around.later(random.upTo(0.2), () =>
+      this.#broker.enter(() => {
+        this.#reading = false;
+        this.#read();
+      }));
   }
 
   #burst(): void {

@@ -41,7 +41,7 @@ function explain(name: string, world: World, cause: unknown): Error {
   });
 }
 
-function chosenSeeds(seeds: number | readonly number[]): readonly number[] {
+export function chosenSeeds(seeds: number | readonly number[]): readonly number[] {
   const one = environmentNumber("HAWSER_SEED");
   if (one !== undefined) return [one];
   const count = environmentNumber("HAWSER_SEEDS") ?? (typeof seeds === "number" ? seeds : undefined);

@@ -1,0 +1,114 @@
+/**
+ * Runs tests in many simulated log worlds, and says which one failed.
+ *
+ * @module
+ */
+
+import type { TopicInput } from "../../src/log/configuration/topic.ts";
+import { chosenSeeds } from "../support/simulate.ts";
+import { judge, type JudgedLog, judgeReader } from "./log_judge.ts";
+import { type ReadRecord, type ReaderStart, SimulatedReader } from "./log_reader.ts";
+import { Stream, type StreamInit } from "./log_stream.ts";
+import { LogWorld, type LogWorldInit } from "./log_world.ts";
+
+export const TOPIC = "orders";
+
+/**
+ * Runs `body` in a swarm world for each seed from 1 to `seeds`. A failure names its seed and shows the world.
+ * `HAWSER_SEED=n` runs that seed alone; `HAWSER_SEEDS=n` runs 1 to n.
+ */
+export function simulateLog(
+  name: string,
+  seeds: number,
+  init: LogWorldInit | ((seed: number) => LogWorldInit),
+  body: (world: LogWorld, seed: number) => void,
+): void {
+  for (const seed of chosenSeeds(seeds)) {
+    const world = LogWorld.swarm(`${name} ${seed}`, typeof init === "function" ? init(seed) : init);
+    try {
+      body(world, seed);
+    } catch (cause) {
+      const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+      const report = said.includes("seed=") ? "" : `\n${world.report()}`;
+      const text = `${name}: seed=${seed} (again: HAWSER_SEED=${seed}): ${said}${report}`;
+      throw new Error(text, { cause });
+    }
+  }
+}
+
+/** What a load is made of. */
+export interface LoadInit extends Partial<StreamInit> {
+  readonly publishers: number;
+  /** Connections; default: one for each publisher. */
+  readonly clients?: number;
+  readonly onTopic?: TopicInput;
+  /** Publishers with names. */
+  readonly named?: boolean;
+  /** Readers that are there from the beginning. */
+  readonly readers?: readonly ReaderStart[];
+}
+
+/** Publishers that have something to say, and readers that listen. */
+export class Load {
+  readonly world: LogWorld;
+  readonly topic: string;
+  readonly init: LoadInit;
+  readonly streams: Stream[] = [];
+  readonly readers: SimulatedReader[] = [];
+
+  constructor(world: LogWorld, init: LoadInit) {
+    this.world = world;
+    this.init = init;
+    this.topic = init.topic ?? TOPIC;
+    const clients = Array.from({ length: init.clients ?? init.publishers }, () => world.client());
+    for (let index = 0; index < init.publishers; index++) {
+      const name = init.named === true ? { name: `publisher-${index}` } : {};
+      const client = clients[index % clients.length]!;
+      const { topic } = this;
+      this.streams.push(new Stream(world, client, `p${index}`, { records: 30, ...init, ...name, topic }));
+    }
+    for (const start of init.readers ?? []) {
+      this.readers.push(new SimulatedReader(world.client(), this.topic, start));
+    }
+    world.explainers.push(() => this.readers.join("\n  "));
+  }
+
+  /** Everything was said and answered. */
+  get done(): boolean {
+    return this.streams.every((stream) => stream.done);
+  }
+
+  /** Runs until everything is acknowledged. */
+  finish(): void {
+    this.world.until(() => this.done, "all records to be acknowledged");
+  }
+
+  /** Reads the whole log anew, and judges it and what the readers got. */
+  judge(how: Partial<JudgedLog> = {}): readonly ReadRecord[] {
+    const { streams, topic } = this;
+    const order = this.init.onTopic?.order ?? 5;
+    const records = readAll(this.world, topic);
+    judge({ order, streams, records, ...how });
+    for (const reader of this.readers) {
+      if (reader.error === undefined) {
+        this.world.until(() => reader.next === BigInt(records.length), "a reader to reach the end");
+      }
+      judgeReader(reader, records, reader.happened.find(({ type }) => type === "logCut")?.error.from);
+    }
+    return records;
+  }
+}
+
+/** All of a topic, through a connection of its own. */
+export function readAll(world: LogWorld, topic: string): readonly ReadRecord[] {
+  const client = world.client();
+  const reader = new SimulatedReader(client, topic);
+  world.explainers.push(() => `last ${reader}`);
+  world.until(
+    () => reader.error !== undefined || (world.topic(topic) !== undefined && reader.next === world.topic(topic)!.visibleTail),
+    "a reader to read everything",
+  );
+  if (reader.error !== undefined) throw reader.error;
+  client.close();
+  return reader.records;
+}
