@@ -40,6 +40,23 @@ export async function listFiles(folder: string, leftOut: readonly string[] = [])
   return files.sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
+/** Milliseconds that the time of a file may be behind the clock. */
+const FILE_TIME_MS = 20;
+
+/** The paths of those `files` that are gone, or were written since `sinceMs` of the clock. */
+export async function changedSince(
+  folder: string,
+  files: readonly FoundFile[],
+  sinceMs: number,
+): Promise<string[]> {
+  const changed: string[] = [];
+  for (const { path } of files) {
+    const status = await lstat(join(folder, path)).catch(() => undefined);
+    if (status === undefined || status.mtimeMs > sinceMs - FILE_TIME_MS) changed.push(path);
+  }
+  return changed;
+}
+
 /** A part of a file's content. */
 export interface Piece {
   readonly content: Uint8Array;

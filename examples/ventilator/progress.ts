@@ -9,7 +9,9 @@ import { type Progress, PROGRESS_TOPIC, textOf } from "./messages.ts";
 const LINE_PERCENT = 5;
 /** Milliseconds after which a line comes all the same, if it has something new. */
 const LINE_MS = 500;
-const BAR_CELLS = 30;
+/** Of the bar, as far as there is room for it. */
+const BAR_CELLS_MAX = 30;
+const BAR_CELLS_MIN = 5;
 
 /** Where the display writes. `process.stdout` is one. */
 export interface Screen {
@@ -64,7 +66,9 @@ export class ProgressDisplay {
     if (screen.isTTY === true) {
       // Back to the start of the line, and away with what is left of the last one.
       // A line that is too long would wrap, and could not be written over.
-      screen.write(`\r${`${bar(percent)} ${line}`.slice(0, (screen.columns ?? 80) - 1)}\x1b[K`);
+      // A terminal that does not tell its width says 0.
+      const room = (screen.columns || 80) - 1;
+      screen.write(`\r${`${bar(percent, room - line.length - 3)}${line}`.slice(0, room)}\x1b[K`);
     } else if (this.#isDue(percent, line)) {
       screen.write(`${line}\n`);
       this.#shownPercent = percent - percent % LINE_PERCENT;
@@ -87,9 +91,12 @@ export class ProgressDisplay {
   }
 }
 
-function bar(percent: number): string {
-  const full = Math.floor(BAR_CELLS * percent / 100);
-  return `[${"#".repeat(full)}${".".repeat(BAR_CELLS - full)}]`;
+/** A bar of at most `cells`, with a space behind it; nothing where that is too short. */
+function bar(percent: number, cells: number): string {
+  if (cells < BAR_CELLS_MIN) return "";
+  const all = Math.min(BAR_CELLS_MAX, cells);
+  const full = Math.floor(all * percent / 100);
+  return `[${"#".repeat(full)}${".".repeat(all - full)}] `;
 }
 
 function textFor({ files, filesTotal, bytes, bytesTotal }: Progress): string {

@@ -1,11 +1,17 @@
 import { test } from "node:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Context, Publisher, Pull, Push, Subscriber } from "../../mod.ts";
 import { fileDigest, sha256, toHex } from "../../examples/ventilator/digest.ts";
-import { listFiles, type Piece, PIECE_BYTES, readPieces } from "../../examples/ventilator/files.ts";
+import {
+  changedSince,
+  listFiles,
+  type Piece,
+  PIECE_BYTES,
+  readPieces,
+} from "../../examples/ventilator/files.ts";
 import { formatBytes, formatTable } from "../../examples/ventilator/format.ts";
 import { JobError } from "../../examples/ventilator/job_error.ts";
 import { Ledger } from "../../examples/ventilator/ledger.ts";
@@ -136,6 +142,16 @@ test("a file that went away is named", () =>
     assertEquals(error.message, `Cannot read ${path}: there is no such file or folder (ENOENT).`);
   }));
 
+test("files that were written or are gone since a time are named", () =>
+  inFolder(async (folder) => {
+    const files = ["old", "new", "gone"].map((path) => ({ path, bytes: 0 }));
+    for (const [path, seconds] of [["old", 999], ["new", 1_000]] as const) {
+      writeFileSync(join(folder, path), "");
+      utimesSync(join(folder, path), seconds, seconds);
+    }
+    assertEquals(await changedSince(folder, files, 1_000_000), ["new", "gone"]);
+  }));
+
 test("bytes are written for people", () => {
   const cases: readonly (readonly [number, string])[] = [
     [0, "0 B"],
@@ -229,8 +245,12 @@ test("progress is one line that fills up on a terminal, and never wraps", async 
   assert(text.endsWith("\n"));
   const lines = text.trimEnd().split("\r").slice(1);
   assertEquals(lines.length, 101);
-  assertEquals(lines[50], "[###############...............]  50 %  50 of 100 files, 50\x1b[K");
+  assertEquals(lines[50], "[#########..........]  50 %  50 of 100 files, 50 B of 100 B\x1b[K");
   for (const line of lines) assert(line.replace("\x1b[K", "").length < 60);
+  const narrow = (await display({ isTTY: true, columns: 30 })).split("\r");
+  assertEquals(narrow[51], " 50 %  50 of 100 files, 50 B \x1b[K");
+  const wide = (await display({ isTTY: true, columns: 0 })).split("\r");
+  assertEquals(wide[51], `[${"#".repeat(15)}${".".repeat(15)}]  50 %  50 of 100 files, 50 B of 100 B\x1b[K`);
 });
 
 test("the sink gives up when due digests stay out", async () => {

@@ -17,7 +17,7 @@ export async function streamFolder(found: FoundFolder): Promise<void> {
   printOutcome(await streamLines(found));
 }
 
-function printOutcome({ verifier, seconds }: Outcome): void {
+function printOutcome({ verifier, seconds, changed }: Outcome): void {
   const { lines, bytes, deliveries, mistakes } = verifier;
   const rows = [["publisher", "lines", "bytes"]];
   for (const [name, delivery] of deliveries) {
@@ -25,6 +25,11 @@ function printOutcome({ verifier, seconds }: Outcome): void {
   }
   rows.push(["total", String(lines), formatBytes(bytes)]);
   console.log(`\n${alignColumns(rows)}\n`);
+  if (changed.length > 0) {
+    throw new JobError(
+      `Files were changed while they were read, so their lines cannot be compared: ${changed.join(", ")}.`,
+    );
+  }
   if (mistakes.length > 0) {
     throw new JobError(
       ["The log is not what was published:", ...mistakes.map((mistake) => `  ${mistake}`)].join("\n"),

@@ -2,6 +2,7 @@
 
 import type { Consumer, Log } from "../../../log.ts";
 import type { FoundFolder } from "../../ventilator/command.ts";
+import { changedSince } from "../../ventilator/files.ts";
 import { formatBytes } from "../../ventilator/format.ts";
 import { JobError } from "../../ventilator/job_error.ts";
 import { ProgressDisplay } from "../../ventilator/progress.ts";
@@ -29,6 +30,8 @@ export interface Cast {
 export interface Outcome {
   readonly verifier: Verifier;
   readonly seconds: number;
+  /** If there are mistakes: files that somebody has changed in the meantime, which would explain them. */
+  readonly changed: readonly string[];
 }
 
 /** @throws {JobError} when nothing moves any more, or a file cannot be read. */
@@ -38,6 +41,7 @@ export async function stream({ found, log, publishers, assignments }: Cast): Pro
   const verifier = new Verifier(found.folder, assignments);
   const progress = new Progress(found.bytes, verifier, publishers);
   const startMs = performance.now();
+  const startedMs = Date.now();
   for (const publisher of publishers) publisher.tell("go");
   let complete = false;
   try {
@@ -48,7 +52,10 @@ export async function stream({ found, log, publishers, assignments }: Cast): Pro
   const seconds = (performance.now() - startMs) / 1000;
   const { tail } = await log.openTopic(TOPIC);
   if (verifier.mistakes.length === 0) await verifier.finish(tail);
-  return { verifier, seconds };
+  const changed = verifier.mistakes.length === 0
+    ? []
+    : await changedSince(found.folder, found.files, startedMs);
+  return { verifier, seconds, changed };
 }
 
 interface Reading {
