@@ -107,6 +107,8 @@ export class Topic implements FeedTopic {
       runRound: () => this.runRound(host.nowMs()),
       makeRoom: () => this.applyRetention(2 * options.segmentBytes),
     });
+    // Retention must not wait for it.
+    this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
     this.sessions = new TopicSessions(this, () => this.#due());
     this.readers = new TopicReaders(this);
     this.#begin(recovered);
