@@ -34,6 +34,7 @@ interface Waiting {
 /** See the module. */
 export class TopicSessions {
   readonly #topic: Topic;
+  readonly #due: () => void;
   readonly #owners: Map<bigint, Owner> = new Map();
   /** Requests for which there is no grant, first come first served. */
   #waiting: Waiting[] = [];
@@ -42,6 +43,7 @@ export class TopicSessions {
 
   constructor(topic: Topic, due: () => void) {
     this.#topic = topic;
+    this.#due = due;
     topic.sequencer.onGrantFreed = () => {
       this.#grantFreed = true;
       due();
@@ -72,7 +74,10 @@ export class TopicSessions {
   }
 
   yielded({ session, epoch, limit }: Yield, client: SessionClient): void {
-    if (this.#isOwner(session, epoch, client)) this.#topic.sequencer.yielded(session, epoch, limit);
+    if (!this.#isOwner(session, epoch, client)) return;
+    this.#topic.sequencer.yielded(session, epoch, limit);
+    // What it gave up may raise limits, its own as well, and nothing else may ever happen here that tells them.
+    this.#due();
   }
 
   close({ session, epoch }: CloseSession, client: SessionClient, nowMs: number): void {
@@ -80,6 +85,7 @@ export class TopicSessions {
     this.#topic.runRound(nowMs);
     this.#topic.sequencer.close(session, epoch, nowMs);
     this.#disown(session);
+    this.#due();
   }
 
   /** A link is gone, with this session. */
@@ -88,14 +94,16 @@ export class TopicSessions {
     if (owner?.client !== client) return;
     this.#disown(session);
     this.#topic.sequencer.disconnected(session, owner.epoch, nowMs);
+    this.#due();
   }
 
   /** A link is gone: requests of it wait no longer. */
   forget(client: SessionClient): void {
-    for (const { request } of this.#waiting.filter((one) => one.client === client)) {
-      this.#topic.sequencer.cancelOpen(request);
-    }
+    const gone = this.#waiting.filter((one) => one.client === client);
+    if (gone.length === 0) return;
+    for (const { request } of gone) this.#topic.sequencer.cancelOpen(request);
     this.#waiting = this.#waiting.filter((one) => one.client !== client);
+    this.#due();
   }
 
   /** What this session's link is to be told now, and may send. */
@@ -152,12 +160,14 @@ export class TopicSessions {
     switch (decision.kind) {
       case "resume":
         this.#own(decision.session, { client, epoch: decision.epoch, wantsSync: request.ack === 2 });
+        this.#due();
         return this.#answer(request, decision.session, client);
       case "newEpoch":
         return this.#openEpoch(request, decision, client, nowMs);
       case "wait":
         this.#waiting.push({ request, client });
-        return;
+        // Others may have been asked to give something up.
+        return this.#due();
       case "full": {
         const text = `Topic "${this.#topic.name}" remembers as many sessions as it may`;
         return client.tell(refusal(request.request, "ERR_LOG_SESSIONS", text));
