@@ -46,7 +46,10 @@ function takeRecords({ order, streams, records }: JudgedLog): Map<Stream, Map<nu
     const stream = byLabel.get(label);
     assert(stream !== undefined, `a record of nobody at position ${record.position}: ${label}`);
     const value = stream.values[index];
-    assert(value !== undefined && stream.submitted.has(index), `record ${label}:${index} was never submitted`);
+    assert(
+      value !== undefined && stream.submitted.has(index),
+      `record ${label}:${index} was never submitted`,
+    );
     assert(equalBytes(value, record.value), `record ${label}:${index} has other bytes than were submitted`);
     const places = found.get(stream)!;
     const before = places.get(index);
@@ -54,7 +57,10 @@ function takeRecords({ order, streams, records }: JudgedLog): Map<Stream, Map<nu
     places.set(index, record.position);
     if (order >= 4) {
       const previous = last.get(stream) ?? -1;
-      assert(index > previous, `record ${label}:${index} at ${record.position} stands behind ${label}:${previous}`);
+      assert(
+        index > previous,
+        `record ${label}:${index} at ${record.position} stands behind ${label}:${previous}`,
+      );
       last.set(stream, index);
     }
   }

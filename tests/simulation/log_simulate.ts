@@ -7,7 +7,7 @@
 import type { TopicInput } from "../../src/log/configuration/topic.ts";
 import { chosenSeeds } from "../support/simulate.ts";
 import { judge, type JudgedLog, judgeReader } from "./log_judge.ts";
-import { type ReadRecord, type ReaderStart, SimulatedReader } from "./log_reader.ts";
+import { type ReaderStart, type ReadRecord, SimulatedReader } from "./log_reader.ts";
 import { Stream, type StreamInit } from "./log_stream.ts";
 import { LogWorld, type LogWorldInit } from "./log_world.ts";
 
@@ -105,7 +105,9 @@ export function readAll(world: LogWorld, topic: string): readonly ReadRecord[] {
   const reader = new SimulatedReader(client, topic);
   world.explainers.push(() => `last ${reader}`);
   world.until(
-    () => reader.error !== undefined || (world.topic(topic) !== undefined && reader.next === world.topic(topic)!.visibleTail),
+    () =>
+      reader.error !== undefined ||
+      (world.topic(topic) !== undefined && reader.next === world.topic(topic)!.visibleTail),
     "a reader to read everything",
   );
   if (reader.error !== undefined) throw reader.error;

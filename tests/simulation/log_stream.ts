@@ -93,7 +93,9 @@ export class Stream {
     const { session } = this.publisher;
     const { state, epoch, settledThrough } = session;
     return `${this.label}: ${state}, epoch ${epoch}, ${settledThrough} of ${this.#next} of ${this.values.length} ` +
-      `answered, ${this.publisher.complaints.join(", ")} ${this.publisher.events.map(({ type }) => type).join(" ")}`;
+      `answered, ${this.publisher.complaints.join(", ")} ${
+        this.publisher.events.map(({ type }) => type).join(" ")
+      }`;
   }
 
   #later(publisher: SimulatedPublisher): void {

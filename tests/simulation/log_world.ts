@@ -246,7 +246,11 @@ export class LogWorld {
   }
 
   /** Runs events until `holds`. Throws {@link StuckWorld} when it never will. */
-  until(holds: () => boolean, what: string, { withinMs = WITHIN_MS, eventsMax = EVENTS_MAX }: Patience = {}): void {
+  until(
+    holds: () => boolean,
+    what: string,
+    { withinMs = WITHIN_MS, eventsMax = EVENTS_MAX }: Patience = {},
+  ): void {
     const { loop } = this;
     const endMs = loop.nowMs + withinMs;
     const lastEvent = loop.eventCount + eventsMax;
@@ -259,7 +263,9 @@ export class LogWorld {
         : loop.eventCount > lastEvent
         ? `it did not happen within ${eventsMax} events`
         : undefined;
-      if (problem !== undefined) throw new StuckWorld(`Waited in vain for ${what}: ${problem}\n${this.report()}`);
+      if (problem !== undefined) {
+        throw new StuckWorld(`Waited in vain for ${what}: ${problem}\n${this.report()}`);
+      }
       this.step();
     }
   }
@@ -279,15 +285,16 @@ export class LogWorld {
   /** Everything that helps to understand a failure. */
   report(): string {
     const { wire, loop, broker, store = "memory" } = this.init;
-    const topics = this.broker?.status().topics.map(({ options: _, ...topic }) => JSON.stringify(topic)) ?? [];
+    const topics = this.broker?.status().topics.map(({ options: _, ...topic }) => JSON.stringify(topic)) ??
+      [];
     return [
       `seed=${this.seed} at ${this.nowMs.toFixed(3)} ms after ${this.loop.eventCount} events, store ${store}`,
       `wire ${JSON.stringify(wire)}`,
       `loop ${JSON.stringify(loop)}`,
       `broker ${JSON.stringify(broker)}`,
-      `broker ${this.broker === undefined ? "dead" : this.process.stopped ? "stopped" : "running"}, ${
-        this.wires.size
-      } wires`,
+      `broker ${
+        this.broker === undefined ? "dead" : this.process.stopped ? "stopped" : "running"
+      }, ${this.wires.size} wires`,
       ...topics,
       ...this.explainers.map((explain) => explain()),
       ...this.notices.slice(-8),
