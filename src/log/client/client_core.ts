@@ -33,6 +33,8 @@ export interface ClientCore {
   readonly memory: (bytes: number) => Uint8Array;
   /** A random u64, not 0. */
   readonly newSession: () => bigint;
+  /** It is to end with its log. */
+  remember(closable: Closable): void;
   /** It has ended. */
   forget(closable: Closable): void;
 }

@@ -5,6 +5,8 @@
  */
 
 import type { SubscribeInput, SubscribeOptions } from "../configuration/client.ts";
+import { MisuseError } from "../../errors.ts";
+import { show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
 import { ConsumerHandle } from "../reader/consumer_handle.ts";
 import type { DeliveredBatch } from "../reader/subscriber_cursor.ts";
@@ -14,15 +16,14 @@ import { type ConsumerUser, refusalOf } from "./connection.ts";
 import { RecordStream } from "./record_stream.ts";
 import type { TopicRequests } from "./requests.ts";
 import { CursorUser, RecordSource, startOf } from "./subscription.ts";
-import { abortedError, type LogWaitOptions, Waits } from "./waits.ts";
+import { abortedError, type LogWaiter, type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
 
 /** Options of a consumer. `from` is where it begins that has not committed yet; default "earliest". */
 export type ConsumerInput = SubscribeInput;
 
-interface CommitToken {
-  resolve(): void;
-  reject(error: LogError): void;
-}
+type CommitToken = LogWaiter<undefined, void>;
+
+const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
 
 /**
  * A reader with a name: it goes on where the last reader of that name committed. There is one at a time: a newcomer ends the one
@@ -39,6 +40,7 @@ export class Consumer extends RecordSource implements ConsumerUser {
   readonly #handle: ConsumerHandle<CommitToken>;
   /** Whoever waits until the name was ours. */
   readonly #openings: Waits<undefined, void>;
+  readonly #commits: Waits<undefined, void>;
   #opened = false;
   #error: LogError | undefined;
   #user: CursorUser | undefined;
@@ -62,6 +64,7 @@ export class Consumer extends RecordSource implements ConsumerUser {
     this.#options = options;
     this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user?.cursor.consumed(batch));
     this.#openings = new Waits(core.holds);
+    this.#commits = new Waits(core.holds);
     const { connection } = core;
     this.#handle = new ConsumerHandle<CommitToken>({
       topic,
@@ -76,6 +79,7 @@ export class Consumer extends RecordSource implements ConsumerUser {
         ended: (error) => this.#lost(error),
       },
     });
+    core.remember(this);
     connection.add(connection.consumers, this);
     const { signal } = options;
     if (signal?.aborted === true) this.#onAbort();
@@ -99,36 +103,17 @@ export class Consumer extends RecordSource implements ConsumerUser {
    * Rejects with `LogError`: `ERR_LOG_SUPERSEDED`, `ERR_LOG_CUT` for a position behind the log's end, `ERR_LOG_CLOSED`,
    * `ERR_LOG_ABORTED`.
    */
-  commit(position: bigint | undefined = this.position, { signal }: LogWaitOptions = {}): Promise<void> {
-    if (position === undefined) return Promise.resolve();
-    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
-    const { state } = this.#handle;
-    if (state === "superseded" || state === "failed" || state === "closed") {
-      const code = state === "superseded" ? "ERR_LOG_SUPERSEDED" : "ERR_LOG_CLOSED";
-      const text = `Cannot commit: the consumer "${this.name}" is ${state}`;
-      return Promise.reject(new LogError(code, text, { topic: this.topic }));
-    }
-    const { holds } = this.#core;
-    holds.hold();
+  async commit(position: bigint | undefined = this.position, options: LogWaitOptions = {}): Promise<void> {
+    const refused = refusedWait(options) ?? refusedPosition(position);
+    if (refused !== undefined) throw refused;
+    if (this.#error !== undefined) throw this.#error;
+    if (position === undefined) return;
     const generation = this.#user?.cursor.generation ?? this.#generation;
-    return new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(abortedError(signal!));
-      signal?.addEventListener("abort", onAbort);
-      const end = (): void => {
-        holds.release();
-        signal?.removeEventListener("abort", onAbort);
-      };
-      this.#handle.commit(position, generation, {
-        resolve: () => {
-          end();
-          resolve();
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      });
-    });
+    await this.#commits.wait(
+      undefined,
+      options,
+      (waiter) => this.#handle.commit(position, generation, waiter),
+    );
   }
 
   /**
@@ -136,6 +121,8 @@ export class Consumer extends RecordSource implements ConsumerUser {
    * `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`.
    */
   async lag(options: LogWaitOptions = {}): Promise<bigint> {
+    const refused = refusedWait(options);
+    if (refused !== undefined) throw refused;
     if (this.#error !== undefined) throw this.#error;
     // Before, nobody knows what was committed, or whether there is such a topic.
     if (!this.#opened) await this.#openings.wait(undefined, options);
@@ -224,4 +211,12 @@ export class Consumer extends RecordSource implements ConsumerUser {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#core.forget(this);
   }
+}
+
+/** `undefined`: a position, or none. */
+function refusedPosition(position: unknown): MisuseError | undefined {
+  if (position === undefined) return undefined;
+  if (typeof position === "bigint" && position >= 0n && position <= POSITION_MAX) return undefined;
+  const text = `Cannot commit position ${show(position)}: allowed is a bigint from 0n to 2n**64n-1n`;
+  return new MisuseError("ERR_OPTION", text);
 }

@@ -25,6 +25,8 @@ export interface DealerLinkInit {
   readonly retryMs?: number;
   /** Milliseconds that this grows to. Default 5 000. */
   readonly retryMaxMs?: number;
+  /** How the wait grows. Default: one of its own. */
+  readonly backoff?: Backoff;
   /** Options of the sockets in place of {@link CLIENT_OPTIONS}. `immediate` and `reconnectInterval` are fixed. */
   readonly socket?: Partial<DealerOptions>;
 }
@@ -84,7 +86,7 @@ export class DealerLink implements ClientLink {
   /** Begins to connect. @throws {MisuseError} `ERR_ENDPOINT`, `ERR_OPTION`, `ERR_CLOSED`: there is no link. */
   constructor(init: DealerLinkInit) {
     this.#init = init;
-    this.#backoff = new Backoff((into) => init.context.runtime.host.random(into));
+    this.#backoff = init.backoff ?? new Backoff((into) => init.context.runtime.host.random(into));
     this.#connect();
   }
 

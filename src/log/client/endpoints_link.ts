@@ -5,12 +5,13 @@
  * @module
  */
 
+import { Backoff } from "../../session/backoff.ts";
 import type { ClientLinkEvents } from "./client_link.ts";
 import type { RenewedLink } from "./connection.ts";
 import { DealerLink, type DealerLinkInit } from "./dealer_link.ts";
 
 /** What an {@link EndpointsLink} is made of. */
-export interface EndpointsLinkInit extends Omit<DealerLinkInit, "endpoint"> {
+export interface EndpointsLinkInit extends Omit<DealerLinkInit, "endpoint" | "backoff"> {
   /** One or more. */
   readonly endpoints: readonly string[];
 }
@@ -20,6 +21,8 @@ export class EndpointsLink implements RenewedLink {
   readonly local = false;
   readonly #init: EndpointsLinkInit;
   readonly #events: ClientLinkEvents;
+  /** Of all endpoints together: where none can be reached, each is tried less and less often. */
+  readonly #backoff: Backoff;
   #index = 0;
   #link: DealerLink;
   #closed = false;
@@ -29,6 +32,7 @@ export class EndpointsLink implements RenewedLink {
   constructor(init: EndpointsLinkInit) {
     this.#init = init;
     this.#events = init.events;
+    this.#backoff = new Backoff((into) => init.context.runtime.host.random(into));
     this.#link = this.#connect();
   }
 
@@ -55,6 +59,7 @@ export class EndpointsLink implements RenewedLink {
     const events = this.#events;
     const link: DealerLink = new DealerLink({
       ...rest,
+      backoff: this.#backoff,
       endpoint: endpoints[this.#index % endpoints.length]!,
       events: {
         opened: () => events.opened(),

@@ -173,12 +173,14 @@ export class LogClient implements Log, ClientCore {
   publisher(topic: string, options: PublisherInput = {}): LogPublisher {
     const { batchBytesMax } = this;
     const checked = checkPublisherOptions(options, { batchBytesMax });
-    return this.#add(() => new LogPublisher(this, checkTopicName(topic), checked));
+    this.#assertOpen();
+    return new LogPublisher(this, checkTopicName(topic), checked);
   }
 
   subscribe(topic: string, options: SubscribeInput = {}): Subscription {
     const checked = checkSubscribeOptions(options);
-    return this.#add(() => new Subscription(this, checkTopicName(topic), checked));
+    this.#assertOpen();
+    return new Subscription(this, checkTopicName(topic), checked);
   }
 
   consumer(topic: string, name: string, options: ConsumerInput = {}): Consumer {
@@ -186,7 +188,8 @@ export class LogClient implements Log, ClientCore {
     if (typeof name !== "string" || !isName(name)) {
       throw new MisuseError("ERR_OPTION", `Cannot name a consumer ${show(name)}: allowed is ${NAME_ALLOWED}`);
     }
-    return this.#add(() => new Consumer(this, this.#requests, checkTopicName(topic), name, checked));
+    this.#assertOpen();
+    return new Consumer(this, this.#requests, checkTopicName(topic), name, checked);
   }
 
   async trim(topic: string, before: bigint, wait: LogWaitOptions = {}): Promise<bigint> {
@@ -222,16 +225,18 @@ export class LogClient implements Log, ClientCore {
   }
 
   /** @internal */
+  remember(closable: Closable): void {
+    this.#open.add(closable);
+  }
+
+  /** @internal */
   forget(closable: Closable): void {
     this.#open.delete(closable);
   }
 
-  #add<T extends Closable>(make: () => T): T {
+  #assertOpen(): void {
     if (this.#error !== undefined) throw this.#error;
     if (this.#closing !== undefined) throw closedError();
-    const made = make();
-    this.#open.add(made);
-    return made;
   }
 
   #connected(broker: Welcome): void {

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { MisuseError } from "../../errors.ts";
 import type { Host } from "../../ports.ts";
+import { show } from "../configuration/fields.ts";
 import type { LogError } from "../errors.ts";
 
 /** The kinds of events. */
@@ -28,6 +30,19 @@ export type LogEventType =
   | "trimmed"
   /** A newcomer took over the name of a publisher or consumer. */
   | "superseded";
+
+const TYPES: Readonly<Record<LogEventType, true>> = {
+  connected: true,
+  disconnected: true,
+  fenced: true,
+  acknowledgedLost: true,
+  refused: true,
+  storeFull: true,
+  storeResumed: true,
+  logCut: true,
+  trimmed: true,
+  superseded: true,
+};
 
 /** One event. */
 export interface LogEvent {
@@ -55,7 +70,15 @@ export class LogEvents {
     this.#host = host;
   }
 
+  /** @throws {MisuseError} `ERR_OPTION`: there are no such events, or the listener cannot be called. */
   on(type: LogEventType, listener: LogListener): void {
+    if (!Object.hasOwn(TYPES, type)) {
+      const text = `Cannot listen to events ${show(type)}: there are ${Object.keys(TYPES).join(", ")}`;
+      throw new MisuseError("ERR_OPTION", text);
+    }
+    if (typeof listener !== "function") {
+      throw new MisuseError("ERR_OPTION", `Cannot listen with ${show(listener)}: a function is expected`);
+    }
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
   }

@@ -7,8 +7,10 @@
 import { copyOf } from "../../bytes/bytes.ts";
 import { MisuseError } from "../../errors.ts";
 import type { LogError } from "../errors.ts";
+import type { OutgoingBatch } from "../publisher/window.ts";
+import type { Ack } from "../topic_options.ts";
 import type { Published, PublishOptions } from "./publish_types.ts";
-import { abortedError, type Holds, type LogWaitOptions, Waits } from "./waits.ts";
+import { abortedError, type Holds, type LogWaitOptions, refusedSignal, Waits } from "./waits.ts";
 
 /** Whoever waits for a record. Only the first call counts. */
 export interface PublishToken {
@@ -54,7 +56,10 @@ export class PublishQueue {
 
   publish(value: Uint8Array | string, options: PublishOptions | undefined): Promise<Published> {
     const signal = options?.signal;
-    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+    if (signal !== undefined) {
+      const refused = refusedSignal(signal);
+      if (refused !== undefined) return Promise.reject(refused);
+    }
     return new Promise((resolve, reject) => {
       const token: PublishToken = signal === undefined
         ? { resolve, reject }
@@ -102,8 +107,8 @@ export class PublishQueue {
         `${WAITING_MAX} records wait for room: await what publish answers`,
       );
     }
-    // The caller may change the memory of its value as soon as this has returned.
-    this.#waiting.add({ value: value instanceof Uint8Array ? copyOf(value) : value, options, token });
+    // The caller may change the memory of what it gave as soon as this has returned.
+    this.#waiting.add({ value: keep(value), options: keepOptions(options), token });
     this.#holds.hold();
   }
 
@@ -119,7 +124,7 @@ export class PublishQueue {
     for (const waiter of this.#drains) if (waiter.task === record) waiter.resolve();
   }
 
-  /** A token whose wait ends with the signal. A record that still waits for room is not published then. */
+  /** A token whose wait ends with the signal. The record is published all the same. */
   #abortable(
     signal: NonNullable<PublishOptions["signal"]>,
     resolve: (published: Published) => void,
@@ -136,11 +141,32 @@ export class PublishQueue {
         reject(error);
       },
     };
-    const onAbort = (): void => {
-      token.reject(abortedError(signal));
-      for (const record of this.#waiting) if (record.token === token) this.#remove(record);
-    };
+    const onAbort = (): void => token.reject(abortedError(signal));
     signal.addEventListener("abort", onAbort);
     return token;
   }
+}
+
+/** Tells whoever waits for records of a batch what became of it. `ack`: the publisher's. */
+export function settleTokens(batch: OutgoingBatch<PublishToken>, ack: Ack): void {
+  const { tokens, tokenRecords, position, error } = batch;
+  if (tokens === undefined) return;
+  for (let i = 0; i < tokens.length; i++) {
+    if (error !== undefined) tokens[i]!.reject(error);
+    // Of ack 0, some may have waited because nobody knew the topic yet. Not `&&`: position 0n is a position.
+    else if (position === undefined || ack === 0) tokens[i]!.resolve(NO_POSITION);
+    else tokens[i]!.resolve({ position: position + BigInt(tokenRecords![i]!) });
+  }
+}
+
+function keep<T>(value: T): T {
+  return value instanceof Uint8Array ? copyOf(value) as typeof value : value;
+}
+
+function keepOptions(options: PublishOptions | undefined): PublishOptions | undefined {
+  if (typeof options !== "object" || options === null) return options;
+  const { key, headers } = options;
+  if (typeof headers !== "object" || headers === null) return { ...options, key: keep(key) };
+  const kept = Object.entries(headers).map(([name, value]) => [name, keep(value)] as const);
+  return { ...options, key: keep(key), headers: Object.fromEntries(kept) };
 }

@@ -10,7 +10,10 @@ import type { PublishedRecordOptions } from "../publisher/sealer.ts";
 
 /** What a record may have besides its value. */
 export interface PublishOptions extends PublishedRecordOptions {
-  /** Ends the wait with `ERR_LOG_ABORTED`. The record may be published all the same. */
+  /**
+   * Ends the wait with `ERR_LOG_ABORTED`, and nothing else: the record is published all the same. Of a signal that is aborted
+   * before, nothing is published.
+   */
   readonly signal?: AbortSignalLike | undefined;
 }
 

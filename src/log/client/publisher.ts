@@ -16,7 +16,6 @@ import { formatProgress } from "../publisher/progress.ts";
 import { PublisherSession } from "../publisher/publisher_session.ts";
 import { FULL, type PublisherEvent, SEALED, STARTED, TAKEN } from "../publisher/publisher_types.ts";
 import type { PublishedRecordOptions } from "../publisher/sealer.ts";
-import type { OutgoingBatch } from "../publisher/window.ts";
 import type {
   AckMessage,
   BrokerMessage,
@@ -30,10 +29,10 @@ import type {
 import type { ClientCore } from "./client_core.ts";
 import { type LinkUser, refusalOf, type SessionHandler } from "./connection.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
-import { PublishQueue, type PublishToken } from "./publish_queue.ts";
+import { PublishQueue, type PublishToken, settleTokens } from "./publish_queue.ts";
 import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
 import { logEventOf } from "./publisher_events.ts";
-import { type LogWaitOptions, Waits } from "./waits.ts";
+import { type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
 
 export type { PublisherInput };
 export type * from "./publish_types.ts";
@@ -89,7 +88,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
         nextRequest: () => connection.nextRequest((message, nowMs) => this.#answered(message, nowMs)),
         send: (message) => connection.send(message),
         trySendBatch: (message, body) => connection.trySendBatch(message, body),
-        settled: (batch) => this.#settled(batch),
+        settled: (batch) => settleTokens(batch, this.#session.level),
         happened: (event) => this.#happened(event),
         violated: (error) => connection.violated(error),
       },
@@ -99,6 +98,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
       resolvesAtOnce: () => this.#options.ack === 0 || this.#session.level === 0,
     });
     this.#bind();
+    core.remember(this);
     connection.add(connection.publishers, this);
   }
 
@@ -128,7 +128,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
 
   /** Resolves when {@link tryPublish} is worth another try. Rejects when nothing can be published any more, or on `signal`. */
   waitWritable(options: LogWaitOptions = {}): Promise<void> {
-    const { error } = this.#session;
+    const error = refusedWait(options) ?? this.#session.error;
     if (error !== undefined) return Promise.reject(error);
     if (this.#queue.size === 0 && this.#session.isWritable) return Promise.resolve();
     return this.#writable.wait(undefined, options);
@@ -139,6 +139,8 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
    * flush, when nothing can be acknowledged any more, or on `signal`.
    */
   async flush(options: LogWaitOptions = {}): Promise<void> {
+    const refused = refusedWait(options);
+    if (refused !== undefined) throw refused;
     await this.#queue.drained(options);
     const { error, endedClean } = this.#session;
     if (error !== undefined && !endedClean) throw error;
@@ -155,7 +157,8 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
 
   /** Resolves when the session is open. Rejects when it cannot be, or on `signal`. */
   opened(options: LogWaitOptions = {}): Promise<PublisherOpened> {
-    const { error, everOpened, lastSequence, epoch } = this.#session;
+    const { everOpened, lastSequence, epoch } = this.#session;
+    const error = refusedWait(options) ?? this.#session.error;
     if (error !== undefined) return Promise.reject(error);
     if (everOpened && epoch !== 0) return Promise.resolve({ lastSequence, epoch });
     return this.#openings.wait(undefined, options);
@@ -331,16 +334,6 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     else if (message.type === "refused") this.#session.refused(message, nowMs);
     else this.#session.fail(refusalOf(message, this.topic));
     this.#moved(nowMs);
-  }
-
-  #settled({ tokens, tokenRecords, position, error }: OutgoingBatch<PublishToken>): void {
-    if (tokens === undefined) return;
-    for (let i = 0; i < tokens.length; i++) {
-      if (error !== undefined) tokens[i]!.reject(error);
-      // Not `&&`: position 0n is a position.
-      else if (position === undefined) tokens[i]!.resolve({ position });
-      else tokens[i]!.resolve({ position: position + BigInt(tokenRecords![i]!) });
-    }
   }
 
   #happened(event: PublisherEvent): void {

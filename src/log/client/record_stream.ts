@@ -18,6 +18,8 @@ export class RecordStream {
   readonly #waits: Waits<undefined, void>;
   #queue: DeliveredBatch[] = [];
   #from = 0;
+  /** Waits that were ended and have not gone on yet: what comes next is theirs. */
+  #woken = 0;
   /** The batch that is being read, and where it is read. */
   #batch: DeliveredBatch | undefined;
   #reader: RecordReader | undefined;
@@ -46,7 +48,7 @@ export class RecordStream {
   deliver(batch: DeliveredBatch): void {
     if (this.#ended) return;
     this.#queue.push(batch);
-    this.#waits.first()?.resolve();
+    this.#wakeFirst();
   }
 
   /** Nothing follows what was delivered. `error` is told once it is read. */
@@ -54,7 +56,7 @@ export class RecordStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#waits.resolveAll();
+    this.#wakeFirst();
   }
 
   /** Nothing is wanted any more, not even what was delivered. */
@@ -66,12 +68,12 @@ export class RecordStream {
     this.#from = 0;
     this.#batch = undefined;
     this.#reader = undefined;
-    this.#waits.resolveAll();
+    this.#wakeFirst();
   }
 
   /** The next record. */
   next(): Promise<IteratorResult<LogRecord>> {
-    if (this.#waits.size === 0 && this.#advance()) {
+    if (this.#isNext && this.#advance()) {
       return Promise.resolve({ value: this.#reader!.record(), done: false });
     }
     return this.#wait(() => this.#advance() ? this.#reader!.record() : undefined);
@@ -89,26 +91,43 @@ export class RecordStream {
   }
 
   async #wait<T>(take: () => T | undefined): Promise<IteratorResult<T>> {
+    let isNext = this.#isNext;
     while (true) {
-      const value = this.#waits.size === 0 ? take() : undefined;
-      if (value !== undefined) return { value, done: false };
-      if (this.#ended && this.#isEmpty) {
+      const value = isNext ? take() : undefined;
+      if (value !== undefined) {
+        // What is left, or the end, is for whoever waits next.
+        if (this.#hasMore || this.#ended) this.#wakeFirst();
+        return { value, done: false };
+      }
+      if (isNext && this.#ended) {
         const error = this.#error;
         this.#error = undefined;
+        this.#wakeFirst();
         if (error !== undefined) throw error;
         return DONE;
       }
       await this.#waits.wait(undefined);
-      const woken = take();
-      if (woken === undefined) continue;
-      // Others may wait for what is left.
-      if (!this.#isEmpty) this.#waits.first()?.resolve();
-      return { value: woken, done: false };
+      this.#woken--;
+      isNext = true;
     }
   }
 
-  get #isEmpty(): boolean {
-    return this.#batch === undefined && this.#from >= this.#queue.length;
+  /** Whether nobody waits who came earlier. */
+  get #isNext(): boolean {
+    return this.#waits.size === 0 && this.#woken === 0;
+  }
+
+  #wakeFirst(): void {
+    const first = this.#waits.first();
+    if (first === undefined) return;
+    this.#woken++;
+    first.resolve();
+  }
+
+  get #hasMore(): boolean {
+    const reader = this.#reader;
+    return this.#from < this.#queue.length ||
+      (reader !== undefined && reader.index + 1 < reader.batch.count);
   }
 
   /** Goes to the next record. False: it is not here yet. */

@@ -17,7 +17,7 @@ import type {
   TopicOpened,
 } from "../wire/messages.ts";
 import { type Connection, type LinkUser, refusalOf } from "./connection.ts";
-import { type Holds, type LogWaiter, type LogWaitOptions, Waits } from "./waits.ts";
+import { type Holds, type LogWaiter, type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
 
 /** Asks with the number of the request. */
 type Question = (request: number) => ClientMessage;
@@ -76,15 +76,18 @@ export class TopicRequests implements LinkUser {
     wait: LogWaitOptions,
     question: Question,
   ): Promise<Extract<BrokerMessage, { type: Type }>> {
+    const refused = refusedWait(wait);
+    if (refused !== undefined) throw refused;
     if (this.#error !== undefined) throw this.#error;
-    const answer = this.#waits.wait(question, wait);
     let asked: LogWaiter<Question, BrokerMessage> | undefined;
-    for (const waiter of this.#waits) if (waiter.task === question) asked = waiter;
+    const answer = this.#waits.wait(question, wait, (waiter) => {
+      asked = waiter;
+      if (this.#connection.broker !== undefined) this.#send(waiter);
+    });
     const cancel = this.#host.schedule(this.#timeoutMs, () => {
       const text = `The broker did not answer within ${this.#timeoutMs} ms`;
       asked?.reject(new LogError("ERR_LOG_TIMEOUT", text, { topic }));
     }, false);
-    if (asked !== undefined && this.#connection.broker !== undefined) this.#send(asked);
     try {
       const message = await answer;
       if (message.type === type) return message as Extract<BrokerMessage, { type: Type }>;
@@ -95,6 +98,11 @@ export class TopicRequests implements LinkUser {
   }
 
   #send(waiter: LogWaiter<Question, BrokerMessage>): void {
-    this.#connection.send(waiter.task(this.#connection.nextRequest((message) => waiter.resolve(message))));
+    const request = this.#connection.nextRequest((message) => {
+      // A broker that closes ends its links; the next one is asked again.
+      if (message.type === "refused" && message.error.code === "ERR_LOG_CLOSED") return;
+      waiter.resolve(message);
+    });
+    this.#connection.send(waiter.task(request));
   }
 }

@@ -168,6 +168,7 @@ export class Subscription extends RecordSource {
     this.topic = topic;
     this.#core = core;
     this.#options = options;
+    core.remember(this);
     this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user.cursor.consumed(batch));
     this.#user = new CursorUser(
       core,

@@ -5,7 +5,10 @@
  * @module
  */
 
+import { MisuseError } from "../../errors.ts";
 import type { AbortSignalLike } from "../../ports.ts";
+import { isSignal } from "../configuration/client.ts";
+import { isPlainObject, show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
 
 /** For whom to wait. */
@@ -52,9 +55,15 @@ export class Waits<Task, Answer> {
     return this.#waiters.values();
   }
 
-  /** Adds an operation. */
-  wait(task: Task, { signal }: LogWaitOptions = {}): Promise<Answer> {
-    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+  /** Adds an operation; `begun` is given what ends it. */
+  wait(
+    task: Task,
+    options: LogWaitOptions = {},
+    begun?: (waiter: LogWaiter<Task, Answer>) => void,
+  ): Promise<Answer> {
+    const { signal } = options;
+    const refused = refusedWait(options);
+    if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
       const onAbort = (): void => waiter.reject(abortedError(signal!));
       const end = (): boolean => {
@@ -71,6 +80,7 @@ export class Waits<Task, Answer> {
       this.#waiters.add(waiter);
       this.#holds.hold();
       signal?.addEventListener("abort", onAbort);
+      begun?.(waiter);
     });
   }
 
@@ -81,6 +91,23 @@ export class Waits<Task, Answer> {
   rejectAll(error: Error): void {
     for (const waiter of this.#waiters) waiter.reject(error);
   }
+}
+
+/** Why an operation with such options does not begin to wait. */
+export function refusedWait(options: LogWaitOptions): MisuseError | LogError | undefined {
+  if (!isPlainObject(options)) {
+    return new MisuseError("ERR_OPTION", `Cannot wait with options ${show(options)}: an object is expected`);
+  }
+  return options.signal === undefined ? undefined : refusedSignal(options.signal);
+}
+
+/** Why an operation with such a signal does not begin to wait. */
+export function refusedSignal(signal: unknown): MisuseError | LogError | undefined {
+  if (isSignal(signal)) return signal.aborted ? abortedError(signal) : undefined;
+  return new MisuseError(
+    "ERR_OPTION",
+    `Cannot set option "signal" to ${show(signal)}: allowed is an AbortSignal`,
+  );
 }
 
 /** The error of an operation whose signal is aborted. */

@@ -241,7 +241,8 @@ function isFrom(from: unknown): from is From {
   return typeof timestampMs === "number" && Number.isSafeInteger(timestampMs) && timestampMs >= 0;
 }
 
-function isSignal(signal: unknown): signal is AbortSignalLike {
+/** Whether `signal` can end a wait. */
+export function isSignal(signal: unknown): signal is AbortSignalLike {
   const given = signal as Partial<AbortSignalLike> | null;
   return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
     typeof given.addEventListener === "function";

@@ -300,6 +300,9 @@ export class PublisherCore<Token> {
         return this.unknown();
       case "ERR_LOG_STORE_FULL":
         return this.full(error.message, nowMs);
+      case "ERR_LOG_CLOSED":
+        // A broker that closes ends its links; the next one is asked again.
+        return;
       default:
         return this.fail(error);
     }

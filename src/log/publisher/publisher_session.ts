@@ -8,23 +8,22 @@
  * @module
  */
 
-import { MisuseError } from "../../errors.ts";
 import { LogError } from "../errors.ts";
 import type { Ack } from "../topic_options.ts";
 import type { AckMessage, Fenced, Grant, Refused, SessionOpened, StoreState } from "../wire/messages.ts";
+import { checkOptions, checkSequence, lengthOf } from "./given.ts";
 import type { PublisherProgress } from "./progress.ts";
 import { PublisherCore } from "./publisher_core.ts";
 import { FULL, type PublisherInit, type PublisherLink, SEALED, STARTED, TAKEN } from "./publisher_types.ts";
 import type { PublishedRecordOptions } from "./sealer.ts";
 import type { PublisherState } from "./states.ts";
 
-const SEQUENCE_MAX = 0xffff_ffff_ffff_ffffn;
-
 /** See the module. `Token`: whoever waits for a record. */
 export class PublisherSession<Token> {
   readonly #core: PublisherCore<Token>;
+  /** What {@link append} last answered {@link FULL} for. */
   #wantedBytes = 0;
-  #wantsOpened = false;
+  #wanted: "opened" | "room" | "batch" = "room";
 
   constructor(init: PublisherInit<Token>) {
     this.#core = new PublisherCore(init);
@@ -93,7 +92,8 @@ export class PublisherSession<Token> {
 
   /** Whether the record that {@link append} last answered {@link FULL} for would be taken now. */
   get isWritable(): boolean {
-    if (this.#wantsOpened && !this.#core.everOpened) return false;
+    if (this.#wanted === "opened" && !this.#core.everOpened) return false;
+    if (this.#wanted === "batch" && this.#core.sealer.count > 0 && !this.#mayBegin) return false;
     return this.#hasRoom(this.#wantedBytes);
   }
 
@@ -108,13 +108,15 @@ export class PublisherSession<Token> {
     const core = this.#core;
     const { sealer } = core;
     if (core.error !== undefined || core.closing) throw core.error ?? closedError();
+    if (options !== undefined) checkOptions(options);
     const sequence = options?.sequence;
-    if (sequence !== undefined && !this.#checkSequence(sequence)) return this.#full(value, true);
-    if (!this.#hasRoom(value.length)) return this.#full(value, false);
+    const bytes = lengthOf(value);
+    if (sequence !== undefined && !checkSequence(sequence, core)) return this.#full(bytes, "opened");
+    if (!this.#hasRoom(bytes)) return this.#full(bytes, "room");
     let answer = sealer.count === 0 ? TAKEN | STARTED : TAKEN;
     if (!sealer.add(value, options, token)) {
       answer = this.#addBehind(value, options, token);
-      if (answer === FULL) return this.#full(value, false);
+      if (answer === FULL) return this.#full(bytes, "batch");
     }
     if (sequence !== undefined) core.lastSequence = sequence;
     if (!sealer.full) return answer;
@@ -320,9 +322,15 @@ export class PublisherSession<Token> {
     return sealer.count > 0 || window.length - window.older < init.windowBatches;
   }
 
-  #full({ length }: Uint8Array | string, wantsOpened: boolean): number {
-    this.#wantedBytes = length;
-    this.#wantsOpened = wantsOpened;
+  /** Whether another batch may follow the one that is being filled. */
+  get #mayBegin(): boolean {
+    const { init, flight: { window } } = this.#core;
+    return window.length - window.older + 1 < init.windowBatches;
+  }
+
+  #full(bytes: number, wanted: "opened" | "room" | "batch"): number {
+    this.#wantedBytes = bytes;
+    this.#wanted = wanted;
     return FULL;
   }
 
@@ -332,10 +340,10 @@ export class PublisherSession<Token> {
     options: PublishedRecordOptions | undefined,
     token: Token | undefined,
   ): number {
-    const { sealer, flight: { window }, init } = this.#core;
+    const { sealer, flight: { window } } = this.#core;
     const largeBytes = sealer.large(value, options);
     if (sealer.count > 0) {
-      if (window.length - window.older + 1 >= init.windowBatches) return FULL;
+      if (!this.#mayBegin) return FULL;
       this.#core.seal();
     }
     if (largeBytes === undefined) {
@@ -344,23 +352,6 @@ export class PublisherSession<Token> {
     }
     window.push(sealer.sealLarge(largeBytes, value, options, token));
     return TAKEN | SEALED;
-  }
-
-  /** Whether a sequence can be judged now. Before the session is open nobody knows the last one. */
-  #checkSequence(sequence: bigint): boolean {
-    const { everOpened, lastSequence, init } = this.#core;
-    if (init.publisher === "") {
-      throw new MisuseError("ERR_OPTION", 'Cannot publish with a sequence: the publisher has no "name"');
-    }
-    if (typeof sequence !== "bigint" || sequence < 0n || sequence > SEQUENCE_MAX) {
-      throw new MisuseError("ERR_OPTION", "Cannot publish: a sequence is a bigint from 0n to 2n**64n-1n");
-    }
-    if (!everOpened) return false;
-    if (lastSequence !== undefined && sequence <= lastSequence) {
-      const text = `Cannot publish sequence ${sequence}: the last one was ${lastSequence}`;
-      throw new LogError("ERR_LOG_SEQUENCE", text, { topic: init.topic });
-    }
-    return true;
   }
 
   /** Whether a message speaks of the epoch that is open. What was said of older ones comes late. */

@@ -102,6 +102,11 @@ export class ConsumerHandle<Token> {
 
   /** The answer to `openConsumer`. */
   opened(message: ConsumerOpened): void {
+    if (this.#state === "closed" && message.request !== 0 && message.request === this.#request) {
+      // The name was asked for before it was given up.
+      this.#request = 0;
+      return this.#target.send({ type: "closeConsumer", handle: message.handle });
+    }
     if (message.request !== this.#request || this.#state !== "opening") return;
     this.#go("opened");
     this.#request = 0;
@@ -133,7 +138,9 @@ export class ConsumerHandle<Token> {
 
   /** A request was refused. */
   refused({ request, error: { code, message, from, to } }: Refused): void {
-    if (request !== this.#request || request === 0) return;
+    if (request !== this.#request || request === 0 || this.#isFinal) return;
+    // A broker that closes ends its links; the next one is asked again.
+    if (code === "ERR_LOG_CLOSED") return;
     const error = new LogError(code, message, { topic: this.#init.topic, from, to });
     const sent = this.#sent;
     this.#request = 0;
@@ -156,7 +163,7 @@ export class ConsumerHandle<Token> {
     if (!this.#isFinal) this.#end("failed", error);
   }
 
-  /** Gives the name back. What was not confirmed is rejected. */
+  /** Gives the name back, or as soon as it is ours. What was not confirmed is rejected. */
   close(): void {
     if (this.#isFinal) return;
     if (this.#state === "open") this.#target.send({ type: "closeConsumer", handle: this.#handle });
