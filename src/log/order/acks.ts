@@ -107,11 +107,12 @@ export class AckSlot {
     for (const wanted of this.#again) {
       const place = this.#find(wanted);
       if (place < 0 || repeated.has(place)) continue;
-      repeated.add(place);
       const { batch, batches, position } = this.#runs[place]!;
-      // What is untold comes as news anyway.
       const told = place < this.#untold ? batches : place === this.#untold ? this.#toldBatches : 0;
-      if (told > 0) again.push({ batch, batches: told, position });
+      // What is untold comes as news anyway.
+      if (wanted >= batch + told) continue;
+      repeated.add(place);
+      again.push({ batch, batches: told, position });
     }
     this.#again = undefined;
     return again;
