@@ -341,6 +341,10 @@ export class Grants<Owner> {
       grant.limit = limit;
       grant.told = Math.min(grant.told, limit);
       this.#changes.add(grant, "lowered");
+    } else {
+      // It was used up meanwhile, and what moved it on while an answer was awaited was not given.
+      this.#extend(grant);
+      if (grant.limit > grant.told) this.#changes.add(grant, "raised");
     }
     this.#count(grant);
     this.#fat.place(grant);

@@ -204,6 +204,24 @@ test("a publisher that does not answer is lowered after a lease; others are aske
   assertEquals(limits(scene, [1n]), [3], "too late");
 });
 
+test("a publisher that used up what it was to give, and whose answer comes too late, goes on all the same", () => {
+  const scene = sceneOf(2);
+  scene.open(1n, { windowBatches: 2 });
+  scene.nowMs = 2_000;
+  assertEquals(scene.open(2n).kind, "wait");
+  assertEquals(scene.grants(), [{ session: 1n, epoch: 1, limit: 1, lowered: true }]);
+  scene.sendAll(1n, 1, [0, 1]);
+  scene.settle();
+  assertEquals(scene.sequencer.takeAck(1n)!.limit, 1, "nothing is given before it answered");
+  scene.nowMs = scene.sequencer.nextTimeoutMs;
+  scene.sequencer.expire(scene.nowMs);
+  scene.nowMs += 100_000;
+  scene.sequencer.expire(scene.nowMs);
+  assertEquals(scene.grants(), [{ session: 1n, epoch: 1, limit: 3, lowered: false }]);
+  scene.sequencer.yielded(1n, 1, 2);
+  assertEquals(scene.send(1n, 1, 2), "take");
+});
+
 test("an answer above the limit or below what has arrived is taken for what it can be", () => {
   const lowered = (): Scene => {
     const scene = sceneOf(4);
