@@ -55,13 +55,14 @@ export function decodeName(what: string, body: Uint8Array): string | Fault {
 
 const LEGAL_ORDERS: readonly unknown[] = [0, 2, 4, 5];
 const LEGAL_ACKS: readonly unknown[] = [0, 1, 2];
-type Check = (value: unknown) => string | undefined;
+/** What is wrong with a member. `whole`: nothing of it may be missing. */
+type Check = (value: unknown, whole: boolean) => string | undefined;
 
 const OPTION_CHECKS: Readonly<Record<keyof TopicOptions, Check>> = {
   order: (value) => LEGAL_ORDERS.includes(value) ? undefined : "0, 2, 4 and 5 are legal",
   ack: (value) => LEGAL_ACKS.includes(value) ? undefined : "0, 1 and 2 are legal",
-  retention: (value) =>
-    isObject(value) ? membersFault(value, RETENTION_CHECKS, true) : "a JSON object is expected",
+  retention: (value, whole) =>
+    isObject(value) ? membersFault(value, RETENTION_CHECKS, whole) : "a JSON object is expected",
   segmentBytes: countFault,
   leaseMs: countFault,
   syncIntervalMs: countFault,
@@ -76,7 +77,7 @@ const RETENTION_CHECKS: Readonly<Record<keyof Retention, Check>> = {
       : "a list of consumers' names is expected",
 };
 
-/** Options of a topic. `whole`: none may be missing. An option that is unknown or illegal is `ERR_LOG_TOPIC`. */
+/** Options of a topic. `whole`: none may be missing, and otherwise any, of the retention too. An option that is unknown or illegal is `ERR_LOG_TOPIC`. */
 export function decodeOptions(value: unknown, whole: false): Partial<TopicOptions> | Fault;
 export function decodeOptions(value: unknown, whole: true): TopicOptions | Fault;
 export function decodeOptions(value: unknown, whole: boolean): Partial<TopicOptions> | Fault {
@@ -162,7 +163,7 @@ function membersFault(
 ): string | undefined {
   for (const name of Object.keys(members)) {
     if (!Object.hasOwn(checks, name)) return `"${name.slice(0, 64)}" is unknown`;
-    const fault = checks[name]!(members[name]);
+    const fault = checks[name]!(members[name], whole);
     if (fault !== undefined) return `${name}: ${fault}`;
   }
   const missing = whole ? Object.keys(checks).find((name) => !Object.hasOwn(members, name)) : undefined;
