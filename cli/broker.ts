@@ -7,6 +7,7 @@
 import { type BrokerServer, startBroker } from "../log.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
+import { letHeapGrow } from "./heap.ts";
 import { type HttpServer, serveHttp } from "./http.ts";
 import { Interruption } from "./interruption.ts";
 import { line, type Terminal } from "./terminal.ts";
@@ -26,6 +27,7 @@ signal ends it at once. Without --dir topics are kept in memory and end with the
     expectOperands(brokerCommand, input.operands, 0, 0);
     const { terminal } = input;
     const { broker: options } = readConfiguration(input);
+    letHeapGrow();
     const interruption = new Interruption(terminal);
     const notice = (text: string): void => {
       if (!terminal.stderr.destroyed) line(terminal.stderr, `hawser: ${text}`);

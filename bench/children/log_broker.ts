@@ -1,6 +1,7 @@
 /** A broker in a process of its own. */
 
 import process from "node:process";
+import { letHeapGrow } from "../../cli/heap.ts";
 import { startBroker } from "../../log.ts";
 import { fail, sayReady } from "./control.ts";
 import { readValues } from "./log_control.ts";
@@ -13,6 +14,8 @@ process.on("unhandledRejection", fail);
 process.stdin.on("end", () => process.exit(0));
 process.stdin.resume();
 
+// As `hawser broker` does.
+letHeapGrow();
 const broker = await startBroker({
   listen: ["tcp://127.0.0.1:0"],
   ...(dir === undefined ? {} : { dir }),
