@@ -196,7 +196,7 @@ export class Sequencer {
   /** What was assigned since the last call, in order, held successors included. The array is the caller's. */
   takeRound(): SequencedBatch[] {
     const round = this.#round;
-    if (round.length > 0) this.#round = [];
+    this.#round = [];
     return round;
   }
 

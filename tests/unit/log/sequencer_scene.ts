@@ -172,26 +172,66 @@ export class Scene {
   replay(before: (sequencer: Sequencer) => void = () => {}, from = 0): Sequencer {
     const twin = new Sequencer(this.init);
     before(twin);
-    for (const entry of this.entries.slice(from)) {
-      if (entry.type === "opened") {
-        twin.replaySessionOpened(entry.session, entry.publisher, entry.epoch, entry.nowMs);
-      } else if (entry.type === "fence") {
-        const { session, epoch, nextBatch } = entry.decision;
-        twin.replayFence(session, epoch, nextBatch, entry.nowMs);
-      } else {
-        let { position } = entry;
-        for (const batch of entry.batches) {
-          twin.replayOrder(batch, position, entry.nowMs);
-          position += BigInt(batch.count);
-        }
-      }
-    }
+    for (const entry of this.entries.slice(from)) replayEntry(twin, entry);
     return twin;
+  }
+
+  /** The process dies, and another one finds the first `kept` entries: by default those that are durable. */
+  restart(kept: number = this.durable): Scene {
+    const later = new Scene(this.init);
+    later.nowMs = this.nowMs;
+    for (const entry of this.entries.slice(0, kept)) {
+      later.entries.push(entry);
+      replayEntry(later.sequencer, entry);
+      if (entry.type !== "order") continue;
+      for (const { count } of entry.batches) later.#position += BigInt(count);
+    }
+    later.durable = kept;
+    later.#offset = this.#offset;
+    return later;
   }
 
   #append(entry: Entry): void {
     this.entries.push({ ...entry, nowMs: this.nowMs });
   }
+}
+
+function replayEntry(sequencer: Sequencer, entry: Entry & { readonly nowMs: number }): void {
+  if (entry.type === "opened") {
+    return sequencer.replaySessionOpened(entry.session, entry.publisher, entry.epoch, entry.nowMs);
+  }
+  if (entry.type === "fence") {
+    const { session, epoch, nextBatch } = entry.decision;
+    return sequencer.replayFence(session, epoch, nextBatch, entry.nowMs);
+  }
+  let { position } = entry;
+  for (const batch of entry.batches) {
+    sequencer.replayOrder(batch, position, entry.nowMs);
+    position += BigInt(batch.count);
+  }
+}
+
+/** Counts the work that maps and sets do while `run` runs. */
+export function countOperations(run: () => void): number {
+  let operations = 0;
+  const restore: (() => void)[] = [];
+  for (const type of [Map.prototype, Set.prototype] as const) {
+    for (const name of ["get", "set", "has", "add", "delete", "keys", "values"] as const) {
+      const original: unknown = Reflect.get(type, name);
+      if (typeof original !== "function") continue;
+      Reflect.set(type, name, function (this: unknown, ...given: unknown[]): unknown {
+        operations++;
+        return Reflect.apply(original, this, given);
+      });
+      restore.push(() => Reflect.set(type, name, original));
+    }
+  }
+  try {
+    run();
+  } finally {
+    for (const one of restore) one();
+  }
+  return operations;
 }
 
 /** Numbers from `from` up to `to`, which is not among them. */

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MisuseError } from "../../../src/errors.ts";
 import { Sequencer, type SequencerInit } from "../../../src/log/order/sequencer.ts";
-import { batchOf, INIT, range, Scene } from "./sequencer_scene.ts";
+import { batchOf, countOperations, INIT, range, Scene } from "./sequencer_scene.ts";
 
 function opened(init: Partial<SequencerInit> = {}): Scene {
   const scene = new Scene(init);
@@ -179,29 +179,6 @@ test("bounds that contradict each other are refused", () => {
     assertThrows(() => new Sequencer({ ...INIT, ...part }), MisuseError, "Sequencer:");
   }
 });
-
-/** Counts the work that maps and sets do while `run` runs. */
-function countOperations(run: () => void): number {
-  let operations = 0;
-  const restore: (() => void)[] = [];
-  for (const type of [Map.prototype, Set.prototype] as const) {
-    for (const name of ["get", "set", "has", "add", "delete", "keys", "values"] as const) {
-      const original: unknown = Reflect.get(type, name);
-      if (typeof original !== "function") continue;
-      Reflect.set(type, name, function (this: unknown, ...given: unknown[]): unknown {
-        operations++;
-        return Reflect.apply(original, this, given);
-      });
-      restore.push(() => Reflect.set(type, name, original));
-    }
-  }
-  try {
-    run();
-  } finally {
-    for (const one of restore) one();
-  }
-  return operations;
-}
 
 /** So many batches, in rounds of 500, each session's in order; answers with the work that each batch cost. */
 function measure(batches: number, sessions: number, idle: number): number {
