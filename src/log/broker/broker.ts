@@ -51,6 +51,8 @@ export class Broker implements ConnectionBroker {
   #cancelTimer: (() => void) | undefined;
   #timerAtMs = Infinity;
   #closed = false;
+  /** Who waits for the end; `undefined`: it has come. */
+  #closing: (() => void)[] | undefined = [];
 
   /** @throws {MisuseError} `ERR_OPTION` */
   constructor(init: BrokerInit) {
@@ -91,6 +93,11 @@ export class Broker implements ConnectionBroker {
     return Math.round(this.#host.nowMs() - this.#startedMs);
   }
 
+  /** Nothing is taken any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   get connections(): ReadonlySet<BrokerConnection> {
     return this.#connections;
   }
@@ -123,16 +130,23 @@ export class Broker implements ConnectionBroker {
     return reportStatus(this);
   }
 
-  /** Stops taking anything, orders and syncs what was taken, and lets go of the stores. Links end when they were told. */
+  /**
+   * Stops taking anything, orders and syncs what was taken, and lets go of the stores. Links end when they were told. Called
+   * again it waits for the same end.
+   */
   close(done: () => void): void {
-    if (this.#closed) return done();
+    if (this.#closing === undefined) return done();
+    this.#closing.push(done);
+    if (this.#closed) return;
+    this.endOfBurst();
     this.#closed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.endOfBurst();
     this.topics.close(() => {
       for (const connection of [...this.#connections]) connection.end("The broker was closed");
-      done();
+      const waiting = this.#closing!;
+      this.#closing = undefined;
+      for (const tell of waiting) tell();
     });
   }
 
@@ -198,10 +212,10 @@ export class Broker implements ConnectionBroker {
 
   /** Its store is gone. Who used it comes again when its link has ended. */
   #topicLost(topic: Topic): void {
-    this.#due.delete(topic);
     for (const connection of [...this.#connections]) {
       if (connection.uses(topic)) connection.end(`The store of topic "${topic.name}" had to be reopened`);
     }
+    this.#due.delete(topic);
   }
 
   #armTimer(): void {

@@ -35,6 +35,8 @@ import type { SessionClient } from "./topic_sessions.ts";
 /** What a connection needs of its broker. */
 export interface ConnectionBroker {
   readonly nowMs: number;
+  /** Nothing is taken any more; links end soon. */
+  readonly closed: boolean;
   readonly crc32: Crc32;
   readonly brokerId: number;
   readonly logId: bigint;
@@ -55,9 +57,13 @@ export interface ConnectionBroker {
 
 export type TopicDone = (topic: Topic | LogError) => void;
 
+/** A subscription that was asked for. */
 interface OpenFeed {
-  readonly topic: Topic;
-  readonly feed: Feed;
+  /** Takes the request back while its topic is not there. */
+  cancel: () => void;
+  topic: Topic | undefined;
+  /** Set when it has begun. */
+  feed: Feed | undefined;
 }
 
 /** See the module. */
@@ -70,9 +76,8 @@ export class BrokerConnection
   readonly #link: FrameLink;
   readonly #outbox: Outbox;
   readonly #sessions: Map<bigint, Topic> = new Map();
+  /** By cursor. Who has waited longest for room in the link is in front. */
   readonly #feeds: Map<number, OpenFeed> = new Map();
-  /** Subscriptions to topics that are not there yet. */
-  readonly #parked: Map<number, () => void> = new Map();
   readonly #consumers: Map<number, Topic> = new Map();
   readonly #topics: Set<Topic> = new Set();
   #greeted = false;
@@ -99,7 +104,7 @@ export class BrokerConnection
   // What the link tells.
 
   message(frames: Uint8Array[]): void {
-    if (this.#closed || this.ingest.messageArrived(frames)) return;
+    if (this.#closed || this.#broker.closed || this.ingest.messageArrived(frames)) return;
     const message = decodeMessage(frames, this.#broker.crc32);
     if (message instanceof WireError) return this.#malformed(message, frames);
     if (message.type === "unknown" || !isClientMessage(message)) {
@@ -113,9 +118,19 @@ export class BrokerConnection
   writable(): void {
     if (this.#closed) return;
     this.#outbox.flush();
-    for (const { feed } of this.#feeds.values()) {
-      if (!this.#outbox.empty) return;
-      feed.pump();
+    for (const [cursor, open] of [...this.#feeds]) {
+      if (!this.#outbox.empty || this.#closed) return;
+      const { feed } = open;
+      const before = feed?.position;
+      feed?.pump();
+      // Who got something is last the next time, and who got nothing because the link is full is first.
+      const full = feed?.blocked === true;
+      if (full && feed?.position === before) return;
+      if (this.#feeds.get(cursor) === open) {
+        this.#feeds.delete(cursor);
+        this.#feeds.set(cursor, open);
+      }
+      if (full) return;
     }
   }
 
@@ -124,8 +139,7 @@ export class BrokerConnection
     this.#closed = true;
     this.#outbox.clear();
     this.ingest.closed();
-    for (const cancel of this.#parked.values()) cancel();
-    for (const { topic, feed } of this.#feeds.values()) topic.readers.unsubscribe(feed);
+    for (const cursor of [...this.#feeds.keys()]) this.#unsubscribe(cursor);
     const { nowMs } = this.#broker;
     for (const topic of this.#topics) {
       topic.readers.forget(this);
@@ -153,8 +167,19 @@ export class BrokerConnection
   }
 
   sessionIs(topic: Topic, session: bigint, here: boolean): void {
-    if (here) this.#sessions.set(session, topic);
-    else this.#sessions.delete(session);
+    const older = this.#sessions.get(session);
+    if (!here) {
+      if (older !== topic) return;
+      this.#sessions.delete(session);
+      // What there is to be told of it is told to the link that has it.
+      this.#outbox.forgetAck(session);
+      return;
+    }
+    // Ids are a topic's own, and nobody with good intent uses one twice.
+    if (older !== undefined && older !== topic) {
+      older.sessions.disconnected(session, this, this.#broker.nowMs);
+    }
+    this.#sessions.set(session, topic);
   }
 
   // What ingest asks and tells.
@@ -308,57 +333,57 @@ export class BrokerConnection
   #subscribe(message: Subscribe): void {
     const { cursor } = message;
     this.#unsubscribe(cursor);
-    let now = true;
-    const cancel = this.#broker.findTopic(message.topic, true, (topic) => {
-      now = false;
-      this.#parked.delete(cursor);
-      if (this.#closed) return;
-      if (topic instanceof LogError) {
-        return this.tell({ type: "cursorEnded", cursor, error: wireError(topic) });
-      }
+    const open: OpenFeed = { cancel: () => {}, topic: undefined, feed: undefined };
+    this.#feeds.set(cursor, open);
+    open.cancel = this.#broker.findTopic(message.topic, true, (topic) => {
+      if (this.#feeds.get(cursor) !== open) return;
+      if (topic instanceof LogError) return this.#cursorEnded(cursor, topic);
+      open.topic = topic;
       this.#topics.add(topic);
       topic.readers.subscribe(
         message,
         this.#feedTarget(cursor),
-        (feed) => this.#feedIs(message, topic, feed),
+        (feed) => this.#feedIs(message, open, topic, feed),
       );
     });
-    if (now) this.#parked.set(cursor, cancel);
   }
 
-  #feedIs({ request, cursor }: Subscribe, topic: Topic, feed: Feed | LogError): void {
-    if (feed instanceof LogError) {
-      return this.tell({ type: "cursorEnded", cursor, error: wireError(feed) });
+  #feedIs({ request, cursor }: Subscribe, open: OpenFeed, topic: Topic, feed: Feed | LogError): void {
+    if (this.#feeds.get(cursor) !== open) {
+      // It was taken back, or asked for anew, while its beginning was looked up.
+      if (!(feed instanceof LogError)) topic.readers.unsubscribe(feed);
+      return;
     }
-    if (this.#closed) return topic.readers.unsubscribe(feed);
-    this.#feeds.set(cursor, { topic, feed });
+    if (feed instanceof LogError) return this.#cursorEnded(cursor, feed);
+    open.feed = feed;
     const { visibleTail: tail, generation } = topic;
     this.tell({ type: "subscribed", request, cursor, position: feed.position, tail, generation });
     feed.pump();
+  }
+
+  #cursorEnded(cursor: number, error: LogError): void {
+    this.#unsubscribe(cursor);
+    this.tell({ type: "cursorEnded", cursor, error: wireError(error) });
   }
 
   #feedTarget(cursor: number): FeedTarget {
     return {
       local: this.local,
       trySendRecords: (records, bodies) => !this.#closed && this.#outbox.trySendRecords(records, bodies),
-      ended: (error) => {
-        this.#unsubscribe(cursor);
-        this.tell({ type: "cursorEnded", cursor, error: wireError(error) });
-      },
+      ended: (error) => this.#cursorEnded(cursor, error),
     };
   }
 
   #credit({ cursor, consumedBytes }: Credit): void {
-    this.#feeds.get(cursor)?.feed.consumed(consumedBytes);
+    this.#feeds.get(cursor)?.feed?.consumed(consumedBytes);
   }
 
   #unsubscribe(cursor: number): void {
-    this.#parked.get(cursor)?.();
-    this.#parked.delete(cursor);
     const open = this.#feeds.get(cursor);
     if (open === undefined) return;
     this.#feeds.delete(cursor);
-    open.topic.readers.unsubscribe(open.feed);
+    open.cancel();
+    if (open.feed !== undefined) open.topic!.readers.unsubscribe(open.feed);
   }
 
   #openConsumer(message: OpenConsumer): void {

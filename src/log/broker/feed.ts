@@ -69,6 +69,11 @@ export class Feed {
     this.#target = target;
   }
 
+  /** Whether it has records that its target did not take. */
+  get blocked(): boolean {
+    return this.#ready !== undefined;
+  }
+
   /** The reader consumed so many bytes of bodies since it began; more than was sent is ignored. */
   consumed(bytes: number): void {
     this.#consumedBytes = Math.max(this.#consumedBytes, Math.min(bytes, this.#sentBytes));

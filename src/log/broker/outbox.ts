@@ -5,20 +5,23 @@
  * @module
  */
 
+import { countBytes } from "../../bytes/bytes.ts";
 import type { Crc32 } from "../../bytes/crc32.ts";
 import type { FrameLink } from "../link.ts";
 import { encodeMessage } from "../wire/codec.ts";
 import type { BrokerMessage, Records } from "../wire/messages.ts";
 import type { Topic } from "./topic.ts";
 
-/** A peer that asks and does not read is ended at so many answers. */
+/** A peer that asks and does not read is ended at so many answers, or so many bytes of them. */
 const MESSAGES_MAX = 4_096;
+const BYTES_MAX = 67_108_864;
 
 /** See the module. */
 export class Outbox {
   readonly #link: FrameLink;
   readonly #crc32: Crc32;
   readonly #messages: Uint8Array[][] = [];
+  #bytes = 0;
   /** Sessions whose ack was not taken yet. */
   readonly #acks: Map<bigint, Topic> = new Map();
   #flooded: (() => void) | undefined;
@@ -57,8 +60,10 @@ export class Outbox {
   /** The link has room. */
   flush(): void {
     while (this.#messages.length > 0) {
-      if (!this.#link.trySend(this.#messages[0]!)) return;
+      const first = this.#messages[0]!;
+      if (!this.#link.trySend(first)) return;
       this.#messages.shift();
+      this.#bytes -= countBytes(first);
     }
     this.#sendAcks();
   }
@@ -72,8 +77,14 @@ export class Outbox {
     if (ack !== undefined) this.tell(ack);
   }
 
+  /** Nothing is to be told of this session any more. */
+  forgetAck(session: bigint): void {
+    this.#acks.delete(session);
+  }
+
   clear(): void {
     this.#messages.length = 0;
+    this.#bytes = 0;
     this.#acks.clear();
     this.#flooded = undefined;
   }
@@ -81,7 +92,8 @@ export class Outbox {
   #push(frames: Uint8Array[]): void {
     if (this.#messages.length === 0 && this.#link.trySend(frames)) return;
     this.#messages.push(frames);
-    if (this.#messages.length <= MESSAGES_MAX) return;
+    this.#bytes += countBytes(frames);
+    if (this.#messages.length <= MESSAGES_MAX && this.#bytes <= BYTES_MAX) return;
     const flooded = this.#flooded;
     this.#flooded = undefined;
     flooded?.();

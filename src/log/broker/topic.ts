@@ -18,9 +18,9 @@ import type { StoreFailure, TopicStore } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import type { FeedTopic } from "./feed.ts";
 import { Journal, type NewEntry } from "./journal.ts";
-import { trimOffset } from "./retention.ts";
 import { TopicIngest } from "./topic_ingest.ts";
 import { TopicReaders } from "./topic_readers.ts";
+import { TopicRetention } from "./topic_retention.ts";
 import { TopicSessions } from "./topic_sessions.ts";
 
 /** Bounds of a topic that are its broker's. */
@@ -64,6 +64,7 @@ export class Topic implements FeedTopic {
   readonly ingest: TopicIngest;
   readonly sessions: TopicSessions;
   readonly readers: TopicReaders;
+  readonly retention: TopicRetention;
   /** What a crash of the machine cost, as far as it was seen when the topic was opened. */
   readonly cut: CutReport | undefined;
   /** The position behind the last one that readers may see. */
@@ -73,9 +74,13 @@ export class Topic implements FeedTopic {
   readonly rounds: { count: number; batches: number; bytes: number } = { count: 0, batches: 0, bytes: 0 };
   readonly #init: TopicInit;
   #rows!: SegmentIndex;
+  /** Who waits for the rows of the segment at this offset. */
+  readonly #loading: Map<number, ((index: SegmentIndex | StoreFailure) => void)[]> = new Map();
   #roundDue = false;
   #running = false;
   #syncDueMs = Infinity;
+  /** `closing`: nothing is taken any more. `over`: the store is not ours any more. */
+  #life: "open" | "closing" | "over" = "open";
   /** Ends a close that waits for a sync. */
   #closing: (() => void) | undefined;
 
@@ -97,6 +102,15 @@ export class Topic implements FeedTopic {
       durable: options.ack === 2 ? "synced" : "written",
       opening: (base) => this.#segmentBegins(base),
     });
+    this.retention = new TopicRetention({
+      retention: options.retention,
+      store,
+      index: this.index,
+      state: this.state,
+      journal: this.journal,
+      nowMs: () => host.nowMs(),
+      wallMs: () => host.wallMs(),
+    });
     this.ingest = new TopicIngest({
       sequencer: this.sequencer,
       journal: this.journal,
@@ -105,12 +119,13 @@ export class Topic implements FeedTopic {
       nowMs: () => host.nowMs(),
       roundDue: () => this.#due(),
       runRound: () => this.runRound(host.nowMs()),
-      makeRoom: () => this.applyRetention(2 * options.segmentBytes),
+      makeRoom: () => this.retention.apply(2 * options.segmentBytes),
     });
     // Retention must not wait for it.
     this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
     this.sessions = new TopicSessions(this, () => this.#due());
     this.readers = new TopicReaders(this);
+    this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
     this.#begin(recovered);
   }
 
@@ -140,15 +155,17 @@ export class Topic implements FeedTopic {
 
   /** Orders what has arrived, passes it to the store, and tells who waits for what became durable. At the end of each burst. */
   run(nowMs: number): void {
+    if (this.#life === "over") return;
     this.#running = true;
     do {
       this.#roundDue = false;
       this.runRound(nowMs);
-      this.ingest.ring.wake();
+      if (this.#life === "open") this.ingest.ring.wake();
     } while (this.#roundDue && !this.paused);
     this.#running = false;
+    this.retention.roundEnded();
     this.journal.flush();
-    this.sessions.flush();
+    this.sessions.flush(this.#life === "open");
     this.readers.pump();
   }
 
@@ -165,11 +182,16 @@ export class Topic implements FeedTopic {
 
   /** When {@link handleTimeout} is due. */
   get nextTimeoutMs(): number {
-    return Math.min(this.sequencer.nextTimeoutMs, this.readers.nextTimeoutMs, this.#syncDueMs);
+    if (this.#life !== "open") return Infinity;
+    const ownMs = Math.min(this.#syncDueMs, this.retention.nextTimeoutMs);
+    // While what fills a gap may lie in the ring, leases do not run out.
+    const leaseMs = this.paused ? Infinity : this.sequencer.nextTimeoutMs;
+    return Math.min(leaseMs, this.readers.nextTimeoutMs, ownMs);
   }
 
   handleTimeout(nowMs: number): void {
-    if (nowMs >= this.sequencer.nextTimeoutMs) {
+    if (this.#life !== "open") return;
+    if (!this.paused && nowMs >= this.sequencer.nextTimeoutMs) {
       this.runRound(nowMs);
       this.sessions.expire(nowMs);
     }
@@ -177,8 +199,9 @@ export class Topic implements FeedTopic {
     if (nowMs >= this.#syncDueMs) {
       this.#syncDueMs = Infinity;
       this.journal.sync();
-      this.applyRetention(0);
+      this.retention.apply(0);
     }
+    this.retention.handleTimeout(nowMs);
     this.#due();
   }
 
@@ -205,69 +228,72 @@ export class Topic implements FeedTopic {
     this.#due();
   }
 
-  /** Lets go of segments that retention does not keep; `wantedBytes`: so many must come free if they may. */
-  applyRetention(wantedBytes: number): void {
-    const { index, store, options } = this;
-    const offset = trimOffset({
-      segments: store.segments,
-      index,
-      retention: options.retention,
-      trimmedTo: this.state.trimmedTo,
-      heldFrom: this.state.consumers.lowest(options.retention.keepFor),
-      wantedBytes,
-      wallMs: this.#init.host.wallMs(),
-    });
-    if (offset === 0) return;
-    store.trim(offset);
-    index.trim(offset);
-  }
-
   /** Positions below `before` are not needed any more. `done` when that is durable. */
   trim(before: bigint, done: (earliest: bigint) => void): void {
     const to = before < this.visibleTail ? before : this.visibleTail;
     if (to > this.state.trimmedTo) {
       this.journal.append("trim", { number: to }, NO_BODY);
       this.state.trimmedTo = to;
-      this.applyRetention(0);
+      this.retention.apply(0);
     }
     this.journal.whenDurable(() => done(this.earliest));
     this.#due();
   }
 
+  /** Readers that want the same rows at the same time share one reading of them. */
   loadRows(segment: SegmentSummary, done: (index: SegmentIndex | StoreFailure) => void): void {
-    loadSegmentRows(this.store, this.#init.crc32, segment.base, segment.firstPosition, (result) => {
+    const { base, firstPosition } = segment;
+    const loading = this.#loading.get(base);
+    if (loading !== undefined) {
+      loading.push(done);
+      return;
+    }
+    const waiting = [done];
+    this.#loading.set(base, waiting);
+    loadSegmentRows(this.store, this.#init.crc32, base, firstPosition, (result) => {
+      this.#loading.delete(base);
       if (!("kind" in result)) this.index.loaded(result);
-      done(result);
+      for (const tell of waiting) tell(result);
     });
   }
 
   /** Orders what is there, syncs, notes that it did, and lets go of the store. */
   close(done: (failure?: StoreFailure) => void): void {
+    const { journal, store, ingest } = this;
     this.paused = false;
     this.runRound(this.#init.host.nowMs());
+    this.#life = "closing";
     const end = (): void => {
       this.#closing = undefined;
-      if (this.ingest.state === "open") {
+      this.sessions.flush(false);
+      if (ingest.state === "open") {
         // The note is only true of what is synced, so everything before it is, first.
-        this.journal.append("cleanStop", { number: BigInt(this.store.tail) }, NO_BODY);
+        const synced = store.durability === "machine" ? store.tail : store.synced;
+        journal.append("cleanStop", { number: BigInt(synced) }, NO_BODY);
       }
-      this.readers.close();
-      this.journal.abandon();
-      this.store.close(done);
+      this.#end();
+      store.close(done);
     };
-    if (this.store.durability !== "machine" || this.ingest.state !== "open") return end();
+    if (store.durability === "none" || ingest.state !== "open") return end();
     this.#closing = end;
-    this.journal.whenSynced(() => {
-      this.sessions.flush();
-      this.#closing?.();
-    });
-    this.journal.sync();
-    this.journal.flush();
+    const settled = (): void => this.#closing?.();
+    if (store.durability === "process") return journal.whenDurable(settled);
+    journal.whenSynced(settled);
+    journal.sync();
+    journal.flush();
   }
 
   /** The store is gone: nothing is called any more. */
   abandon(): void {
     this.#closing = undefined;
+    this.#end();
+    // What waited for a slot is refused, and its memory comes free.
+    this.ingest.state = "stopped";
+    this.ingest.ring.wake();
+  }
+
+  #end(): void {
+    this.#life = "over";
     this.journal.abandon();
     this.readers.close();
   }
@@ -288,6 +314,7 @@ export class Topic implements FeedTopic {
   }
 
   #due(): void {
+    if (this.#life === "over") return;
     this.#roundDue = true;
     const { host, events } = this.#init;
     const { syncIntervalMs } = this.options;
@@ -367,7 +394,7 @@ export class Topic implements FeedTopic {
       const snapshot = state.snapshot(this.#init.host.nowMs());
       entries.push({ type: "snapshot", fields: {}, body: encodeSnapshot(snapshot) });
     }
-    if (base > 0) this.applyRetention(0);
+    if (base > 0) this.retention.segmentBegan();
     return entries;
   }
 }

@@ -48,7 +48,10 @@ export class TopicIngest implements IngestTarget {
   }
 
   admit({ session, epoch, batch, bodyBytes }: Batch): Admission {
-    return this.#init.sequencer.admit(session, epoch, batch, bodyBytes);
+    const admission = this.#init.sequencer.admit(session, epoch, batch, bodyBytes);
+    // The sender of a copy is told what is committed.
+    if (admission === "duplicate") this.#init.roundDue();
+    return admission;
   }
 
   abandon({ session, epoch, batch }: Batch): void {

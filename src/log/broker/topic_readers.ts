@@ -5,7 +5,9 @@
  */
 
 import { encodeUtf8 } from "../../bytes/utf8.ts";
+import { isName, NAME_ALLOWED } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
+import { consumerSnapshotBytes } from "../order/consumers.ts";
 import type { StoreFailure } from "../store/store.ts";
 import type {
   BrokerMessage,
@@ -32,9 +34,14 @@ export interface ReaderClient {
 /** A single read that found nothing yet. */
 interface WaitingRead {
   readonly read: Read;
-  readonly client: ReaderClient;
   readonly untilMs: number;
 }
+
+/** So many reads of one link wait; another one is answered at once. */
+const READS_WAITING_MAX = 1_024;
+/** Bytes of a segment's snapshot that consumers may take up: a share of the segment, and at least so many. */
+const CONSUMER_BYTES_SHARE = 32;
+const CONSUMER_BYTES_MIN = 4_096;
 
 interface ConsumerHandle {
   readonly name: string;
@@ -47,7 +54,8 @@ interface ConsumerHandle {
 export class TopicReaders {
   readonly #topic: Topic;
   readonly #feeds: Set<Feed> = new Set();
-  #reads: WaitingRead[] = [];
+  /** By link; none is empty. */
+  readonly #reads: Map<ReaderClient, WaitingRead[]> = new Map();
   /** The active reader of each name. */
   readonly #active: Map<string, ConsumerHandle> = new Map();
 
@@ -60,7 +68,11 @@ export class TopicReaders {
   }
 
   get nextTimeoutMs(): number {
-    return this.#reads.reduce((least, { untilMs }) => Math.min(least, untilMs), Infinity);
+    let least = Infinity;
+    for (const waiting of this.#reads.values()) {
+      for (const { untilMs } of waiting) least = Math.min(least, untilMs);
+    }
+    return least;
   }
 
   /** Begins a subscription, or answers why it cannot. */
@@ -89,29 +101,41 @@ export class TopicReaders {
       return client.tell(refusal(read.request, "ERR_LOG_TRIMMED", text, gap));
     }
     if (read.from < visibleTail) return this.#answer(read, client);
-    if (read.waitMs === 0) return this.#answerNothing(read, client);
-    this.#reads.push({ read, client, untilMs: nowMs + read.waitMs });
+    const waiting = this.#reads.get(client) ?? [];
+    if (read.waitMs === 0 || waiting.length >= READS_WAITING_MAX) return this.#answerNothing(read, client);
+    waiting.push({ read, untilMs: nowMs + read.waitMs });
+    this.#reads.set(client, waiting);
   }
 
   /** Something may have become visible, or a feed's link may have room. */
   pump(): void {
     for (const feed of this.#feeds) feed.pump();
-    if (this.#reads.length === 0) return;
+    if (this.#reads.size === 0) return;
     const { visibleTail } = this.#topic;
-    const ready = this.#reads.filter(({ read }) => read.from < visibleTail);
-    this.#reads = this.#reads.filter(({ read }) => read.from >= visibleTail);
-    for (const { read, client } of ready) this.read(read, client, 0);
+    this.#take(({ read }) => read.from < visibleTail, (read, client) => this.read(read, client, 0));
   }
 
   handleTimeout(nowMs: number): void {
-    const late = this.#reads.filter(({ untilMs }) => untilMs <= nowMs);
-    this.#reads = this.#reads.filter(({ untilMs }) => untilMs > nowMs);
-    for (const { read, client } of late) this.#answerNothing(read, client);
+    this.#take(({ untilMs }) => untilMs <= nowMs, (read, client) => this.#answerNothing(read, client));
+  }
+
+  /** Answers the reads that are `ready`: they wait no longer. */
+  #take(ready: (one: WaitingRead) => boolean, answer: (read: Read, client: ReaderClient) => void): void {
+    for (const [client, waiting] of [...this.#reads]) {
+      const taken = waiting.filter(ready);
+      if (taken.length === 0) continue;
+      const left = waiting.filter((one) => !taken.includes(one));
+      if (left.length > 0) this.#reads.set(client, left);
+      else this.#reads.delete(client);
+      for (const { read } of taken) answer(read, client);
+    }
   }
 
   openConsumer(request: OpenConsumer, handle: number, client: ReaderClient): void {
     const { state, journal } = this.#topic;
     const name = request.consumer;
+    const fault = this.#consumerFault(name);
+    if (fault !== undefined) return client.tell(refusal(request.request, fault.code, fault.message));
     const epoch = state.consumers.nextEpoch(name);
     journal.append("consumerOpened", { epoch }, encodeUtf8(name));
     state.consumers.opened(name, epoch);
@@ -149,7 +173,7 @@ export class TopicReaders {
     journal.append("commit", { number: position, epoch: generation }, encodeUtf8(consumer.name));
     state.consumers.committed(consumer.name, position, generation);
     journal.whenDurable(() => {
-      this.#topic.applyRetention(0);
+      this.#topic.retention.apply(0);
       client.tell({ type: "done", request, position });
     });
   }
@@ -162,7 +186,7 @@ export class TopicReaders {
 
   /** A link is gone. */
   forget(client: ReaderClient): void {
-    this.#reads = this.#reads.filter((one) => one.client !== client);
+    this.#reads.delete(client);
     for (const consumer of this.#active.values()) {
       if (consumer.client === client) this.#active.delete(consumer.name);
     }
@@ -171,6 +195,17 @@ export class TopicReaders {
   close(): void {
     for (const feed of this.#feeds) feed.close();
     this.#feeds.clear();
+    this.#reads.clear();
+  }
+
+  /** Why nobody can be a consumer of this name. All of them stand at the beginning of every segment. */
+  #consumerFault(name: string): LogError | undefined {
+    if (!isName(name)) return new LogError("ERR_LOG_TOPIC", `A consumer's name is ${NAME_ALLOWED}`);
+    const { state: { consumers }, options, name: topic } = this.#topic;
+    if (consumers.get(name) !== undefined) return undefined;
+    const bytesMax = Math.max(options.segmentBytes / CONSUMER_BYTES_SHARE, CONSUMER_BYTES_MIN);
+    if (consumers.snapshotBytes + consumerSnapshotBytes(name) <= bytesMax) return undefined;
+    return new LogError("ERR_LOG_SESSIONS", `Topic "${topic}" remembers as many consumers as it may`);
   }
 
   #answerNothing({ request, from }: Read, client: ReaderClient): void {
@@ -191,6 +226,8 @@ export class TopicReaders {
     const topic = this.#topic;
     readBatches(topic, read.from, topic.visibleTail, read.bytesMax, (run) => {
       if ("kind" in run) {
+        // It was there and is not any more: retention took it while it was being read.
+        if (read.from < topic.earliest) return this.read(read, client, topic.nowMs);
         return client.tell(refusal(read.request, "ERR_LOG_CORRUPT", `Cannot read: ${run.message}`));
       }
       // Nobody says when these have been sent: the link gets memory of its own.
@@ -232,7 +269,7 @@ export class TopicReaders {
 
   /** The first record that is not older. Time never falls as positions rise. */
   #findTime(timestampMs: number, done: (position: bigint | LogError) => void): void {
-    const { index, earliest, visibleTail } = this.#topic;
+    const { index, visibleTail } = this.#topic;
     const { segments } = index;
     // The last segment that began before: no record of an earlier one is as young.
     let at = segments.length - 1;
@@ -241,10 +278,12 @@ export class TopicReaders {
     if (segment === undefined) return done(visibleTail);
     const search = (rows: typeof segment.index | StoreFailure): void => {
       if (rows === undefined || "kind" in rows) {
+        if (!index.segments.includes(segment)) return this.#findTime(timestampMs, done);
         return done(new LogError("ERR_LOG_CORRUPT", `Cannot read: ${rows?.message ?? "no rows"}`));
       }
       const row = rows.findTime(timestampMs);
       const position = row < rows.rows ? rows.positionOf(row) : rows.endPosition;
+      const { earliest } = this.#topic;
       done(position < earliest ? earliest : position);
     };
     if (segment.index !== undefined) search(segment.index);

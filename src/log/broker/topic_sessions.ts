@@ -5,6 +5,7 @@
  */
 
 import { encodeUtf8 } from "../../bytes/utf8.ts";
+import { isName, NAME_ALLOWED } from "../configuration/fields.ts";
 import type { OpenDecision } from "../order/sequencer.ts";
 import type { AckMessage, BrokerMessage, CloseSession, OpenSession, Yield } from "../wire/messages.ts";
 import { refusal } from "./refusal.ts";
@@ -66,6 +67,9 @@ export class TopicSessions {
       const text = `Topic "${name}" has ack ${options.ack}; a publisher cannot ask for ${request.ack}`;
       return client.tell(refusal(request.request, "ERR_LOG_TOPIC", text));
     }
+    if (request.publisher !== "" && !isName(request.publisher)) {
+      return client.tell(refusal(request.request, "ERR_LOG_TOPIC", `A publisher's name is ${NAME_ALLOWED}`));
+    }
     if (request.ack === 2 && store.durability !== "machine") {
       const text = `ack 2 needs a store that syncs; that of topic "${name}" survives: ${store.durability}`;
       return client.tell(refusal(request.request, "ERR_LOG_TOPIC", text));
@@ -111,8 +115,8 @@ export class TopicSessions {
     return this.#topic.sequencer.takeAck(session);
   }
 
-  /** Tells links what has changed: acknowledgements first, then limits, then who waited to begin. */
-  flush(): void {
+  /** Tells links what has changed: acknowledgements first, then limits, then who waited to begin, if anybody still may. */
+  flush(open: boolean): void {
     const { sequencer } = this.#topic;
     for (const session of sequencer.takeMarked()) {
       this.#owners.get(session)?.client.ackReady(this.#topic, session);
@@ -120,7 +124,7 @@ export class TopicSessions {
     for (const { session, epoch, limit, lowered } of sequencer.takeGrants()) {
       this.#owners.get(session)?.client.tell({ type: "grant", session, epoch, limit, lowered });
     }
-    if (!this.#grantFreed) return;
+    if (!this.#grantFreed || !open) return;
     this.#grantFreed = false;
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -41,6 +41,10 @@ export interface TopicsInit {
 /** A topic that is there, is being opened, or cannot be. */
 interface Slot {
   topic: Topic | undefined;
+  /** It may be used: what was found is as durable as what will be acknowledged. */
+  settled: boolean;
+  /** Ends the pause in front of another try. */
+  cancelReopen: (() => void) | undefined;
   /** Who waits for it to be open. */
   waiting: { readonly requested: TopicInput; readonly done: TopicDone }[];
 }
@@ -52,7 +56,11 @@ export class Topics {
   /** Readers of topics that nobody has made. */
   readonly #parked: Map<string, Set<TopicDone>> = new Map();
   #onDisk: Set<string> | undefined;
+  /** Stores that are being opened, are open, or are being closed. */
+  #stores = 0;
   #closed = false;
+  /** Told when all of them were let go of. */
+  #ended: (() => void) | undefined;
 
   constructor(init: TopicsInit) {
     this.#init = init;
@@ -79,12 +87,9 @@ export class Topics {
   open(name: string, requested: TopicInput, done: TopicDone): void {
     if (!isTopicName(name)) return done(badName(name));
     const slot = this.#slots.get(name);
-    if (slot?.topic !== undefined) return done(this.#checked(slot.topic, requested));
-    if (slot !== undefined) {
-      slot.waiting.push({ requested, done });
-      return;
-    }
+    if (slot !== undefined) return this.#use(slot, requested, done);
     this.#known((known) => {
+      if (known instanceof LogError) return done(known);
       const { autoCreateTopics, topics } = this.#init.options;
       if (!known.has(name) && !autoCreateTopics && !Object.hasOwn(topics, name)) return done(unknown(name));
       this.#begin(name, requested, done);
@@ -93,45 +98,63 @@ export class Topics {
 
   /** A topic that somebody made. `wait`: when it is made. The answer cancels the waiting. */
   find(name: string, wait: boolean, done: TopicDone): () => void {
+    let wanted = true;
+    const tell: TopicDone = (topic) => {
+      if (wanted) done(topic);
+    };
     const slot = this.#slots.get(name);
-    if (slot?.topic !== undefined) {
-      done(slot.topic);
-      return () => {};
-    }
-    if (slot !== undefined) slot.waiting.push({ requested: {}, done });
-    else this.#findClosed(name, wait, done);
+    if (slot !== undefined) this.#use(slot, {}, tell);
+    else this.#findClosed(name, wait, tell, () => wanted);
     return () => {
-      this.#parked.get(name)?.delete(done);
+      wanted = false;
+      this.#parked.get(name)?.delete(tell);
       const open = this.#slots.get(name);
-      if (open !== undefined) open.waiting = open.waiting.filter((one) => one.done !== done);
+      if (open !== undefined) open.waiting = open.waiting.filter((one) => one.done !== tell);
     };
   }
 
+  /** Lets go of every store, also of those that are only being opened. Nobody who waits for a topic is told. */
   close(done: () => void): void {
     this.#closed = true;
-    const open = this.all;
-    let left = open.length;
-    const one = (): void => {
-      if (--left > 0) return;
-      this.#init.stores.close(done);
-    };
-    if (left === 0) {
-      left = 1;
-      return one();
-    }
-    for (const topic of open) {
-      topic.close((failure) => {
+    this.#ended = done;
+    for (const slot of this.#slots.values()) {
+      slot.cancelReopen?.();
+      slot.waiting.length = 0;
+      const { topic } = slot;
+      topic?.close((failure) => {
         if (failure !== undefined) {
           this.#init.notice(`Topic "${topic.name}" was not closed in order: ${failure.message}`);
         }
-        one();
+        this.#storeGone();
       });
     }
+    this.#endIfDone();
   }
 
-  #findClosed(name: string, wait: boolean, done: TopicDone): void {
+  /** One store fewer. */
+  #storeGone(): void {
+    this.#stores--;
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (!this.#closed || this.#stores > 0) return;
+    const ended = this.#ended;
+    this.#ended = undefined;
+    if (ended !== undefined) this.#init.stores.close(ended);
+  }
+
+  /** A topic that is open, or as soon as it is. */
+  #use(slot: Slot, requested: TopicInput, done: TopicDone): void {
+    if (slot.settled) done(this.#checked(slot.topic!, requested));
+    else slot.waiting.push({ requested, done });
+  }
+
+  #findClosed(name: string, wait: boolean, done: TopicDone, wanted: () => boolean): void {
     if (!isTopicName(name)) return done(badName(name));
     this.#known((known) => {
+      if (!wanted()) return;
+      if (known instanceof LogError) return done(known);
       if (known.has(name) || Object.hasOwn(this.#init.options.topics, name)) {
         return this.#begin(name, {}, done);
       }
@@ -142,26 +165,28 @@ export class Topics {
     });
   }
 
-  /** Names that are in the store. */
-  #known(done: (names: ReadonlySet<string>) => void): void {
+  /** Names that are in the store. Not answered once this is closed. */
+  #known(done: (names: ReadonlySet<string> | LogError) => void): void {
     if (this.#onDisk !== undefined) return done(this.#onDisk);
     this.#init.stores.list((names) => {
-      this.#onDisk ??= new Set("kind" in names ? [] : names);
+      if (this.#closed) return;
+      if ("kind" in names) return done(listError(names));
+      this.#onDisk ??= new Set(names);
       done(this.#onDisk);
     });
   }
 
   #begin(name: string, requested: TopicInput, done: TopicDone): void {
     const there = this.#slots.get(name);
-    if (there?.topic !== undefined) return done(this.#checked(there.topic, requested));
-    const slot = there ?? { topic: undefined, waiting: [] };
-    slot.waiting.push({ requested, done });
-    if (there !== undefined) return;
+    if (there !== undefined) return this.#use(there, requested, done);
+    const waiting = [{ requested, done }];
+    const slot: Slot = { topic: undefined, settled: false, cancelReopen: undefined, waiting };
     this.#slots.set(name, slot);
     this.#openStore(name, slot);
   }
 
   #openStore(name: string, slot: Slot): void {
+    slot.cancelReopen = undefined;
     let options: TopicOptions;
     try {
       options = this.#optionsOf(name, slot);
@@ -184,8 +209,13 @@ export class Topics {
       failed: (failure) => when((topic) => topic.storeFailed(failure)),
       resumed: () => when((topic) => topic.storeResumed()),
     };
+    this.#stores++;
     stores.open(name, storeOptions, events, (store) => {
-      if ("kind" in store) return this.#failed(name, slot, storeError(name, store));
+      if ("kind" in store) {
+        this.#failed(name, slot, storeError(name, store));
+        return this.#storeGone();
+      }
+      if (this.#closed) return store.close(() => this.#storeGone());
       this.#recover(name, slot, options, store, early);
     });
   }
@@ -201,9 +231,13 @@ export class Topics {
       indexRowsMax: INDEX_ROWS_MAX,
       makeState: (stored) => new TopicState(this.#makeSequencer(withPromises(options, stored))),
     }, (recovered) => {
+      if (this.#closed) return store.close(() => this.#storeGone());
       if (recovered instanceof LogError) {
-        store.close(() => {});
-        return this.#failed(name, slot, recovered);
+        // Whoever asks again finds it closed.
+        return store.close(() => {
+          this.#failed(name, slot, recovered);
+          this.#storeGone();
+        });
       }
       this.#settle(name, slot, options, store, recovered);
       for (const run of early.splice(0)) run();
@@ -233,11 +267,12 @@ export class Topics {
     });
     slot.topic = topic;
     this.#onDisk?.add(name);
-    const waiting = slot.waiting.splice(0);
-    const parked = [...this.#parked.get(name) ?? []];
-    this.#parked.delete(name);
     topic.whenSettled(() => {
-      if (slot.topic !== topic) return;
+      if (slot.topic !== topic || this.#closed) return;
+      slot.settled = true;
+      const waiting = slot.waiting.splice(0);
+      const parked = [...this.#parked.get(name) ?? []];
+      this.#parked.delete(name);
       for (const { requested, done } of waiting) done(this.#checked(topic, requested));
       for (const done of parked) done(topic);
       due(topic);
@@ -248,6 +283,7 @@ export class Topics {
     if (this.#closed || slot.topic !== topic) return;
     const { host, lost, notice } = this.#init;
     slot.topic = undefined;
+    slot.settled = false;
     topic.abandon();
     notice(
       `Topic "${topic.name}": ${failure.message}; its store is opened again`,
@@ -255,7 +291,10 @@ export class Topics {
     );
     lost(topic);
     topic.store.close(() => {
-      if (!this.#closed) host.schedule(REOPEN_MS, () => this.#openStore(topic.name, slot), false);
+      if (!this.#closed) {
+        slot.cancelReopen = host.schedule(REOPEN_MS, () => this.#openStore(topic.name, slot), false);
+      }
+      this.#storeGone();
     });
   }
 
@@ -320,6 +359,10 @@ function badName(name: string): LogError {
 
 function unknown(name: string): LogError {
   return new LogError("ERR_LOG_TOPIC", `There is no topic "${name}"`, { topic: name });
+}
+
+function listError({ message, cause }: StoreFailure): LogError {
+  return new LogError("ERR_LOG_STORE_FAILED", `Cannot tell which topics there are: ${message}`, { cause });
 }
 
 function optionError(error: unknown): LogError {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { encodeUtf8 } from "../../bytes/utf8.ts";
+
 /** A consumer as snapshots and status reports have it. */
 export interface ConsumerState {
   readonly name: string;
@@ -16,9 +18,20 @@ export interface ConsumerState {
   readonly generation: number;
 }
 
+/** Bytes that a consumer of this name takes up in a snapshot, at most. */
+export function consumerSnapshotBytes(name: string): number {
+  return 160 + encodeUtf8(JSON.stringify(name)).length;
+}
+
 /** The consumers of one topic. */
 export class Consumers {
   readonly #consumers: Map<string, ConsumerState> = new Map();
+  #snapshotBytes = 0;
+
+  /** Bytes that all of them take up in a snapshot, at most. */
+  get snapshotBytes(): number {
+    return this.#snapshotBytes;
+  }
 
   get size(): number {
     return this.#consumers.size;
@@ -36,18 +49,13 @@ export class Consumers {
   /** A newcomer reads from here on. */
   opened(name: string, epoch: number): void {
     const older = this.#consumers.get(name);
-    this.#consumers.set(name, {
-      name,
-      epoch,
-      position: older?.position,
-      generation: older?.generation ?? 0,
-    });
+    this.#set({ name, epoch, position: older?.position, generation: older?.generation ?? 0 });
   }
 
   /** The reader asked to go on at `position` next time. It may go back. */
   committed(name: string, position: bigint, generation: number): void {
     const older = this.#consumers.get(name);
-    this.#consumers.set(name, { name, epoch: older?.epoch ?? 0, position, generation });
+    this.#set({ name, epoch: older?.epoch ?? 0, position, generation });
   }
 
   /** The lowest position that one of `names` still needs; `undefined`: none of them holds anything back. */
@@ -66,6 +74,12 @@ export class Consumers {
   }
 
   import(list: readonly ConsumerState[]): void {
-    for (const consumer of list) this.#consumers.set(consumer.name, consumer);
+    for (const consumer of list) this.#set(consumer);
+  }
+
+  #set(consumer: ConsumerState): void {
+    const { name } = consumer;
+    if (!this.#consumers.has(name)) this.#snapshotBytes += consumerSnapshotBytes(name);
+    this.#consumers.set(name, consumer);
   }
 }

@@ -106,14 +106,12 @@ class Recovery {
     });
   }
 
-  /** The last segment with a snapshot whose beginning says that everything before it is synced; failing that, the first. */
   #chooseStart(): void {
     if (this.#segments.length === 0) {
       this.#state = this.#init.makeState(undefined);
       return this.#finish(undefined, undefined);
     }
-    let start = this.#segments.length - 1;
-    while (start > 0 && !this.#canStart(start)) start--;
+    const start = this.#startOf();
     const opening = this.#openings[start];
     if (opening === undefined) return this.#beginningDamaged(this.#segments[0]!.base);
     if (opening.topic !== this.#init.topic) {
@@ -133,9 +131,14 @@ class Recovery {
     this.#replay(start);
   }
 
-  #canStart(at: number): boolean {
-    const { base } = this.#segments[at]!;
-    return this.#badSnapshots[at] === undefined && (this.#openings[at]?.syncedThrough ?? -1) >= base;
+  /** The last segment with a snapshot of which its own beginning, or a later one, says that everything before it is synced; failing that, the first. */
+  #startOf(): number {
+    let synced = 0;
+    for (let at = this.#segments.length - 1; at > 0; at--) {
+      synced = Math.max(synced, this.#openings[at]?.syncedThrough ?? 0);
+      if (this.#badSnapshots[at] === undefined && synced >= this.#segments[at]!.base) return at;
+    }
+    return 0;
   }
 
   /** A topic that was just being made may begin anew. What was before any other segment nobody can tell without its beginning. */

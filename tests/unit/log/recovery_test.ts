@@ -27,12 +27,14 @@ function namedBy({ type, body, fields }: PlacedEntry): number {
 
 /** The segment that a log is opened from, if the entries in `damaged` cannot be read. */
 function startOf({ bases, steps }: LogWriter, damaged: ReadonlySet<PlacedEntry>): number {
-  let start = bases.length - 1;
+  const entries = steps.map(({ entry }) => entry);
   const usable = (at: number): boolean => {
-    const own = steps.map(({ entry }) => entry).filter(({ offset }) => offset >= bases[at]!);
+    const own = entries.filter(({ offset }) => offset >= bases[at]!);
     const [opening, snapshot] = own as [PlacedEntry, PlacedEntry];
-    return !damaged.has(opening) && !damaged.has(snapshot) && namedBy(opening) >= bases[at]!;
+    const named = own.filter((entry) => entry.type === "segment" && !damaged.has(entry)).map(namedBy);
+    return !damaged.has(opening) && !damaged.has(snapshot) && Math.max(0, ...named) >= bases[at]!;
   };
+  let start = bases.length - 1;
   while (start > 0 && !usable(start)) start--;
   return bases[start]!;
 }
