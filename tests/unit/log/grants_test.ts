@@ -222,6 +222,21 @@ test("a publisher that used up what it was to give, and whose answer comes too l
   assertEquals(scene.send(1n, 1, 2), "take");
 });
 
+test("a broker that stood still takes nothing away before it has read what came meanwhile", () => {
+  const scene = sceneOf(2, { leaseMs: 10_000 });
+  scene.open(1n, { windowBatches: 2 });
+  assertEquals(scene.open(2n).kind, "wait");
+  assertEquals(scene.grants().map(({ limit }) => limit), [1]);
+  scene.expire(1_000);
+  scene.expire(100_000);
+  assertEquals(limits(scene, [1n]), [1]);
+  assertEquals(scene.send(1n, 1, 1), "take", "it was sent before its publisher knew");
+  scene.expire(109_999);
+  assertEquals(scene.freed, 0);
+  scene.expire(110_000);
+  assertEquals(scene.send(1n, 1, 2), "beyondWindow");
+});
+
 test("an answer above the limit or below what has arrived is taken for what it can be", () => {
   const lowered = (): Scene => {
     const scene = sceneOf(4);
