@@ -116,6 +116,8 @@ export class SimulatedClient {
   link!: SimulatedLink;
   /** Versions that do not fit: never. */
   readonly failures: LogError[] = [];
+  /** Times that its connection was lost. */
+  disconnects = 0;
 
   constructor(world: ClientWorld) {
     this.world = world;
@@ -124,7 +126,7 @@ export class SimulatedClient {
       crc32,
       link: (events) => this.link = new SimulatedLink(world, events),
       connected: () => {},
-      disconnected: () => {},
+      disconnected: () => void this.disconnects++,
       failed: (error) => this.failures.push(error),
     });
   }

@@ -27,6 +27,8 @@ export interface WireOptions {
   readonly heldShare: number;
   readonly holdMsMax: number;
   readonly doubledShare: number;
+  /** Says of the batch with this number how much later it arrives, if it does. Asked once for each time that it is sent. */
+  readonly late?: ((batch: number) => number | undefined) | undefined;
   /** Bytes that arrive at a time, at most. */
   readonly chunkBytesMax: number;
   /** Bytes under way, either way, before `trySend` answers false. */
@@ -64,6 +66,7 @@ export interface WireClient {
 }
 
 const BATCH_TYPE: number = TYPES.batch;
+const BATCH_NUMBER_AT = 24;
 
 /** A message under way. */
 class Parcel {
@@ -84,6 +87,11 @@ class Parcel {
 
   get changed(): boolean {
     return this.frames.some((frame, at) => crc32(frame, 0) !== this.#checksums[at]);
+  }
+
+  get batch(): number {
+    const { buffer, byteOffset } = this.frames[0]!;
+    return Number(new DataView(buffer, byteOffset).getBigUint64(BATCH_NUMBER_AT, true));
   }
 
   copy(): Parcel {
@@ -198,17 +206,19 @@ export class Wire {
     const { random, options } = this.#around;
     const whole = new Parcel(frames, options.referenceBytesMin);
     const doubled = whole.isBatch && random.chance(options.doubledShare);
-    const held = whole.isBatch && random.chance(options.heldShare);
+    const lateMs = whole.isBatch ? options.late?.(whole.batch) : undefined;
+    const held = whole.isBatch && (lateMs !== undefined || random.chance(options.heldShare));
     // A connection keeps its order, and these break it: a copy may be answered, and so its memory be free, before it arrives.
     const parcel = doubled || held ? whole.copy() : whole;
-    if (doubled) this.#carryUp(parcel.copy(), true);
-    this.#carryUp(parcel, held);
+    const heldMs = (): number => random.upTo(options.holdMsMax);
+    if (doubled) this.#carryUp(parcel.copy(), heldMs());
+    this.#carryUp(parcel, held ? lateMs ?? heldMs() : undefined);
     return true;
   }
 
-  #carryUp(parcel: Parcel, held: boolean): void {
-    const extraMs = held ? this.#around.random.upTo(this.#around.options.holdMsMax) : 0;
-    this.#up.carry(parcel, !held, extraMs, this.#nowMs(), () => this.#arrivedUp(parcel));
+  /** `lateMs`: it does not keep its place. */
+  #carryUp(parcel: Parcel, lateMs?: number): void {
+    this.#up.carry(parcel, lateMs === undefined, lateMs ?? 0, this.#nowMs(), () => this.#arrivedUp(parcel));
   }
 
   /** The client ends it. */

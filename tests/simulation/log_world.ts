@@ -238,6 +238,19 @@ export class LogWorld {
     for (const wire of [...this.wires]) wire.cut();
   }
 
+  /** Nothing is ordered, while everything else goes on. */
+  pauseSequencers(): void {
+    for (const topic of this.broker!.topics.all) topic.paused = true;
+  }
+
+  resumeSequencers(): void {
+    for (const topic of this.broker!.topics.all) {
+      topic.paused = false;
+      topic.run(this.nowMs);
+    }
+    this.broker!.endOfBurst();
+  }
+
   /** One event. False: nothing is left to happen. */
   step(): boolean {
     const moved = this.loop.step();
