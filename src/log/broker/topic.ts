@@ -13,7 +13,7 @@ import { type CutReport, loadSegmentRows, type Recovered } from "../order/recove
 import { encodeOpening } from "../order/segment_opening.ts";
 import type { SequencedBatch, Sequencer } from "../order/sequencer.ts";
 import { encodeSnapshot } from "../order/snapshot.ts";
-import type { TopicState } from "../order/topic_state.ts";
+import { firstGeneration, type TopicState } from "../order/topic_state.ts";
 import type { StoreFailure, TopicStore } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import type { FeedTopic } from "./feed.ts";
@@ -300,9 +300,9 @@ export class Topic implements FeedTopic {
 
   #begin({ opening, state }: Recovered): void {
     if (opening === undefined) {
-      state.generations.push({ generation: 1, firstPosition: 0n });
+      state.generations.push(firstGeneration(this.store.durability, this.#init.host));
       this.journal.roll();
-      this.journal.append("generation", { epoch: 1, number: 0n }, NO_BODY);
+      this.journal.append("generation", { epoch: state.generation, number: 0n }, NO_BODY);
       return;
     }
     this.#rows = this.index.segments.at(-1)!.index!;

@@ -246,13 +246,16 @@ export class TopicReaders {
     });
   }
 
-  /** A cursor of an earlier generation that had read further than what is left. */
+  /** A cursor that had read further than what is left of its generation; of another log nothing is left. */
   #cutOf({ start, from, generation }: Subscribe): LogError | undefined {
     if (start !== "position" || generation === 0) return undefined;
-    const next = this.#topic.state.generations.find((one) => one.generation > generation);
-    if (next === undefined || from <= next.firstPosition) return undefined;
-    const text = `A crash removed positions from ${next.firstPosition} on; the cursor was at ${from}`;
-    return new LogError("ERR_LOG_CUT", text, { from: next.firstPosition, to: from });
+    const { generations } = this.#topic.state;
+    const next = generations.find((one) => one.generation > generation);
+    const known = next !== undefined || generations.some((one) => one.generation === generation);
+    const left = known ? next?.firstPosition : 0n;
+    if (left === undefined || from <= left) return undefined;
+    const text = `A crash removed positions from ${left} on; the cursor was at ${from}`;
+    return new LogError("ERR_LOG_CUT", text, { from: left, to: from });
   }
 
   #startOf({ start, from }: Subscribe, done: (position: bigint | LogError) => void): void {

@@ -36,7 +36,7 @@ export interface TopicInfo {
   readonly options: TopicOptions;
   /** What its records survive that are acknowledged at the highest level. */
   readonly durability: Durability;
-  /** Rises when a crash of the machine has cut the log. */
+  /** Rises with every start after a crash. In memory: any number, another one with each start of the broker. */
   readonly generation: number;
   /** The first position that is kept, and the next one to be given. */
   readonly earliest: bigint;

@@ -5,6 +5,8 @@
  */
 
 import { decodeUtf8 } from "../../bytes/utf8.ts";
+import type { Host } from "../../ports.ts";
+import type { Durability } from "../store/store.ts";
 import { Consumers } from "./consumers.ts";
 import { decodeRound, type EntryHeader, type OrderRound } from "./entries.ts";
 import type { Sequencer } from "./sequencer.ts";
@@ -125,4 +127,16 @@ export class TopicState {
   #sawSynced(offset: number): void {
     if (offset > this.syncedThrough) this.syncedThrough = offset;
   }
+}
+
+/**
+ * The generation in which a log begins. What ends with its process begins anew with the next one, at the same positions: there it is
+ * any number, so that a reader of the one before can be told that these are other records.
+ */
+export function firstGeneration(durability: Durability, host: Pick<Host, "random">): Generation {
+  if (durability !== "none") return { generation: 1, firstPosition: 0n };
+  const bytes = new Uint8Array(4);
+  host.random(bytes);
+  // 0 means "not known".
+  return { generation: Math.max(1, new DataView(bytes.buffer).getUint32(0, true)), firstPosition: 0n };
 }
