@@ -83,16 +83,32 @@ export class Load {
     this.world.until(() => this.done, "all records to be acknowledged");
   }
 
+  /** Runs until every publisher has a link again: it knows then what it has lost. */
+  settle(): void {
+    this.world.until(
+      () => this.streams.every(({ publisher }) => ["open", "closed"].includes(publisher.session.state)),
+      "every publisher to be open",
+    );
+  }
+
+  /** Runs until the topic is there, as the first publisher wants it. */
+  begin(): void {
+    this.world.until(
+      () => this.streams.some(({ publisher }) => publisher.session.everOpened),
+      "a publisher to be open",
+    );
+  }
+
   /** Reads the whole log anew, and judges it and what the readers got. */
   judge(how: Partial<JudgedLog> = {}): readonly ReadRecord[] {
     const { streams, topic } = this;
+    if (how.lossy === true) this.settle();
     const order = this.init.onTopic?.order ?? 5;
     const records = readAll(this.world, topic);
     judge({ order, streams, records, ...how });
     for (const reader of this.readers) {
-      if (reader.error === undefined) {
-        this.world.until(() => reader.next === BigInt(records.length), "a reader to reach the end");
-      }
+      const reached = (): boolean => reader.error !== undefined || reader.next === BigInt(records.length);
+      this.world.until(reached, "a reader to reach the end");
       judgeReader(reader, records, reader.happened.find(({ type }) => type === "logCut")?.error.from);
     }
     return records;

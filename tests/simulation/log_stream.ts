@@ -75,7 +75,8 @@ export class Stream {
   /** Everything was said, and answered; and the publisher is closed, if it is to be. */
   get done(): boolean {
     const { pending, session } = this.publisher;
-    return this.#next >= this.values.length && pending === 0 && (!this.#closes || session.state === "closed");
+    return this.#placed && this.#next >= this.values.length && pending === 0 &&
+      (!this.#closes || session.state === "closed");
   }
 
   indexOf(submission: Submission): number {
@@ -86,6 +87,7 @@ export class Stream {
   begin(client: SimulatedClient): void {
     this.programs.push(client.publisher(this.init.topic, this.init));
     this.#placed = this.init.name === undefined;
+    if (!this.#placed) this.#next = 0;
     this.#later(this.publisher);
   }
 
@@ -104,7 +106,7 @@ export class Stream {
     around.later(this.world.random.upTo(paceMs) + 0.01, () => {
       if (publisher !== this.publisher || publisher.session.error !== undefined) return;
       this.#burst();
-      if (this.#next < this.values.length) this.#later(publisher);
+      if (!this.#placed || this.#next < this.values.length) this.#later(publisher);
       else if (this.#closes) publisher.close();
     });
   }
@@ -117,6 +119,7 @@ export class Stream {
       const { lastSequence } = session;
       this.#next = lastSequence === undefined ? 0 : Number(lastSequence) + 1;
     }
+    if (!this.#placed) return;
     for (let count = this.world.random.size(burst); count > 0 && this.#next < this.values.length; count--) {
       const sequence = this.init.name === undefined ? undefined : BigInt(this.#next);
       if (!this.publisher.publish(this.values[this.#next]!, sequence)) return;

@@ -156,10 +156,11 @@ export class LogWorld {
     return this.#door;
   }
 
-  /** Starts the broker, on what is there. */
+  /** Starts the broker, on what is there. Nothing happens where it runs. */
   start(): void {
+    if (this.broker !== undefined) return;
     const { faults = {}, broker: options } = this.init;
-    if (this.disk !== undefined && this.broker === undefined) faults.disk?.(this.disk);
+    if (this.disk !== undefined) faults.disk?.(this.disk);
     const { process } = this;
     const stores = this.#makeStores();
     const broker = new Broker({

@@ -1,0 +1,113 @@
+// runtimes: node
+import { test } from "node:test";
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { Ack } from "../../src/log/topic_options.ts";
+import { Load, simulateLog } from "./log_simulate.ts";
+import type { LogWorld, LogWorldInit } from "./log_world.ts";
+
+const SEGMENTS = { topics: { "*": { segmentBytes: 8_192 } } };
+const DISK: LogWorldInit = { store: "disk", broker: SEGMENTS };
+
+/** Lets the load run for a while, and strikes at an arbitrary event; then the broker starts again. */
+function strikes(world: LogWorld, load: Load, count: number, strike: () => void): void {
+  load.begin();
+  for (let index = 0; index < count && !load.done; index++) {
+    for (let steps = world.random.size(600); steps > 0 && !load.done; steps--) world.step();
+    strike();
+    world.runFor(world.random.pick([0, 1, 30, 400]));
+    world.start();
+  }
+}
+
+for (const ack of [1, 2] as const) {
+  test(`ack ${ack}: a broker that is killed again and again loses nothing, and doubles nothing`, () => {
+    simulateLog(`kill ${ack}`, 40, DISK, (world, seed) => {
+      const load = new Load(world, {
+        publishers: 3,
+        clients: 2,
+        records: 60,
+        onTopic: { ack, syncIntervalMs: world.random.pick([0, 20]) },
+        named: seed % 3 === 0,
+        readers: [{}, { creditBytes: 300 }],
+      });
+      strikes(world, load, 4, () => world.kill());
+      load.finish();
+      assertEquals(load.judge().length, 180);
+      for (const reader of load.readers) assertEquals(reader.error, undefined);
+    });
+  });
+}
+
+test("scenarios 53 and 54: ack 2: after power losses at any moment everything acknowledged is there, nothing twice", () => {
+  simulateLog("power 2", 60, DISK, (world, seed) => {
+    const load = new Load(world, {
+      publishers: 3,
+      clients: 2,
+      records: 60,
+      onTopic: { ack: 2 },
+      named: seed % 3 === 0,
+      readers: [{}, { creditBytes: 300 }],
+    });
+    strikes(world, load, 4, () => world.random.chance(0.7) ? world.powerLoss() : world.kill());
+    load.finish();
+    // Not one acknowledgement is taken back, and no reader saw what is not there any more.
+    assertEquals(load.judge().length, 180);
+    for (const reader of load.readers) assertEquals(reader.error, undefined);
+    for (const { publisher } of load.streams) assertEquals(publisher.lost(), 0);
+  });
+});
+
+test("ack 1: after a power loss publishers are told what is lost, readers where the log was cut, and nobody waits", () => {
+  let [lost, cuts] = [0, 0];
+  simulateLog("power 1", 60, DISK, (world, seed) => {
+    const ack: Ack = seed % 5 === 0 ? 0 : 1;
+    const load = new Load(world, {
+      publishers: 3,
+      clients: 2,
+      records: 60,
+      onTopic: { ack, syncIntervalMs: world.random.pick([0, 20]) },
+      readers: [{}, { creditBytes: 300 }],
+      closes: false,
+    });
+    strikes(world, load, 3, () => world.random.chance(0.8) ? world.powerLoss() : world.kill());
+    load.finish();
+    load.judge({ lossy: true });
+    for (const { publisher } of load.streams) lost += publisher.lost();
+    for (const { error } of load.readers) {
+      if (error === undefined) continue;
+      assertEquals(error.code, "ERR_LOG_CUT");
+      assert(error.from! < error.to!);
+      cuts++;
+    }
+  });
+  if (process.env["HAWSER_SEED"] === undefined) assertGreater(Math.min(lost, cuts), 10);
+});
+
+test("an ack 2 publisher of an ack 1 topic is told nothing that a power loss takes back", () => {
+  simulateLog("power 1-2", 30, DISK, (world) => {
+    const onTopic = { ack: 1, syncIntervalMs: 0 } as const;
+    const load = new Load(world, { publishers: 2, records: 60, ack: 2, onTopic });
+    strikes(world, load, 3, () => world.powerLoss());
+    load.finish();
+    assertEquals(load.judge().length, 120);
+  });
+});
+
+test("named publishers go on with their sequence, whichever of the two ends dies, and however", () => {
+  simulateLog("named", 40, DISK, (world) => {
+    const load = new Load(world, { publishers: 2, records: 60, onTopic: { ack: 2 }, named: true });
+    const [first, second] = load.streams;
+    strikes(world, load, 5, () => {
+      const what = world.random.pick(["broker", "machine", "program", "program"]);
+      if (what === "machine") world.powerLoss();
+      else if (what === "broker") world.kill();
+      else {
+        const stream = world.random.pick([first!, second!]);
+        world.killClient(stream.publisher.client);
+        stream.begin(world.client());
+      }
+    });
+    load.finish();
+    assertEquals(load.judge({ refusals: true }).length, 120);
+  });
+});
