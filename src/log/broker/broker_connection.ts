@@ -17,17 +17,16 @@ import type {
   Batch,
   BrokerMessage,
   ClientMessage,
-  Credit,
+  Commit,
   Hello,
   OpenConsumer,
   OpenTopic,
   Read,
   Records,
-  Subscribe,
 } from "../wire/messages.ts";
-import type { Feed, FeedTarget } from "./feed.ts";
+import { ConnectionFeeds } from "./connection_feeds.ts";
 import { Outbox } from "./outbox.ts";
-import { refusal, wireError } from "./refusal.ts";
+import { refusal } from "./refusal.ts";
 import type { Topic } from "./topic.ts";
 import type { ReaderClient } from "./topic_readers.ts";
 import type { SessionClient } from "./topic_sessions.ts";
@@ -57,15 +56,6 @@ export interface ConnectionBroker {
 
 export type TopicDone = (topic: Topic | LogError) => void;
 
-/** A subscription that was asked for. */
-interface OpenFeed {
-  /** Takes the request back while its topic is not there. */
-  cancel: () => void;
-  topic: Topic | undefined;
-  /** Set when it has begun. */
-  feed: Feed | undefined;
-}
-
 /** See the module. */
 export class BrokerConnection
   implements LinkEvents, SessionClient, ReaderClient, IngestTargets, IngestEvents {
@@ -76,8 +66,7 @@ export class BrokerConnection
   readonly #link: FrameLink;
   readonly #outbox: Outbox;
   readonly #sessions: Map<bigint, Topic> = new Map();
-  /** By cursor. Who has waited longest for room in the link is in front. */
-  readonly #feeds: Map<number, OpenFeed> = new Map();
+  readonly #feeds: ConnectionFeeds;
   readonly #consumers: Map<number, Topic> = new Map();
   readonly #topics: Set<Topic> = new Set();
   #greeted = false;
@@ -90,6 +79,13 @@ export class BrokerConnection
     this.peer = peer;
     this.local = link.local;
     this.#outbox = new Outbox(link, broker.crc32, () => this.#end("It does not read its answers"));
+    this.#feeds = new ConnectionFeeds({
+      local: link.local,
+      outbox: this.#outbox,
+      find: (topic, done) => broker.findTopic(topic, true, done),
+      used: (topic) => this.#topics.add(topic),
+      tell: (message) => this.tell(message),
+    });
     this.ingest = broker.makeIngest(this, this, input, link.local);
   }
 
@@ -118,20 +114,7 @@ export class BrokerConnection
   writable(): void {
     if (this.#closed) return;
     this.#outbox.flush();
-    for (const [cursor, open] of [...this.#feeds]) {
-      if (!this.#outbox.empty || this.#closed) return;
-      const { feed } = open;
-      const before = feed?.position;
-      feed?.pump();
-      // Who got something is last the next time, and who got nothing because the link is full is first.
-      const full = feed?.blocked === true;
-      if (full && feed?.position === before) return;
-      if (this.#feeds.get(cursor) === open) {
-        this.#feeds.delete(cursor);
-        this.#feeds.set(cursor, open);
-      }
-      if (full) return;
-    }
+    this.#feeds.pump();
   }
 
   closed(): void {
@@ -139,7 +122,7 @@ export class BrokerConnection
     this.#closed = true;
     this.#outbox.clear();
     this.ingest.closed();
-    for (const cursor of [...this.#feeds.keys()]) this.#unsubscribe(cursor);
+    this.#feeds.close();
     const { nowMs } = this.#broker;
     for (const topic of this.#topics) {
       topic.readers.forget(this);
@@ -263,15 +246,15 @@ export class BrokerConnection
       case "closeSession":
         return this.#sessions.get(message.session)?.sessions.close(message, this, this.#broker.nowMs);
       case "subscribe":
-        return this.#subscribe(message);
+        return this.#feeds.subscribe(message);
       case "credit":
-        return this.#credit(message);
+        return this.#feeds.credit(message);
       case "unsubscribe":
-        return this.#unsubscribe(message.cursor);
+        return this.#feeds.unsubscribe(message.cursor);
       case "openConsumer":
         return this.#openConsumer(message);
       case "commit":
-        return this.#consumers.get(message.handle)?.readers.commit(message, this);
+        return this.#commit(message);
       case "closeConsumer":
         this.#consumers.get(message.handle)?.readers.closeConsumer(message.handle, this);
         this.#consumers.delete(message.handle);
@@ -330,60 +313,11 @@ export class BrokerConnection
     this.#withTopic(message, (topic) => topic.readers.read(message, this, this.#broker.nowMs));
   }
 
-  #subscribe(message: Subscribe): void {
-    const { cursor } = message;
-    this.#unsubscribe(cursor);
-    const open: OpenFeed = { cancel: () => {}, topic: undefined, feed: undefined };
-    this.#feeds.set(cursor, open);
-    open.cancel = this.#broker.findTopic(message.topic, true, (topic) => {
-      if (this.#feeds.get(cursor) !== open) return;
-      if (topic instanceof LogError) return this.#cursorEnded(cursor, topic);
-      open.topic = topic;
-      this.#topics.add(topic);
-      topic.readers.subscribe(
-        message,
-        this.#feedTarget(cursor),
-        (feed) => this.#feedIs(message, open, topic, feed),
-      );
-    });
-  }
-
-  #feedIs({ request, cursor }: Subscribe, open: OpenFeed, topic: Topic, feed: Feed | LogError): void {
-    if (this.#feeds.get(cursor) !== open) {
-      // It was taken back, or asked for anew, while its beginning was looked up.
-      if (!(feed instanceof LogError)) topic.readers.unsubscribe(feed);
-      return;
-    }
-    if (feed instanceof LogError) return this.#cursorEnded(cursor, feed);
-    open.feed = feed;
-    const { visibleTail: tail, generation } = topic;
-    this.tell({ type: "subscribed", request, cursor, position: feed.position, tail, generation });
-    feed.pump();
-  }
-
-  #cursorEnded(cursor: number, error: LogError): void {
-    this.#unsubscribe(cursor);
-    this.tell({ type: "cursorEnded", cursor, error: wireError(error) });
-  }
-
-  #feedTarget(cursor: number): FeedTarget {
-    return {
-      local: this.local,
-      trySendRecords: (records, bodies) => !this.#closed && this.#outbox.trySendRecords(records, bodies),
-      ended: (error) => this.#cursorEnded(cursor, error),
-    };
-  }
-
-  #credit({ cursor, consumedBytes }: Credit): void {
-    this.#feeds.get(cursor)?.feed?.consumed(consumedBytes);
-  }
-
-  #unsubscribe(cursor: number): void {
-    const open = this.#feeds.get(cursor);
-    if (open === undefined) return;
-    this.#feeds.delete(cursor);
-    open.cancel();
-    if (open.feed !== undefined) open.topic!.readers.unsubscribe(open.feed);
+  #commit(message: Commit): void {
+    const topic = this.#consumers.get(message.handle);
+    if (topic !== undefined) return topic.readers.commit(message, this);
+    const text = "This link has no consumer with such a handle";
+    this.tell(refusal(message.request, "ERR_LOG_SUPERSEDED", text));
   }
 
   #openConsumer(message: OpenConsumer): void {

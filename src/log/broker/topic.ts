@@ -12,7 +12,7 @@ import type { OrderIndex, SegmentIndex, SegmentSummary } from "../order/order_in
 import { type CutReport, loadSegmentRows, type Recovered } from "../order/recovery.ts";
 import { encodeOpening } from "../order/segment_opening.ts";
 import type { SequencedBatch, Sequencer } from "../order/sequencer.ts";
-import { encodeSnapshot } from "../order/snapshot.ts";
+import { encodeSnapshot, runsThatFit } from "../order/snapshot.ts";
 import { firstGeneration, type TopicState } from "../order/topic_state.ts";
 import type { StoreFailure, TopicStore } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
@@ -329,6 +329,7 @@ export class Topic implements FeedTopic {
     const timestampMs = Math.max(state.lastTimestampMs, Math.floor(this.#init.host.wallMs()));
     state.lastTimestampMs = timestampMs;
     const first = state.nextPosition;
+    this.sequencer.placed(batches, first);
     let position = first;
     const rows: OrderRow[] = batches.map((batch) => {
       const row: OrderRow = {
@@ -391,7 +392,7 @@ export class Topic implements FeedTopic {
     const entries: NewEntry[] = [{ type: "segment", fields, body: encodeOpening(opening) }];
     // What does not outlive the process needs no beginning to be read from.
     if (store.durability !== "none") {
-      const snapshot = state.snapshot(this.#init.host.nowMs());
+      const snapshot = state.snapshot(this.#init.host.nowMs(), runsThatFit(options.segmentBytes));
       entries.push({ type: "snapshot", fields: {}, body: encodeSnapshot(snapshot) });
     }
     if (base > 0) this.retention.segmentBegan();
