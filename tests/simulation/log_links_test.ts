@@ -36,7 +36,7 @@ test("messages of all sizes arrive whole and in order, both ways, in the memory 
 });
 
 test("in any world whatever is sent arrives whole and in order, both ways", async () => {
-  await simulate("log links", 18, async (world) => {
+  await simulate("log links", 4, async (world) => {
     const scene = new LogScene(world);
     await scene.listen();
     const callers = [scene.call(), scene.call(), scene.call()];
@@ -57,7 +57,7 @@ test("in any world whatever is sent arrives whole and in order, both ways", asyn
 });
 
 test("a body that must wait for memory stops its connection alone, and goes on where it stopped", async () => {
-  await simulate("pool of one", 20, async (world) => {
+  await simulate("pool of one", 5, async (world) => {
     const scene = new LogScene(world);
     // One piece of memory for the large bodies of three connections: who finds it taken waits in line.
     let owner: Served | undefined;
@@ -105,7 +105,7 @@ test("a body that must wait for memory stops its connection alone, and goes on w
 });
 
 test("a body that is discarded leaves framing in step: the message comes with its mark, the next one whole", async () => {
-  await simulate("discard", 20, async (world) => {
+  await simulate("discard", 5, async (world) => {
     const scene = new LogScene(world);
     scene.door.onServed = ({ ledger }) => {
       ledger!.decide = (bytes, before) =>
@@ -244,7 +244,7 @@ test("a broker that reads nothing of a client stops it at its byte mark", async 
 
 test("closing one link ends that peer's connection alone, after its last words", async () => {
   let fast = 0;
-  await simulate("close one", 25, async (world) => {
+  await simulate("close one", 6, async (world) => {
     const scene = new LogScene(world);
     await scene.listen();
     const options = { retryMs: 1_000_000, retryMaxMs: 1_000_000 };
@@ -336,7 +336,7 @@ test("a peer that floods is served in bounded bursts, and others between", async
 });
 
 test("each burst of messages is followed by its end, whatever is told next", async () => {
-  await simulate("bursts", 12, async (world) => {
+  await simulate("bursts", 4, async (world) => {
     const scene = new LogScene(world);
     await scene.listen();
     const callers = Array.from(
@@ -434,7 +434,7 @@ test("a broker that accepts and hangs up is asked less and less often; one that 
 test("after any cut the client opens again, and nothing stale precedes what it sends then", async () => {
   let cuts = 0;
   let lost = 0;
-  await simulate("log cuts", 30, async (world) => {
+  await simulate("log cuts", 6, async (world) => {
     const scene = new LogScene(world, { server: { heartbeatInterval: 500, handshakeInterval: 5_000 } });
     world.network.onLink = () => {
       const calm = { cutBytesMean: 0, silenceBytesMean: 0, refuseChance: 0, blackholeChance: 0 };
@@ -562,7 +562,7 @@ test("a link holds the process only for whoever waits for an answer", async () =
 });
 
 test("a server that stops delivers what has arrived, lets what it said leave, and tells every link", async () => {
-  await simulate("stop", 15, async (world) => {
+  await simulate("stop", 4, async (world) => {
     const scene = new LogScene(world, { server: { linger: 600_000 } });
     await scene.listen();
     const options = { retryMs: 1_000_000, retryMaxMs: 1_000_000 };
