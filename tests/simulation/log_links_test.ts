@@ -434,7 +434,7 @@ test("a broker that accepts and hangs up is asked less and less often; one that 
 test("after any cut the client opens again, and nothing stale precedes what it sends then", async () => {
   let cuts = 0;
   let lost = 0;
-  await simulate("log cuts", 6, async (world) => {
+  await simulate("log cuts", 8, async (world) => {
     const scene = new LogScene(world, { server: { heartbeatInterval: 500, handshakeInterval: 5_000 } });
     world.network.onLink = () => {
       const calm = { cutBytesMean: 0, silenceBytesMean: 0, refuseChance: 0, blackholeChance: 0 };
@@ -488,8 +488,8 @@ test("after any cut the client opens again, and nothing stale precedes what it s
     }
   }, { faults: true });
   if (process.env["HAWSER_SEED"] !== undefined) return;
-  assertGreater(cuts, 40);
-  assertGreater(lost, 40);
+  assertGreater(cuts, 20);
+  assertGreater(lost, 10);
 });
 
 test("a client that resets its link gets another, one that closes it does not", async () => {
