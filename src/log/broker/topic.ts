@@ -125,7 +125,6 @@ export class Topic implements FeedTopic {
     this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
     this.sessions = new TopicSessions(this, () => this.#due());
     this.readers = new TopicReaders(this);
-    this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
     this.#begin(recovered);
   }
 

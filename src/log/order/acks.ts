@@ -7,6 +7,7 @@
 
 import { assert } from "../../assert.ts";
 import type { AckMessage, AckRun } from "../wire/messages.ts";
+import type { KeptRun } from "./snapshot_types.ts";
 
 /** Duplicates of one session that are answered with their run in one ack. The others learn the prefix. */
 const AGAIN_MAX = 16;
@@ -55,6 +56,28 @@ export class AckSlot {
     }
     runs.push({ batch, batches: 1, position, end: position + BigInt(count) });
     if (runs.length - this.#first > keep) this.#forget();
+  }
+
+  /** As of a snapshot: what `runs` says is known, and nothing was told. */
+  restore(runs: readonly KeptRun[]): void {
+    for (const { batch, batches, records, position } of runs) {
+      this.#runs.push({ batch, batches, position, end: position + BigInt(records) });
+    }
+  }
+
+  /** For a snapshot: the newest `most` of everything that is known. */
+  kept(most: number): KeptRun[] {
+    const kept: KeptRun[] = [];
+    for (let i = Math.max(this.#first, this.#runs.length - most); i < this.#runs.length; i++) {
+      const { batch, batches, position, end } = this.#runs[i]!;
+      kept.push({ batch, batches, records: Number(end - position), position });
+    }
+    return kept;
+  }
+
+  /** Runs that are known. */
+  get size(): number {
+    return this.#runs.length - this.#first;
   }
 
   /** A copy of `batch` arrived: the next ack says again where it is. */

@@ -6,16 +6,18 @@
  */
 
 import { assert } from "../../assert.ts";
+import { AckSlot } from "./acks.ts";
 import { Prefix } from "./prefix.ts";
 import type { SequencerParts } from "./sequencer_parts.ts";
 import type { SequencedBatch } from "./sequencer_types.ts";
 import { laterSequence, type Session } from "./session.ts";
-import type { SessionSnapshot } from "./snapshot_types.ts";
+import type { KeptRun, SessionSnapshot } from "./snapshot_types.ts";
 
 /** See `Sequencer.exportSessions`. */
-export function exportSessions({ table }: SequencerParts, nowMs: number): SessionSnapshot[] {
+export function exportSessions(parts: SequencerParts, nowMs: number, runsMax: number): SessionSnapshot[] {
   const snapshots: SessionSnapshot[] = [];
-  for (const session of table.values()) {
+  const runs = exportRuns(parts, runsMax);
+  for (const session of parts.table.values()) {
     const { id, publisher, epoch, assigned, assignedSequence, attached, lastActiveMs } = session;
     // Without an entry there is no session yet.
     if (epoch === 0) continue;
@@ -29,9 +31,43 @@ export function exportSessions({ table }: SequencerParts, nowMs: number): Sessio
       ahead: assigned.ahead,
       lastSequence: assignedSequence,
       ageMs: attached ? 0 : Math.max(0, nowMs - lastActiveMs),
+      runs: runs.get(session),
     });
   }
   return snapshots;
+}
+
+/** The newest runs of each session, at most `runsMax` together: of what is committed, and of what is in the log and about to be. */
+function exportRuns(parts: SequencerParts, runsMax: number): Map<Session, readonly KeptRun[]> {
+  const { table, placed, init } = parts;
+  const slots = new Map<Session, AckSlot>();
+  // Of an epoch that is over nobody asks again.
+  for (const session of table.values()) {
+    if (session.acks.size > 0 && !session.over) slots.set(session, session.acks);
+  }
+  placed.each((batch, position) => {
+    const session = table.get(batch.session);
+    if (session === undefined || session.epoch !== batch.epoch || session.over) return;
+    let slot = slots.get(session);
+    if (slot === undefined || slot === session.acks) {
+      slot = new AckSlot();
+      slot.restore(session.acks.kept(Infinity));
+      slots.set(session, slot);
+    }
+    slot.add(batch.batch, batch.count, position, Math.max(1, init.runsKept, session.grant.wanted));
+  });
+  // Who needs less than an equal share leaves the rest to the others; among equals, who was active last comes first.
+  const order = [...slots].sort(([a, aSlot], [b, bSlot]) => {
+    return aSlot.size - bSlot.size || b.lastActiveMs - a.lastActiveMs;
+  });
+  let left = runsMax;
+  const runs = new Map<Session, readonly KeptRun[]>();
+  order.forEach(([session, slot], at) => {
+    const share = Math.min(slot.size, Math.ceil(left / (order.length - at)));
+    if (share > 0) runs.set(session, slot.kept(share));
+    left -= share;
+  });
+  return runs;
 }
 
 /** See `Sequencer.importSessions`. */
@@ -41,8 +77,10 @@ export function importSessions(
   nowMs: number,
 ): void {
   assert(parts.table.size === 0, "a snapshot after something else");
-  for (const { session: id, publisher, epoch, fenced, nextBatch, ahead, lastSequence, ageMs } of sessions) {
+  for (const one of sessions) {
+    const { session: id, publisher, epoch, fenced, nextBatch, ahead, lastSequence, ageMs, runs } = one;
     const session = begin(parts, id, publisher, epoch);
+    if (runs !== undefined) session.acks.restore(runs);
     session.assigned = new Prefix(nextBatch, ahead);
     session.committed = new Prefix(nextBatch, ahead);
     session.synced = new Prefix(nextBatch, ahead);

@@ -200,9 +200,15 @@ export class Sequencer {
     return round;
   }
 
+  /** The order entry of what `takeRound` answered begins at `position`. Only snapshots want to know it so early. */
+  placed(round: readonly SequencedBatch[], position: bigint): void {
+    this.#parts.placed.add(round, position);
+  }
+
   /** The order entry of `batch` is written. In the order of the log. */
   committed(batch: SequencedBatch, position: bigint): void {
-    const { table, grants, acks, init, keepsOrder } = this.#parts;
+    const { table, grants, acks, init, keepsOrder, placed } = this.#parts;
+    placed.committed(batch);
     const session = table.get(batch.session);
     if (session === undefined) return;
     session.lastSequence = laterSequence(session.lastSequence, batch.lastSequence);
@@ -306,9 +312,9 @@ export class Sequencer {
     return found.acks.takeAll();
   }
 
-  /** For a snapshot. Append what `takeRound` has first. */
-  exportSessions(nowMs: number): SessionSnapshot[] {
-    return exportSessions(this.#parts, nowMs);
+  /** For a snapshot, with at most `runsMax` runs of all sessions together. Append what `takeRound` has first. */
+  exportSessions(nowMs: number, runsMax: number = Infinity): SessionSnapshot[] {
+    return exportSessions(this.#parts, nowMs, runsMax);
   }
 
   /** Before anything else: the sessions of a snapshot. All that they name counts as committed and synced. */

@@ -8,6 +8,7 @@ import { MisuseError } from "../../errors.ts";
 import { Acks } from "./acks.ts";
 import { Grants } from "./grants.ts";
 import { Hold } from "./hold.ts";
+import { PlacedRounds } from "./placed_rounds.ts";
 import type { SequencedBatch, SequencerCounters, SequencerInit } from "./sequencer_types.ts";
 import type { Session } from "./session.ts";
 import { SessionTable } from "./session_table.ts";
@@ -35,6 +36,7 @@ export class SequencerParts {
   readonly grants: Grants<Session>;
   readonly hold: Hold;
   readonly acks: Acks<Session> = new Acks<Session>();
+  readonly placed: PlacedRounds = new PlacedRounds();
   /** Batches wait for those before them. */
   readonly keepsOrder: boolean;
   readonly counts: Counts = {

@@ -4,6 +4,16 @@
  * @module
  */
 
+/** Consecutive batches of a session with consecutive positions. */
+export interface KeptRun {
+  readonly batch: number;
+  readonly batches: number;
+  /** Records of all of them. */
+  readonly records: number;
+  /** Of the first record. */
+  readonly position: bigint;
+}
+
 /** One session, as far as the order log knows it. Speaks of what was assigned: its order entries precede the snapshot. */
 export interface SessionSnapshot {
   /** u64, never 0. */
@@ -22,4 +32,9 @@ export interface SessionSnapshot {
   readonly lastSequence: bigint | undefined;
   /** Milliseconds since its last batch or link; 0 of one that has a link. */
   readonly ageMs: number;
+  /**
+   * Where its last batches are, for a publisher that asks again after a restart. As many as there is room for; absent: none is
+   * known.
+   */
+  readonly runs?: readonly KeptRun[] | undefined;
 }

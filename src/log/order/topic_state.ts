@@ -80,15 +80,15 @@ export class TopicState {
     }
   }
 
-  /** Everything but what is still waiting for its order. */
-  snapshot(nowMs: number): Snapshot {
+  /** Everything but what is still waiting for its order; of all sessions together at most `runsMax` runs. */
+  snapshot(nowMs: number, runsMax: number): Snapshot {
     return {
       nextPosition: this.nextPosition,
       lastTimestampMs: this.lastTimestampMs,
       trimmedTo: this.trimmedTo,
       generations: this.generations,
       consumers: this.consumers.list(),
-      sessions: this.sequencer.exportSessions(nowMs),
+      sessions: this.sequencer.exportSessions(nowMs, runsMax),
     };
   }
 

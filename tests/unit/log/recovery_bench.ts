@@ -250,7 +250,7 @@ export function assertModel({ state, index }: Recovered, wanted: Model): void {
     wanted.consumers,
   );
   assertEquals(state.generations, wanted.generations);
-  const sessions = sequencer.exportSessions(500).map(({ session, ageMs: _, ahead, ...one }) => {
+  const sessions = sequencer.exportSessions(500).map(({ session, ageMs: _, runs: __, ahead, ...one }) => {
     assertEquals(ahead, []);
     return [session, one] as const;
   });

@@ -30,7 +30,11 @@ class Bench {
     const options = { segmentBytes: 24_576, memoryBytesMax: 1 << 20 };
     const events = { written: () => {}, synced: () => {}, failed: () => {}, resumed: () => {} };
     const store = new MemoryStore(options, events, new SegmentPool());
-    const host: Pick<Host, "nowMs" | "wallMs"> = { nowMs: () => this.nowMs, wallMs: () => this.nowMs };
+    const host: Pick<Host, "nowMs" | "wallMs" | "random"> = {
+      nowMs: () => this.nowMs,
+      wallMs: () => this.nowMs,
+      random: (into) => into.fill(7),
+    };
     let topic: Topic | undefined;
     const makeState = (): TopicState => new TopicState(new Sequencer(INIT));
     recoverTopic(

@@ -119,6 +119,7 @@ export class Scene {
     for (const batch of this.ring.splice(0)) this.sequencer.accept(batch, this.nowMs);
     const batches = this.sequencer.takeRound();
     if (batches.length > 0) {
+      this.sequencer.placed(batches, this.#position);
       this.#append({ type: "order", batches, position: this.#position });
       for (const { count } of batches) this.#position += BigInt(count);
     }
