@@ -1,0 +1,93 @@
+// runtimes: node
+import { after, test } from "node:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type Program, start } from "../examples/program.ts";
+import { parseCommand } from "./command.ts";
+import { UsageError } from "./faulty.ts";
+
+// `npm run stress`, as it stands, with little to do.
+
+const temporary = mkdtempSync(join(tmpdir(), "hawser-stress-test-"));
+/** Where the programs put what is temporary. */
+const scratch = join(temporary, "scratch");
+mkdirSync(scratch);
+after(() => rmSync(temporary, { recursive: true, force: true }));
+
+function stress(...args: readonly string[]): Program {
+  const main = join(process.cwd(), ".build", "tests", "stress", "main.js");
+  return start([process.execPath, main, ...args], {
+    cwd: temporary,
+    env: { TMPDIR: scratch },
+    deadlineMs: 100_000,
+  });
+}
+
+test("commands are understood, or refused with what is allowed", () => {
+  assertEquals(parseCommand(["kill"]), { run: "kill", times: 50, seed: undefined });
+  assertEquals(parseCommand(["kill", "--times", "7", "--seed", "x"]), { run: "kill", times: 7, seed: "x" });
+  assertEquals(parseCommand(["volume"]), { run: "volume", bytes: 1_000_000_000, store: "file" });
+  assertEquals(parseCommand(["volume", "--bytes=2GiB", "--store=memory"]), {
+    run: "volume",
+    bytes: 2_147_483_648,
+    store: "memory",
+  });
+  assertEquals(parseCommand(["kill", "--help"]), { run: "help" });
+  const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /kill or volume/],
+    [["flood"], /no run flood: there are kill and volume/],
+    [["kill", "it"], /too much: it/],
+    [["kill", "--times", "0"], /--times is 0: a whole number from 1/],
+    [["kill", "--times", "many"], /--times is many/],
+    [["kill", "--store", "file"], /kill has no option --store/],
+    [["volume", "--bytes", "lots"], /--bytes is lots: a size from 1B .* such as 1GB/],
+    [["volume", "--store", "tape"], /--store is tape: memory and file/],
+    [["volume", "--seed", "1"], /volume has no option --seed/],
+    [["volume", "--faster"], /--faster/],
+  ];
+  for (const [args, message] of wrong) {
+    assertMatch(assertThrows(() => parseCommand(args), UsageError).message, message);
+  }
+});
+
+test("it says how it is used", async () => {
+  const help = await stress("--help").ending;
+  assertEquals({ code: help.code, stderr: help.stderr }, { code: 0, stderr: "" });
+  assertMatch(help.stdout, /^npm run stress -- kill /);
+  const wrong = await stress("flood").ending;
+  assertEquals({ code: wrong.code, stdout: wrong.stdout }, { code: 2, stdout: "" });
+  assertMatch(wrong.stderr, /^There is no run flood.*\n\nnpm run stress/);
+});
+
+for (const store of ["memory", "file"]) {
+  test(`a volume of 20 MB through the ${store} store: everything acknowledged and delivered, nothing dropped, no file left`, async () => {
+    const { code, stdout, stderr } = await stress("volume", "--bytes", "20MB", "--store", store).ending;
+    assertEquals({ code, stderr }, { code: 0, stderr: "" }, stdout);
+    assertMatch(stdout, /^acknowledged +19532, 100 %; /m);
+    assertMatch(stdout, /^delivered and right +19532, 100 %; /m);
+    assertMatch(stdout, /^ring full +0$/m);
+    assertMatch(stdout, /^batches +\d+, 0 dropped, 0 lost$/m);
+    assertMatch(stdout, /^broker's memory +\S+ MB at its highest/m);
+    assertEquals(readdirSync(scratch), []);
+  });
+}
+
+test("Ctrl-C leaves no process and no file", async () => {
+  for (
+    const [args, atWork] of [
+      [["kill", "--times", "1000000"], /^kill \d+: /m],
+      [["volume", "--bytes", "1000GB"], /^acknowledged [1-9]/m],
+    ] as const
+  ) {
+    const program = stress(...args);
+    await program.see(atWork);
+    program.process.kill("SIGINT");
+    const { code, stderr } = await program.ending;
+    assertEquals(code, 130);
+    assertEquals(stderr, "Interrupted: the processes are ended, and their files are gone.\n");
+    assertEquals(readdirSync(scratch), []);
+  }
+});
