@@ -9,6 +9,8 @@ import { decodeOpening, encodeOpening } from "../../../src/log/order/segment_ope
 import {
   decodeSnapshot,
   encodeSnapshot,
+  RUN_SNAPSHOT_BYTES,
+  runsThatFit,
   SESSION_SNAPSHOT_BYTES,
   type Snapshot,
 } from "../../../src/log/order/snapshot.ts";
@@ -30,6 +32,9 @@ const sessions: fc.Arbitrary<SessionSnapshot> = fc.record({
   ahead: fc.array(ms, { maxLength: 3 }),
   lastSequence: optional(u64),
   ageMs: ms,
+  runs: optional(
+    fc.array(fc.record({ batch: ms, batches: ms, records: ms, position: u64 }), { maxLength: 3 }),
+  ),
 });
 
 const snapshots: fc.Arbitrary<Snapshot> = fc.record({
@@ -70,6 +75,25 @@ test("what another program wrote is no snapshot", () => {
   assert(decodeSnapshot(encodeSnapshot(snapshot)) !== undefined);
   const without = (name: string): string =>
     new TextDecoder().decode(encodeSnapshot({ ...snapshot, [name]: undefined } as never));
+  const runs = (text: string): string => {
+    const session = {
+      session: 1n,
+      publisher: "",
+      epoch: 1,
+      fenced: false,
+      nextBatch: 0,
+      ahead: [],
+      ageMs: 0,
+    };
+    const sessions = [{ ...session, lastSequence: undefined, runs: [] }];
+    const whole = new TextDecoder().decode(encodeSnapshot({ ...snapshot, sessions }));
+    assert(whole.includes('"runs":""'));
+    return whole.replace('"runs":""', `"runs":${text}`);
+  };
+  assert(decodeSnapshot(encodeUtf8(runs('"0,1,1,0;1,2,3,18446744073709551615"'))) !== undefined);
+  for (const text of ['"0"', '"0,1,1"', '"0,1,1,-1"', '";"', '"0,1,1,0;"', '"0,1,1,0,5"', "[]", "7", "{}"]) {
+    assertEquals(decodeSnapshot(encodeUtf8(runs(text))), undefined, text);
+  }
   const texts = ["", "null", "1", "[]", "{", "{}", '{"nextPosition":{"u64":"x"}}', '{"nextPosition":5}'];
   for (const text of [...texts, ...Object.keys(snapshot).map(without)]) {
     assertEquals(decodeSnapshot(encodeUtf8(text)), undefined, text);
@@ -98,6 +122,16 @@ test("a session takes up about as many bytes as segments are planned with", () =
   };
   const many = encodeSnapshot({ ...empty, sessions: Array.from({ length: 100 }, () => session) });
   assert(many.length / 100 <= SESSION_SNAPSHOT_BYTES, `${many.length / 100} bytes`);
+  const runs = Array.from({ length: 100 }, (_, index) => {
+    return { batch: 1_000_000_000 + index, batches: 1_000, records: 1_000_000, position: 2n ** 60n };
+  });
+  const withRuns = encodeSnapshot({ ...empty, sessions: [{ ...session, runs }] });
+  const each = (withRuns.length - encodeSnapshot({ ...empty, sessions: [session] }).length) / 100;
+  assert(each <= RUN_SNAPSHOT_BYTES, `${each} bytes for a run`);
+  for (const segmentBytes of [4_096, 65_536, 1 << 20, 1 << 26, 2 ** 40]) {
+    assert(runsThatFit(segmentBytes) * RUN_SNAPSHOT_BYTES <= segmentBytes / 16);
+    assert(runsThatFit(segmentBytes) <= 16_384);
+  }
 });
 
 function headerOf(type: EntryType, id: bigint, number: bigint) {
