@@ -26,6 +26,8 @@ export function detailsOf(header: EntryHeader, offset: number, body: Uint8Array)
       return roundOf(header, body);
     case "sessionOpened":
       return { session: id, epoch, publisher: decodeUtf8(body) };
+    case "sessionEnded":
+      return { session: id, epoch };
     case "fence":
       return { session: id, epoch, committed: number };
     case "consumerOpened":

@@ -117,7 +117,8 @@ export class TopicSessions {
 
   /** Tells links what has changed: acknowledgements first, then limits, then who waited to begin, if anybody still may. */
   flush(open: boolean): void {
-    const { sequencer } = this.#topic;
+    const { sequencer, ingest } = this.#topic;
+    if (ingest.state === "open") this.#noteEnded();
     for (const session of sequencer.takeMarked()) {
       this.#owners.get(session)?.client.ackReady(this.#topic, session);
     }
@@ -146,6 +147,14 @@ export class TopicSessions {
   tellStoreState(state: "full" | "resumed" | "stopped", message: string): void {
     for (const [session, { client, epoch }] of this.#owners) {
       client.tell({ type: "storeState", session, epoch, state, message });
+    }
+  }
+
+  /** Who was forgotten is to be forgotten by a replay as well, before the same id begins anew. */
+  #noteEnded(): void {
+    const { sequencer, journal, store } = this.#topic;
+    for (const { session, epoch } of sequencer.takeEnded()) {
+      if (store.durability !== "none") journal.append("sessionEnded", { id: session, epoch }, NO_BODY);
     }
   }
 
@@ -199,6 +208,7 @@ export class TopicSessions {
     const { journal, sequencer } = this.#topic;
     const { session, epoch, publisher, replaced } = decision;
     const older = this.#owners.get(session);
+    this.#noteEnded();
     journal.append("sessionOpened", { id: session, epoch }, encodeUtf8(publisher));
     sequencer.opened(session, epoch, nowMs);
     this.#own(session, { client, epoch, wantsSync: request.ack === 2 });

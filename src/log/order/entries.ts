@@ -58,6 +58,8 @@ export const ENTRY_TYPES = {
   cleanStop: 10,
   /** Positions below `number` are not needed any more. */
   trim: 11,
+  /** A session was forgotten: it was closed, or idle for too long. */
+  sessionEnded: 12,
 } as const;
 
 export type EntryType = keyof typeof ENTRY_TYPES;

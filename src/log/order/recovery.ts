@@ -156,6 +156,9 @@ class Recovery {
     const { base, bytes } = segment;
     const opening = this.#openings[at];
     if (opening === undefined) return this.#damaged(at, base, "its beginning cannot be read");
+    const badSnapshot = this.#badSnapshots[at];
+    // One day this may be the first segment that is left: it must not go on without a snapshot.
+    if (base > 0 && badSnapshot !== undefined) return this.#damaged(at, badSnapshot, "no snapshot", base);
     const rows = this.#index.begin(opening);
     let wrong: number | undefined;
     const visit = (
@@ -197,10 +200,10 @@ class Recovery {
     return true;
   }
 
-  /** Looks at what stands behind the damage before it decides. */
-  #damaged(at: number, offset: number, why: string): void {
+  /** Looks at what stands behind the damage before it decides. `end`: where the log ends if that may be. */
+  #damaged(at: number, offset: number, why: string, end: number = offset): void {
     const last = this.#segments.at(-1)!;
-    const bytes = last.base + last.bytes - offset;
+    const bytes = last.base + last.bytes - end;
     for (const opening of this.#openings.slice(at + 1)) {
       if (opening !== undefined) this.#sawSynced(opening.syncedThrough);
     }
@@ -209,10 +212,10 @@ class Recovery {
       if (offset < synced) {
         return this.#corrupt(offset, `${why}, and everything below ${synced} was synced`);
       }
-      const cut: CutReport = { offset, bytes, batches: this.#searchedBatches };
-      this.#init.store.truncate(offset, (failure) => {
+      const cut: CutReport = { offset: end, bytes, batches: this.#searchedBatches };
+      this.#init.store.truncate(end, (failure) => {
         if (failure !== undefined) this.#fail(failure);
-        else this.#finish(cut, offset);
+        else this.#finish(cut, end);
       });
     });
   }

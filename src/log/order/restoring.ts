@@ -99,21 +99,21 @@ export function replaySessionOpened(
   epoch: number,
   nowMs: number,
 ): void {
-  const { table, init } = parts;
-  // Closing and forgetting leave no entries: what contradicts this one had been forgotten before.
+  const { table } = parts;
+  // The id or the name is used again: the one before had been forgotten.
   const session = table.get(id);
   if (session !== undefined && (epoch <= session.epoch || publisher !== session.publisher)) {
-    parts.forget(session);
+    parts.erase(session);
   }
   const namesake = publisher === "" ? undefined : table.named(publisher);
-  if (namesake !== undefined && namesake.id !== id) parts.forget(namesake);
+  if (namesake !== undefined && namesake.id !== id) parts.erase(namesake);
   rest(parts, begin(parts, id, publisher, epoch), nowMs);
-  // What was forgotten in between, or closed, left no entry. There were never more than so many at a time.
-  while (table.size > init.sessionsMax) {
-    const idle = table.mostIdle;
-    if (idle === undefined) break;
-    parts.forget(idle);
-  }
+}
+
+/** See `Sequencer.replayEnded`. */
+export function replayEnded(parts: SequencerParts, id: bigint, epoch: number): void {
+  const session = parts.table.get(id);
+  if (session !== undefined && session.epoch === epoch) parts.erase(session);
 }
 
 /** See `Sequencer.replayFence`. */

@@ -14,6 +14,7 @@ import { Lifecycle } from "./lifecycle.ts";
 import {
   exportSessions,
   importSessions,
+  replayEnded,
   replayFence,
   replayOrder,
   replaySessionOpened,
@@ -21,6 +22,7 @@ import {
 import { SequencerParts } from "./sequencer_parts.ts";
 import type {
   Admission,
+  EndedSession,
   FenceDecision,
   GrantChange,
   OpenDecision,
@@ -88,7 +90,7 @@ export class Sequencer {
 
   /**
    * The publisher is done: batches in flight are still taken, what waits behind a gap is forgotten, then an unnamed session is,
-   * too. Leaves no entry: after a restart the session is there again, until it has been idle for long enough.
+   * too: see {@link takeEnded}. Until that entry is stored a restart brings it back.
    */
   close(session: bigint, epoch: number, nowMs: number): void {
     this.#lifecycle.close(session, epoch, nowMs);
@@ -263,6 +265,14 @@ export class Sequencer {
     return held;
   }
 
+  /**
+   * Sessions that were forgotten since the last call. Store an entry of each before the next one of a new epoch, so that a replay
+   * forgets them, too.
+   */
+  takeEnded(): readonly EndedSession[] {
+    return this.#parts.ended.splice(0);
+  }
+
   /** Limits that changed since they were last told by an ack or here. Take acks first. */
   takeGrants(): GrantChange[] {
     const changes: GrantChange[] = [];
@@ -332,23 +342,18 @@ export class Sequencer {
     replayFence(this.#parts, session, epoch, nextBatch, nowMs);
   }
 
+  /** Replay of the entry of a session that was forgotten. */
+  replayEnded(session: bigint, epoch: number): void {
+    replayEnded(this.#parts, session, epoch);
+  }
+
   /** Replay of one batch of an order entry. Counts as committed and synced: sync the store before the first session is answered. */
   replayOrder(batch: SequencedBatch, position: bigint, nowMs: number): void {
     replayOrder(this.#parts, batch, position, nowMs);
   }
 
   get counters(): SequencerCounters {
-    const { counts, hold, grants, table } = this.#parts;
-    return {
-      ...counts,
-      held: hold.held,
-      heldNow: hold.batches,
-      heldNowBytes: hold.bytes,
-      sessions: table.size,
-      waiting: grants.waiting,
-      grantedBatches: grants.batches,
-      grantedBytes: grants.bytes,
-    };
+    return this.#parts.counters;
   }
 
   #assign(session: Session, batch: SequencedBatch, nowMs: number): void {

@@ -9,7 +9,7 @@ import { Acks } from "./acks.ts";
 import { Grants } from "./grants.ts";
 import { Hold } from "./hold.ts";
 import { PlacedRounds } from "./placed_rounds.ts";
-import type { SequencedBatch, SequencerCounters, SequencerInit } from "./sequencer_types.ts";
+import type { EndedSession, SequencedBatch, SequencerCounters, SequencerInit } from "./sequencer_types.ts";
 import type { Session } from "./session.ts";
 import { SessionTable } from "./session_table.ts";
 
@@ -37,6 +37,8 @@ export class SequencerParts {
   readonly hold: Hold;
   readonly acks: Acks<Session> = new Acks<Session>();
   readonly placed: PlacedRounds = new PlacedRounds();
+  /** Forgotten, and not told yet. */
+  readonly ended: EndedSession[] = [];
   /** Batches wait for those before them. */
   readonly keepsOrder: boolean;
   readonly counts: Counts = {
@@ -104,11 +106,31 @@ export class SequencerParts {
 
   /** Forgets a session and everything that it holds. */
   forget(session: Session): void {
+    this.ended.push({ session: session.id, epoch: session.epoch });
+    this.erase(session);
+  }
+
+  /** As {@link forget}, where the log says so already. */
+  erase(session: Session): void {
     this.dropHeld(session);
     session.inFlight = undefined;
     if (session.attached) this.counts.attached--;
     this.grants.release(session.grant);
     this.table.remove(session);
+  }
+
+  get counters(): SequencerCounters {
+    const { counts, hold, grants, table } = this;
+    return {
+      ...counts,
+      held: hold.held,
+      heldNow: hold.batches,
+      heldNowBytes: hold.bytes,
+      sessions: table.size,
+      waiting: grants.waiting,
+      grantedBatches: grants.batches,
+      grantedBytes: grants.bytes,
+    };
   }
 
   /** Last of all in a call: requests that wait may be worth another try. */

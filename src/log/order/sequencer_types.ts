@@ -98,6 +98,13 @@ export interface FenceDecision {
   readonly nextBatch: number;
 }
 
+/** A session is forgotten: store an entry, so that a replay forgets it, too. */
+export interface EndedSession {
+  readonly session: bigint;
+  /** Its last one. */
+  readonly epoch: number;
+}
+
 /** A session's limit has changed. `lowered`: the publisher answers with the lowest limit that it can keep. */
 export interface GrantChange {
   readonly session: bigint;

@@ -78,16 +78,6 @@ export class SessionTable {
     return this.#due(this.#idleUnnamed, nowMs) ?? this.#due(this.#idleNamed, nowMs);
   }
 
-  /** The session without a name that has been idle for longest; `undefined`: there is none without a link. */
-  get mostIdle(): Session | undefined {
-    for (let first = this.#idleUnnamed.first; first !== undefined; first = this.#idleUnnamed.first) {
-      const dueMs = first.owner.lastActiveMs + this.#idleMs;
-      if (dueMs <= first.dueMs) return first.owner;
-      this.#idleUnnamed.set(first, dueMs);
-    }
-    return undefined;
-  }
-
   #due(idle: Deadlines<Session>, nowMs: number): Session | undefined {
     for (let first = idle.first; first !== undefined && first.dueMs <= nowMs; first = idle.first) {
       const dueMs = first.owner.lastActiveMs + this.#idleMs;

@@ -62,6 +62,9 @@ export class TopicState {
       case "fence":
         this.sequencer.replayFence(header.id, header.epoch, Number(header.number), then);
         return true;
+      case "sessionEnded":
+        this.sequencer.replayEnded(header.id, header.epoch);
+        return true;
       case "consumerOpened":
         this.consumers.opened(decodeUtf8(body!), header.epoch);
         return true;

@@ -177,3 +177,45 @@ test("a gap whose filler was lost with its link has its second chance where the 
   scene.sendAll(1n, 1, [0]);
   assertEquals(scene.settle(), [0, 1]);
 });
+
+test("a restart forgets who was forgotten and nobody else, however many have come and gone and however idle who stayed is", () => {
+  const scene = new Scene({ sessionsMax: 2, sessionIdleMs: 1_000 });
+  scene.open(1n);
+  scene.commit();
+  for (let session = 2n; session < 40n; session++) {
+    scene.nowMs += 10;
+    assertEquals(scene.open(session).kind, "newEpoch");
+    scene.sendAll(session, 1, [0]);
+    scene.settle();
+    scene.sequencer.close(session, 1, scene.nowMs);
+  }
+  // A session that is forgotten because it was idle, with a link long ago.
+  assertEquals(scene.open(40n).kind, "newEpoch");
+  scene.settle();
+  scene.sequencer.disconnected(40n, 1, scene.nowMs);
+  scene.expire(scene.nowMs + 1_000);
+  scene.expire(scene.nowMs + 2_000);
+  assertEquals(scene.open(41n).kind, "newEpoch");
+  scene.settle();
+  const later = scene.restart();
+  assertEquals(later.sequencer.counters.sessions, 2);
+  assertEquals(later.open(1n, { epoch: 1 }).kind, "resume", "it was there all the time");
+  assertEquals(later.open(41n, { epoch: 1 }).kind, "resume");
+  assertEquals(later.open(42n).kind, "full");
+  later.sequencer.close(41n, 1, later.nowMs);
+  assertEquals(later.open(42n).kind, "newEpoch");
+});
+
+test("an id that is used again right after its session ended is not forgotten by a replay", () => {
+  const scene = new Scene();
+  scene.open(1n);
+  scene.sendAll(1n, 1, [0]);
+  scene.settle();
+  scene.sequencer.close(1n, 1, 0);
+  scene.open(1n);
+  scene.sendAll(1n, 1, [0, 1]);
+  scene.settle();
+  const later = scene.restart();
+  assertEquals(later.open(1n, { epoch: 1 }).kind, "resume");
+  assertEquals(later.sequencer.view(1n)!.nextBatch, 2);
+});

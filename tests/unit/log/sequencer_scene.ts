@@ -18,6 +18,7 @@ import {
 export type Entry =
   | { readonly type: "order"; readonly batches: readonly SequencedBatch[]; readonly position: bigint }
   | { readonly type: "opened"; readonly session: bigint; readonly publisher: string; readonly epoch: number }
+  | { readonly type: "ended"; readonly session: bigint; readonly epoch: number }
   | { readonly type: "fence"; readonly decision: FenceDecision };
 
 export const INIT: SequencerInit = {
@@ -192,7 +193,15 @@ export class Scene {
     return later;
   }
 
+  /** Sessions that were forgotten leave entries. */
+  noteEnded(): void {
+    for (const { session, epoch } of this.sequencer.takeEnded()) {
+      this.entries.push({ type: "ended", session, epoch, nowMs: this.nowMs });
+    }
+  }
+
   #append(entry: Entry): void {
+    this.noteEnded();
     this.entries.push({ ...entry, nowMs: this.nowMs });
   }
 }
@@ -201,6 +210,7 @@ function replayEntry(sequencer: Sequencer, entry: Entry & { readonly nowMs: numb
   if (entry.type === "opened") {
     return sequencer.replaySessionOpened(entry.session, entry.publisher, entry.epoch, entry.nowMs);
   }
+  if (entry.type === "ended") return sequencer.replayEnded(entry.session, entry.epoch);
   if (entry.type === "fence") {
     const { session, epoch, nextBatch } = entry.decision;
     return sequencer.replayFence(session, epoch, nextBatch, entry.nowMs);
