@@ -25,11 +25,10 @@ const FAULTS = ["fenced", "acknowledgedLost", "refused", "superseded", "storeFul
 export async function runPublishers(job: PublishersJob, orders: Orders): Promise<void> {
   const log = await connectLog(job.endpoint, RECONNECT);
   for (const type of FAULTS) {
-    log.on(type, ({ topic, name = "", error }: LogEvent) =>
-      say({
-        type: "failed",
-        text: `a publisher ${name} of topic ${topic} was told "${type}": ${error?.message ?? ""}`,
-      }));
+    log.on(type, ({ topic, name, error }: LogEvent) => {
+      const who = name === undefined ? "an unnamed publisher" : `the publisher "${name}"`;
+      say({ type: "failed", text: `${who} of topic ${topic} was told "${type}": ${error?.message ?? ""}` });
+    });
   }
   let stopped = false;
   void orders.next().then(() => stopped = true);

@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { LogError } from "../../log.ts";
 import { parseCommand, type StressCommand, USAGE } from "./command.ts";
 import { Faulty, Interrupted, UsageError } from "./faulty.ts";
 import { runKill } from "./kill.ts";
@@ -43,7 +44,7 @@ try {
   } else if (error instanceof Interrupted) {
     console.error(error.message);
     process.exitCode = error.code;
-  } else if (error instanceof Faulty) {
+  } else if (error instanceof Faulty || error instanceof LogError) {
     console.error(error.message);
     process.exitCode = 1;
   } else {

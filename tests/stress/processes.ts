@@ -65,7 +65,8 @@ export class StressProcess {
   readonly #fail: (error: Error) => void;
   #onReady: (endpoint: string) => void = () => {};
   #onDone: (report: Done) => void = () => {};
-  #onStatus: (report: Status) => void = () => {};
+  /** Whoever has asked for a status, in that order. */
+  readonly #asked: ((report: Status) => void)[] = [];
   #onProgress: () => void = () => {};
   #mayEnd = false;
   #errors = "";
@@ -106,9 +107,8 @@ export class StressProcess {
 
   /** Asks a broker how it is. */
   report(): Promise<Status> {
-    const answer = new Promise<Status>((resolve) => this.#onStatus = resolve);
     this.tell("report");
-    return answer;
+    return new Promise((resolve) => this.#asked.push(resolve));
   }
 
   /** Tells it to end. Resolves when it has. */
@@ -152,7 +152,7 @@ export class StressProcess {
       case "ready":
         return this.#onReady(report.endpoint ?? "");
       case "status":
-        return this.#onStatus(report);
+        return this.#asked.shift()?.(report);
       case "notice":
         this.notices.push(report.text);
         return;

@@ -9,7 +9,7 @@ import { Faulty, Interrupted } from "./faulty.ts";
 
 const LOOK_MS = 1_000;
 /** Milliseconds that nothing may move: longer than any wait of the log, however busy the machine is. */
-const STILL_MS = 120_000;
+const STILL_MS = 60_000;
 const SIGNALS = [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]] as const;
 
 /** Watches one run. */
