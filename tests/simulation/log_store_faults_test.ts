@@ -1,0 +1,183 @@
+// runtimes: node
+import { test } from "node:test";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import type { LogError } from "../../src/log/errors.ts";
+import { SimulatedConsumer, SimulatedReader } from "./log_reader.ts";
+import { Load, readAll, simulateLog, TOPIC } from "./log_simulate.ts";
+import type { LogWorld, LogWorldInit } from "./log_world.ts";
+
+const SEGMENTS = { topics: { "*": { segmentBytes: 8_192 } } };
+const DISK: LogWorldInit = { store: "disk", broker: SEGMENTS };
+const ALL_SEEDS: boolean = process.env["HAWSER_SEED"] === undefined;
+
+function stepsOf(world: LogWorld, load: Load, stepsMax: number): void {
+  for (let steps = world.random.size(stepsMax); steps > 0 && !load.done; steps--) world.step();
+}
+
+test("a fence survives a restart: what was held never commits, what is sent anew commits once", () => {
+  let fences = 0;
+  simulateLog(
+    "fence and crash",
+    40,
+    { ...DISK, wire: { heldShare: 0.1, holdMsMax: 1_500 } },
+    (world, seed) => {
+      const load = new Load(world, {
+        publishers: 3,
+        records: 40,
+        onTopic: { leaseMs: 100, ack: seed % 2 === 0 ? 1 : 2 },
+        resendTimeoutMs: 100_000,
+        named: seed % 3 === 0,
+      });
+      load.begin();
+      for (let round = 0; round < 3; round++) {
+        // While a fence is being stored, or right behind it.
+        const before = world.topic(TOPIC)?.sequencer.counters.fences ?? 0;
+        const fencing = (): boolean => (world.topic(TOPIC)?.sequencer.counters.fences ?? before) > before;
+        world.until(() => load.done || fencing(), "a fence");
+        if (load.done) break;
+        fences++;
+        for (let steps = world.random.integer(0, 12); steps > 0; steps--) world.step();
+        if (seed % 2 === 1 && world.random.chance(0.5)) world.powerLoss();
+        else world.kill();
+        world.runFor(world.random.pick([0, 50]));
+        world.start();
+        world.until(() => load.done || world.topic(TOPIC) !== undefined, "the topic");
+      }
+      load.finish();
+      // Batches of fenced epochs are still under way.
+      world.runFor(3_000);
+      assertEquals(load.judge().length, 120);
+    },
+  );
+  if (ALL_SEEDS) assertGreater(fences, 30);
+});
+
+for (const ack of [1, 2] as const) {
+  test(`scenario 54: ack ${ack}: a sync that fails moves nothing; the store is opened again, and everybody goes on`, () => {
+    let failed = 0;
+    simulateLog(`sync ${ack}`, 25, DISK, (world, seed) => {
+      const load = new Load(world, {
+        publishers: 3,
+        records: 60,
+        onTopic: { ack, syncIntervalMs: 5 },
+        readers: [{}],
+      });
+      load.begin();
+      for (let round = 0; round < 3 && !load.done; round++) {
+        stepsOf(world, load, 400);
+        world.disk!.failNext("sync");
+        if (seed % 2 === 0) stepsOf(world, load, 100);
+      }
+      load.finish();
+      const read = load.judge();
+      assertEquals(read.length, 180);
+      failed += world.notices.filter((text) => text.includes("opened again")).length;
+      if (ack === 1) return;
+      // What was acknowledged over the failed sync is on the platter all the same.
+      world.powerLoss();
+      world.start();
+      assertEquals(readAll(world, TOPIC).length, read.length);
+    });
+    if (ALL_SEEDS) assertGreater(failed, 25);
+  });
+}
+
+test("a full disk: nothing moves, publishers are told and wait, and all goes on when there is room", () => {
+  let full = 0;
+  simulateLog("full", 30, DISK, (world, seed) => {
+    const load = new Load(world, {
+      publishers: 3,
+      records: 60,
+      onTopic: { ack: seed % 2 === 0 ? 1 : 2 },
+      readers: [{}],
+      closes: false,
+    });
+    load.begin();
+    const { disk } = world;
+    for (let round = 0; round < 3 && !load.done; round++) {
+      stepsOf(world, load, 300);
+      disk!.spaceBytes = disk!.usedBytes + world.random.integer(0, 1_500);
+      world.runFor(world.random.pick([20, 300, 8_000]));
+      if (world.random.chance(0.2)) {
+        world.kill();
+        world.start();
+        world.runFor(100);
+      }
+      disk!.spaceBytes = Infinity;
+    }
+    load.finish();
+    assertEquals(load.judge().length, 180);
+    for (const { publisher } of load.streams) {
+      full += publisher.count("storeFull");
+      assertLess(publisher.count("storeFull") - publisher.count("storeResumed"), 2);
+      assertEquals(publisher.lost(), 0);
+    }
+  });
+  if (ALL_SEEDS) assertGreater(full, 20);
+});
+
+test("consumers: what was committed is there; who commits what a crash has cut off, or did, is told", () => {
+  let [commits, refused, cuts] = [0, 0, 0];
+  simulateLog("consumers", 30, DISK, (world, seed) => {
+    const ack = seed % 4 === 0 ? 2 : 1;
+    const load = new Load(world, { publishers: 2, records: 60, onTopic: { ack }, closes: false });
+    load.begin();
+    const client = world.client();
+    const reader = new SimulatedReader(client, TOPIC);
+    const consumer = new SimulatedConsumer(client, TOPIC, "bookkeeping");
+    let committed = 0n;
+    // The program is done with what it had read, at once or when the log has grown again.
+    const commitLate = (): void => {
+      const run = (): void => void consumer.commit(reader.next!, reader.cursor.generation);
+      world.around.later(world.random.pick([0, 250]), run);
+    };
+    const commit = (): void => {
+      if (consumer.error !== undefined) return;
+      if (reader.error !== undefined) return commitLate();
+      if (reader.next !== undefined && reader.next > committed) {
+        committed = reader.next;
+        consumer.commit(committed, reader.cursor.generation);
+      }
+      if (!load.done) world.around.later(5, commit);
+    };
+    commit();
+    for (let round = 0; round < 2 && !load.done; round++) {
+      stepsOf(world, load, 250);
+      if (world.random.chance(0.8)) world.powerLoss();
+      else world.kill();
+      world.runFor(world.random.pick([0, 30]));
+      world.start();
+    }
+    load.finish();
+    load.settle();
+    commits += consumer.commits.length;
+    // It has noticed the last crash and come back, so that it is the newcomer who comes last.
+    world.runFor(300);
+    world.until(() => consumer.handle.state === "open", "the consumer to be open");
+    world.until(() => consumer.commits.every(({ outcome }) => outcome !== "pending"), "all commits");
+    assertEquals(consumer.error, undefined);
+    for (const { outcome } of consumer.commits) {
+      if (outcome === "done") continue;
+      assert(ack === 1 && (outcome as LogError).code === "ERR_LOG_CUT");
+      refused++;
+    }
+    const done = consumer.commits.filter(({ outcome }) => outcome === "done").at(-1)?.position ?? 0n;
+    const next = new SimulatedConsumer(world.client(), TOPIC, "bookkeeping");
+    world.until(() => next.opened.length === 1 && consumer.error !== undefined, "a newcomer to take over");
+    assertEquals(consumer.error!.code, "ERR_LOG_SUPERSEDED");
+    const { position = 0n, tail, committedGeneration } = next.opened[0]!;
+    if (ack === 2) assertEquals(position, done);
+    const start = { start: "position", from: position, generation: committedGeneration } as const;
+    const after = new SimulatedReader(world.client(), TOPIC, start);
+    world.until(() => after.error !== undefined || after.next === tail, "the next reader");
+    const late = reader.error !== undefined && consumer.commits.at(-1)?.outcome === "done";
+    assertEquals(after.error !== undefined, late, "what was cut off was committed, or was not");
+    if (after.error !== undefined) {
+      assert(ack === 1 && after.error.code === "ERR_LOG_CUT", after.error.message);
+      cuts++;
+    }
+    load.judge({ lossy: ack === 1 });
+  });
+  if (ALL_SEEDS) assertGreater(commits, 80);
+  if (ALL_SEEDS) assertGreater(Math.min(refused, cuts), 0);
+});
