@@ -59,7 +59,7 @@ for (const place of PLACES) {
     const published = values(5).map((value) => publisher.publish(value, { signal: abort.signal }));
     const kept = publisher.publish("behind");
     abort.abort();
-    for (const one of published) assertEquals(await logCodeOf(one), "ERR_LOG_ABORTED");
+    for (const code of published.map(logCodeOf)) assertEquals(await code, "ERR_LOG_ABORTED");
     assertEquals(await kept, { position: BigInt(before + 5) });
     const records = await take(stage.log.subscribe("t", { from: "earliest" }), before + 6);
     assertEquals(records.slice(before).map(textOf), [...values(5), "behind"]);
@@ -82,8 +82,7 @@ for (const place of PLACES) {
       log.status({ signal }),
     ];
     abort.abort();
-    for (const wait of waits) assertEquals(await logCodeOf(wait), "ERR_LOG_ABORTED");
-    assertEquals(await logCodeOf(endless), "ERR_LOG_ABORTED");
+    for (const code of [...waits, endless].map(logCodeOf)) assertEquals(await code, "ERR_LOG_ABORTED");
     assertEquals(await logCodeOf(take(subscription, 1)), "ERR_LOG_ABORTED");
     await publisher.flush();
     const { submitted, acknowledged } = publisher.progress();
@@ -207,7 +206,7 @@ test("whatever is used behind the log's end says that it is closed", async () =>
       log.trim("t", 0n),
       log.status(),
     ];
-    for (const wait of waits) assertEquals(await logCodeOf(wait), "ERR_LOG_CLOSED", place.label);
+    for (const code of waits.map(logCodeOf)) assertEquals(await code, "ERR_LOG_CLOSED", place.label);
     await publisher.flush();
     await publisher.close();
     for (const make of [() => log.publisher("t"), () => log.subscribe("t"), () => log.consumer("t", "a")]) {

@@ -61,7 +61,7 @@ for (const place of PLACES) {
     // What was delivered before is read to its end.
     const error = await logErrorOf(take(older, 100));
     assertEquals([error.code, error.topic], ["ERR_LOG_SUPERSEDED", "t"]);
-    for (const late of [older.commit(5n), older.lag()]) assertEquals(await logCodeOf(late), error.code);
+    for (const code of [older.commit(5n), older.lag()].map(logCodeOf)) assertEquals(await code, error.code);
     await newer.commit();
     assertEquals(newer.committed, 4n);
   });
@@ -110,9 +110,9 @@ for (const place of PLACES) {
     const { log } = stage;
     await publish(log, values(3));
     const consumer = log.consumer("t", "billing");
-    const commits = [consumer.commit(1n), consumer.commit(2n)];
+    const commits = [consumer.commit(1n), consumer.commit(2n)].map(logCodeOf);
     await consumer.close();
-    for (const commit of commits) assertEquals(await logCodeOf(commit), "ERR_LOG_CLOSED");
+    for (const code of commits) assertEquals(await code, "ERR_LOG_CLOSED");
     assertEquals(await logCodeOf(consumer.commit(3n)), "ERR_LOG_CLOSED");
     for await (const record of consumer) throw new Error(`read ${record.position}`);
     await using another = log.consumer("t", "billing");
