@@ -2,7 +2,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Ack } from "../../src/log/topic_options.ts";
-import { Load, simulateLog } from "./log_simulate.ts";
+import { SimulatedReader } from "./log_reader.ts";
+import { Load, simulateLog, TOPIC } from "./log_simulate.ts";
 import type { LogWorld, LogWorldInit } from "./log_world.ts";
 
 const SEGMENTS = { topics: { "*": { segmentBytes: 8_192 } } };
@@ -109,5 +110,22 @@ test("named publishers go on with their sequence, whichever of the two ends dies
     });
     load.finish();
     assertEquals(load.judge({ refusals: true }).length, 120);
+  });
+});
+
+test("scenario 51: a topic whose making was cut off is made by who wants to make it, never by a reader that comes before", () => {
+  simulateLog("torn", 30, DISK, (world) => {
+    const onTopic = { ack: 2, order: 4 } as const;
+    const load = new Load(world, { publishers: 2, records: 10, onTopic, readers: [{}, {}] });
+    for (let round = 0; round < 4; round++) {
+      for (let steps = world.random.size(120); steps > 0; steps--) world.step();
+      if (world.random.chance(0.5)) world.powerLoss();
+      else world.kill();
+      world.start();
+      load.readers.push(new SimulatedReader(world.client(), TOPIC));
+    }
+    load.finish();
+    assertEquals(load.judge().length, 20);
+    assertEquals(world.topic(TOPIC)!.options.order, 4);
   });
 });

@@ -5,10 +5,9 @@
  */
 
 import type { Crc32 } from "../../bytes/crc32.ts";
-import { MisuseError } from "../../errors.ts";
 import type { Host } from "../../ports.ts";
 import { type BrokerOptions, topicOptionsFor } from "../configuration/broker.ts";
-import { isTopicName, TOPIC_NAME_ALLOWED, type TopicInput } from "../configuration/topic.ts";
+import { isTopicName, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
 import { type Recovered, recoverTopic } from "../order/recovery.ts";
 import { Sequencer } from "../order/sequencer.ts";
@@ -18,6 +17,7 @@ import type { StoreEvents, StoreFactory, StoreFailure, TopicStore } from "../sto
 import type { TopicOptions } from "../topic_options.ts";
 import type { TopicDone } from "./broker_connection.ts";
 import { Topic } from "./topic.ts";
+import { badName, listError, optionError, storeError, unknownTopic } from "./topic_errors.ts";
 
 /** Rows of the order index that each topic keeps in memory. */
 const INDEX_ROWS_MAX = 500_000;
@@ -38,6 +38,14 @@ export interface TopicsInit {
   readonly notice: (text: string, error?: LogError) => void;
 }
 
+/** Who waits for a topic to be open. */
+interface Waiting {
+  readonly requested: TopicInput;
+  readonly done: TopicDone;
+  /** `makes`: it is made where it is not there. `waits`: until somebody makes it. `asks`: it is there or is not. */
+  readonly as: "makes" | "waits" | "asks";
+}
+
 /** A topic that is there, is being opened, or cannot be. */
 interface Slot {
   topic: Topic | undefined;
@@ -45,8 +53,18 @@ interface Slot {
   settled: boolean;
   /** Ends the pause in front of another try. */
   cancelReopen: (() => void) | undefined;
-  /** Who waits for it to be open. */
-  waiting: { readonly requested: TopicInput; readonly done: TopicDone }[];
+  waiting: Waiting[];
+}
+
+/** One try to open a topic. */
+interface Opening {
+  readonly name: string;
+  readonly slot: Slot;
+  readonly options: TopicOptions;
+  /** Whether it is made where it is not there: somebody wanted to when this began. */
+  readonly makes: boolean;
+  /** What the store told before there was a topic to tell. */
+  readonly early: (() => void)[];
 }
 
 /** See the module. */
@@ -87,12 +105,15 @@ export class Topics {
   open(name: string, requested: TopicInput, done: TopicDone): void {
     if (!isTopicName(name)) return done(badName(name));
     const slot = this.#slots.get(name);
-    if (slot !== undefined) return this.#use(slot, requested, done);
+    const waiting: Waiting = { requested, done, as: "makes" };
+    if (slot !== undefined) return this.#use(slot, waiting);
     this.#known((known) => {
       if (known instanceof LogError) return done(known);
       const { autoCreateTopics, topics } = this.#init.options;
-      if (!known.has(name) && !autoCreateTopics && !Object.hasOwn(topics, name)) return done(unknown(name));
-      this.#begin(name, requested, done);
+      if (!known.has(name) && !autoCreateTopics && !Object.hasOwn(topics, name)) {
+        return done(unknownTopic(name));
+      }
+      this.#begin(name, waiting);
     });
   }
 
@@ -103,8 +124,9 @@ export class Topics {
       if (wanted) done(topic);
     };
     const slot = this.#slots.get(name);
-    if (slot !== undefined) this.#use(slot, {}, tell);
-    else this.#findClosed(name, wait, tell, () => wanted);
+    const waiting: Waiting = { requested: {}, done: tell, as: wait ? "waits" : "asks" };
+    if (slot !== undefined) this.#use(slot, waiting);
+    else this.#findClosed(name, waiting, () => wanted);
     return () => {
       wanted = false;
       this.#parked.get(name)?.delete(tell);
@@ -145,24 +167,29 @@ export class Topics {
   }
 
   /** A topic that is open, or as soon as it is. */
-  #use(slot: Slot, requested: TopicInput, done: TopicDone): void {
-    if (slot.settled) done(this.#checked(slot.topic!, requested));
-    else slot.waiting.push({ requested, done });
+  #use(slot: Slot, waiting: Waiting): void {
+    if (slot.settled) waiting.done(this.#checked(slot.topic!, waiting.requested));
+    else slot.waiting.push(waiting);
   }
 
-  #findClosed(name: string, wait: boolean, done: TopicDone, wanted: () => boolean): void {
+  #findClosed(name: string, waiting: Waiting, wanted: () => boolean): void {
+    const { done } = waiting;
     if (!isTopicName(name)) return done(badName(name));
     this.#known((known) => {
       if (!wanted()) return;
       if (known instanceof LogError) return done(known);
       if (known.has(name) || Object.hasOwn(this.#init.options.topics, name)) {
-        return this.#begin(name, {}, done);
+        return this.#begin(name, waiting);
       }
-      if (!wait) return done(unknown(name));
-      let parked = this.#parked.get(name);
-      if (parked === undefined) this.#parked.set(name, parked = new Set());
-      parked.add(done);
+      this.#isNotThere(name, waiting);
     });
+  }
+
+  #isNotThere(name: string, { done, as }: Waiting): void {
+    if (as !== "waits") return done(unknownTopic(name));
+    let parked = this.#parked.get(name);
+    if (parked === undefined) this.#parked.set(name, parked = new Set());
+    parked.add(done);
   }
 
   /** Names that are in the store. Not answered once this is closed. */
@@ -176,11 +203,10 @@ export class Topics {
     });
   }
 
-  #begin(name: string, requested: TopicInput, done: TopicDone): void {
+  #begin(name: string, waiting: Waiting): void {
     const there = this.#slots.get(name);
-    if (there !== undefined) return this.#use(there, requested, done);
-    const waiting = [{ requested, done }];
-    const slot: Slot = { topic: undefined, settled: false, cancelReopen: undefined, waiting };
+    if (there !== undefined) return this.#use(there, waiting);
+    const slot: Slot = { topic: undefined, settled: false, cancelReopen: undefined, waiting: [waiting] };
     this.#slots.set(name, slot);
     this.#openStore(name, slot);
   }
@@ -199,6 +225,7 @@ export class Topics {
       memoryBytesMax: this.#init.options.memoryBytesMax,
     };
     const early: (() => void)[] = [];
+    const opening: Opening = { name, slot, options, makes: this.#isToBeMade(name, slot), early };
     const when = (run: (topic: Topic) => void): void => {
       if (slot.topic !== undefined) run(slot.topic);
       else early.push(() => slot.topic !== undefined && run(slot.topic));
@@ -216,11 +243,12 @@ export class Topics {
         return this.#storeGone();
       }
       if (this.#closed) return store.close(() => this.#storeGone());
-      this.#recover(name, slot, options, store, early);
+      this.#recover(opening, store);
     });
   }
 
-  #recover(name: string, slot: Slot, options: TopicOptions, store: TopicStore, early: (() => void)[]): void {
+  #recover(opening: Opening, store: TopicStore): void {
+    const { name, slot, options, makes, early } = opening;
     const { host, crc32 } = this.#init;
     recoverTopic({
       topic: name,
@@ -239,13 +267,31 @@ export class Topics {
           this.#storeGone();
         });
       }
-      this.#settle(name, slot, options, store, recovered);
+      if (recovered.opening === undefined && !makes) {
+        return store.close(() => this.#wasNeverMade(name, slot));
+      }
+      this.#settle(opening, store, recovered);
       for (const run of early.splice(0)) run();
     });
   }
 
+  #isToBeMade(name: string, { waiting }: Slot): boolean {
+    return waiting.some(({ as }) => as === "makes") || Object.hasOwn(this.#init.options.topics, name);
+  }
+
+  /** A crash came in between when it was made: nobody was told that it is there, and what it was to be nobody knows. */
+  #wasNeverMade(name: string, slot: Slot): void {
+    if (!this.#closed && this.#isToBeMade(name, slot)) this.#openStore(name, slot);
+    else {
+      this.#slots.delete(name);
+      this.#onDisk?.delete(name);
+      for (const waiting of slot.waiting.splice(0)) this.#isNotThere(name, waiting);
+    }
+    this.#storeGone();
+  }
+
   /** What was recovered must be as durable as what will be acknowledged, before anybody hears of it. */
-  #settle(name: string, slot: Slot, options: TopicOptions, store: TopicStore, recovered: Recovered): void {
+  #settle({ name, slot, options }: Opening, store: TopicStore, recovered: Recovered): void {
     const { host, crc32, options: broker, brokerId, due, notice } = this.#init;
     const { cut } = recovered;
     if (cut !== undefined) {
@@ -351,26 +397,4 @@ export class Topics {
 /** What a topic has promised stays; the rest is as configured now. */
 function withPromises(options: TopicOptions, stored: TopicOptions | undefined): TopicOptions {
   return stored === undefined ? options : { ...options, order: stored.order, ack: stored.ack };
-}
-
-function badName(name: string): LogError {
-  return new LogError("ERR_LOG_TOPIC", `"${name}" cannot be a topic: its name must be ${TOPIC_NAME_ALLOWED}`);
-}
-
-function unknown(name: string): LogError {
-  return new LogError("ERR_LOG_TOPIC", `There is no topic "${name}"`, { topic: name });
-}
-
-function listError({ message, cause }: StoreFailure): LogError {
-  return new LogError("ERR_LOG_STORE_FAILED", `Cannot tell which topics there are: ${message}`, { cause });
-}
-
-function optionError(error: unknown): LogError {
-  if (!(error instanceof MisuseError)) throw error;
-  return new LogError("ERR_LOG_TOPIC", error.message, { cause: error });
-}
-
-function storeError(topic: string, { message, offset, cause, kind }: StoreFailure): LogError {
-  const code = kind === "corrupt" ? "ERR_LOG_CORRUPT" : "ERR_LOG_STORE_FAILED";
-  return new LogError(code, `Cannot use the store of topic "${topic}": ${message}`, { topic, offset, cause });
 }
