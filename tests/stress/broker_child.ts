@@ -4,6 +4,7 @@
  * @module
  */
 
+import { rm } from "node:fs/promises";
 import process from "node:process";
 import { startBroker } from "../../log.ts";
 import type { BrokerJob } from "./messages.ts";
@@ -25,4 +26,6 @@ export async function runBroker({ options }: BrokerJob, orders: Orders): Promise
     });
   }
   await broker.close();
+  // The main program does this too, unless it was killed.
+  if (options.dir !== undefined) await rm(options.dir, { recursive: true, force: true });
 }

@@ -28,6 +28,8 @@ function run(job: Job, orders: Orders): Promise<void> {
 try {
   const orders = new Orders();
   const job = await orders.next<Job>();
+  // Whoever waits for a broker would wait for ever if nobody is left to start it again.
+  if (job?.kind !== "broker") orders.onEnd = () => process.exit(1);
   if (job !== undefined) await run(job, orders);
 } catch (error) {
   say({ type: "failed", text: error instanceof Error ? error.stack ?? error.message : String(error) });

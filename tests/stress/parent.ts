@@ -23,6 +23,8 @@ export class Orders {
   #rest = "";
   #ended = false;
   #wake: () => void = () => {};
+  /** Called when the main program wants nothing any more, or is gone. */
+  onEnd: () => void = () => {};
 
   constructor() {
     process.stdin.setEncoding("utf8");
@@ -35,6 +37,7 @@ export class Orders {
     process.stdin.on("end", () => {
       this.#ended = true;
       this.#wake();
+      this.onEnd();
     });
   }
 
