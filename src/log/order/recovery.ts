@@ -36,6 +36,12 @@ export interface Recovered {
   readonly cut: CutReport | undefined;
 }
 
+/** Bytes that are wrong: from where, and up to where they are wrong together. Below what was synced they are corruption. */
+interface Damage {
+  readonly offset: number;
+  readonly end: number;
+}
+
 /** What recovery needs. */
 export interface RecoveryInit {
   readonly topic: string;
@@ -59,8 +65,8 @@ class Recovery {
   readonly #segments: readonly SegmentInfo[];
   /** By segment; `undefined`: its beginning cannot be read. */
   readonly #openings: (FoundOpening | undefined)[] = [];
-  /** By segment: where its snapshot should be and is not; `undefined`: it is there, and whole. */
-  readonly #badSnapshots: (number | undefined)[] = [];
+  /** By segment: what is wrong with its opening or snapshot; `undefined`: both are there, and whole. */
+  readonly #faults: (Damage | undefined)[] = [];
   readonly #index: OrderIndex;
   #state!: TopicState;
   #searchedSynced = 0;
@@ -101,7 +107,7 @@ class Recovery {
       if (end.failure !== undefined) return this.#fail(end.failure);
       if (end.fault === "version") return this.#refuseVersion(end.offset);
       this.#openings.push(opening);
-      this.#badSnapshots.push(snapshot ? undefined : end.offset);
+      this.#faults.push(snapshot ? undefined : damageOf(end));
       this.#readOpening(at + 1);
     });
   }
@@ -113,7 +119,7 @@ class Recovery {
     }
     const start = this.#startOf();
     const opening = this.#openings[start];
-    if (opening === undefined) return this.#beginningDamaged(this.#segments[0]!.base);
+    if (opening === undefined) return this.#beginningDamaged(this.#segments[0]!.base, this.#faults[0]);
     if (opening.topic !== this.#init.topic) {
       return this.#corrupt(opening.base, `these are segments of the topic "${opening.topic}"`);
     }
@@ -123,9 +129,9 @@ class Recovery {
       }
       this.#index.found(earlier);
     }
-    const badSnapshot = this.#badSnapshots[start];
-    if (opening.base > 0 && badSnapshot !== undefined) {
-      return this.#corrupt(badSnapshot, "the first segment has no snapshot of what was before it");
+    const fault = this.#faults[start];
+    if (opening.base > 0 && fault !== undefined) {
+      return this.#corrupt(fault.offset, "the first segment has no snapshot of what was before it");
     }
     this.#state = this.#init.makeState(opening.options);
     this.#replay(start);
@@ -136,17 +142,17 @@ class Recovery {
     let synced = 0;
     for (let at = this.#segments.length - 1; at > 0; at--) {
       synced = Math.max(synced, this.#openings[at]?.syncedThrough ?? 0);
-      if (this.#badSnapshots[at] === undefined && synced >= this.#segments[at]!.base) return at;
+      if (this.#faults[at] === undefined && synced >= this.#segments[at]!.base) return at;
     }
     return 0;
   }
 
   /** A topic that was just being made may begin anew. What was before any other segment nobody can tell without its beginning. */
-  #beginningDamaged(base: number): void {
+  #beginningDamaged(base: number, fault: Damage | undefined): void {
     const why = "the first segment has no beginning";
     if (base > 0) return this.#corrupt(base, why);
     this.#state = this.#init.makeState(undefined);
-    this.#damaged(0, base, why);
+    this.#damaged(0, { offset: base, end: fault?.end ?? base + 1 }, why);
   }
 
   #replay(at: number): void {
@@ -155,10 +161,16 @@ class Recovery {
     const { store, crc32 } = this.#init;
     const { base, bytes } = segment;
     const opening = this.#openings[at];
-    if (opening === undefined) return this.#damaged(at, base, "its beginning cannot be read");
-    const badSnapshot = this.#badSnapshots[at];
+    const fault = this.#faults[at];
     // One day this may be the first segment that is left: it must not go on without a snapshot.
-    if (base > 0 && badSnapshot !== undefined) return this.#damaged(at, badSnapshot, "no snapshot", base);
+    if (opening === undefined || (base > 0 && fault !== undefined)) {
+      return this.#damaged(
+        at,
+        fault ?? { offset: base, end: base + 1 },
+        "its beginning cannot be read",
+        base,
+      );
+    }
     const rows = this.#index.begin(opening);
     let wrong: number | undefined;
     const visit = (
@@ -179,12 +191,13 @@ class Recovery {
     });
   }
 
-  #replayed(at: number, { offset, fault }: ScanEnd): void {
+  #replayed(at: number, end: ScanEnd): void {
+    const { offset, fault } = end;
     if (fault === "version") return this.#refuseVersion(offset);
     const next = this.#segments[at + 1];
-    if (fault !== undefined) return this.#damaged(at, offset, `bad ${fault}`);
+    if (fault !== undefined) return this.#damaged(at, damageOf(end), `bad ${fault}`);
     if (next !== undefined && next.base !== offset) {
-      return this.#damaged(at, offset, "the segment is too short");
+      return this.#damaged(at, damageOf(end), "the segment is too short");
     }
     this.#replay(at + 1);
   }
@@ -200,22 +213,23 @@ class Recovery {
     return true;
   }
 
-  /** Looks at what stands behind the damage before it decides. `end`: where the log ends if that may be. */
-  #damaged(at: number, offset: number, why: string, end: number = offset): void {
+  /** Looks at what stands behind the damage before it decides. `cutAt`: where the log ends if that may be. */
+  #damaged(at: number, { offset, end }: Damage, why: string, cutAt: number = offset): void {
     const last = this.#segments.at(-1)!;
-    const bytes = last.base + last.bytes - end;
+    const bytes = last.base + last.bytes - cutAt;
     for (const opening of this.#openings.slice(at + 1)) {
       if (opening !== undefined) this.#sawSynced(opening.syncedThrough);
     }
     this.#search(at, offset, () => {
       const synced = Math.max(this.#state.syncedThrough, this.#searchedSynced);
-      if (offset < synced) {
+      // What was not synced whole may have been torn by the crash.
+      if (end <= synced) {
         return this.#corrupt(offset, `${why}, and everything below ${synced} was synced`);
       }
-      const cut: CutReport = { offset: end, bytes, batches: this.#searchedBatches };
-      this.#init.store.truncate(end, (failure) => {
+      const cut: CutReport = { offset: cutAt, bytes, batches: this.#searchedBatches };
+      this.#init.store.truncate(cutAt, (failure) => {
         if (failure !== undefined) this.#fail(failure);
-        else this.#finish(cut, end);
+        else this.#finish(cut, cutAt);
       });
     });
   }
@@ -272,6 +286,11 @@ class Recovery {
     const text = `Cannot open topic "${topic}": ${message}`;
     this.#done(new LogError("ERR_LOG_STORE_FAILED", text, { topic, offset, cause }));
   }
+}
+
+/** A scan that ended where something else should have been is damage from its very next byte on. */
+function damageOf({ offset, faultEnd = offset + 1 }: ScanEnd): Damage {
+  return { offset, end: faultEnd };
 }
 
 /** Reads the rows of one segment again. */

@@ -28,6 +28,8 @@ export type EntryVisitor = (
 export interface ScanEnd {
   readonly offset: number;
   readonly fault?: EntryFault | "body" | undefined;
+  /** With a fault: offset behind the bytes that are wrong together. If all below it was synced, they were damaged later. */
+  readonly faultEnd?: number | undefined;
   readonly failure?: StoreFailure | undefined;
 }
 
@@ -79,15 +81,19 @@ class Scan {
     if (offset >= to) return this.#end({ offset });
     if (!this.#has(ENTRY_HEADER_BYTES)) return this.#read(ENTRY_HEADER_BYTES);
     const header = decodeEntryHeader(this.#piece, offset - this.#pieceOffset, offset, crc32);
-    if (typeof header === "string") return this.#end({ offset, fault: header });
+    if (typeof header === "string") {
+      return this.#end({ offset, fault: header, faultEnd: offset + ENTRY_HEADER_BYTES });
+    }
     const bytes = entryBytes(header.bodyBytes);
-    if (offset + bytes > to) return this.#end({ offset, fault: "short" });
+    if (offset + bytes > to) return this.#short();
     let body: Uint8Array | undefined;
     if (payloads || header.type !== "payload") {
       if (!this.#has(bytes)) return this.#read(bytes);
       const start = offset - this.#pieceOffset + ENTRY_HEADER_BYTES;
       body = this.#piece.subarray(start, start + header.bodyBytes);
-      if (body.length > 0 && crc32(body, 0) !== header.bodyCrc) return this.#end({ offset, fault: "body" });
+      if (body.length > 0 && crc32(body, 0) !== header.bodyCrc) {
+        return this.#end({ offset, fault: "body", faultEnd: offset + bytes });
+      }
     }
     this.#at += bytes;
     if (visit(header, offset, body) === "stop") this.#end({ offset: this.#at });
@@ -101,7 +107,7 @@ class Scan {
     const { store, to } = this.#init;
     const offset = this.#at;
     const left = to - offset;
-    if (left < bytesMin) return this.#end({ offset, fault: "short" });
+    if (left < bytesMin) return this.#short();
     this.#release?.();
     this.#release = undefined;
     this.#waiting = true;
@@ -117,6 +123,11 @@ class Scan {
     this.#piece = result.bytes;
     this.#pieceOffset = offset;
     this.#release = () => result.release(true);
+  }
+
+  /** The segment ends in an entry: what is missing begins where it ends. */
+  #short(): void {
+    this.#end({ offset: this.#at, fault: "short", faultEnd: this.#init.to + 1 });
   }
 
   #end(end: ScanEnd): void {

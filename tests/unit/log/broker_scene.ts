@@ -29,7 +29,7 @@ export interface BrokerSceneOptions {
   readonly broker?: BrokerInput;
   /** Options of every topic. */
   readonly topic?: TopicInput;
-  readonly writeBytesMax?: number;
+  readonly writeBytesMax?: number | undefined;
   readonly writeBehindBytesMax?: number;
   readonly latencyMsMax?: number;
 }
@@ -124,13 +124,15 @@ export class BrokerScene {
     while (this.loop.nextAtMs <= this.loop.nowMs + withinMs && this.loop.step());
   }
 
+  /** Up to so many events, but not what is far away: timers of days would let sessions expire. */
   steps(count: number): void {
-    for (let step = 0; step < count && this.loop.step(); step++);
+    for (let step = 0; step < count && this.loop.nextAtMs <= this.loop.nowMs + 100; step++) this.loop.step();
   }
 
-  until(reached: () => boolean, what = "that"): void {
+  until(reached: () => boolean, what: string = "that"): void {
     for (let step = 0; !reached(); step++) {
-      assert(step < 100_000 && this.loop.step(), `${what} never happens`);
+      const near = this.loop.nextAtMs <= this.loop.nowMs + 60_000;
+      assert(near && step < 100_000 && this.loop.step(), `${what} never happens`);
     }
   }
 

@@ -159,7 +159,8 @@ test("wherever the bytes end, the scan ends at the entry that is not whole", () 
     const complete = bytes.entries.filter((entry) => entry.end <= length);
     assertEquals(visits, complete.map(visitOf));
     const reached = complete.at(-1)?.end ?? 0;
-    assertEquals(end, reached === length ? { offset: reached } : { offset: reached, fault: "short" });
+    const short: ScanEnd = { offset: reached, fault: "short", faultEnd: length + 1 };
+    assertEquals(end, reached === length ? { offset: reached } : short);
   }
 });
 
@@ -169,7 +170,8 @@ test("an entry that stands elsewhere than it was written is not taken", () => {
   bytes.pieces[0]!.bytes = new Uint8Array([...content, ...content]);
   const { visits, end } = scan(bytes);
   assertEquals(visits.length, 5);
-  assertEquals(end, { offset: content.length, fault: "offset" });
+  const { length } = content;
+  assertEquals(end, { offset: length, fault: "offset", faultEnd: length + ENTRY_HEADER_BYTES });
 });
 
 test("what a store says instead of bytes is passed on", () => {
