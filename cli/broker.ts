@@ -30,7 +30,7 @@ signal ends it at once. Without --dir topics are kept in memory and end with the
     letHeapGrow();
     const interruption = new Interruption(terminal);
     const notice = (text: string): void => {
-      if (!terminal.stderr.destroyed) line(terminal.stderr, `hawser: ${text}`);
+      line(terminal.stderr, `hawser: ${text}`);
     };
     try {
       const server = await startBroker({ ...options, notice });

@@ -30,7 +30,7 @@ export async function openClient(
   { signal }: Interruption,
 ): Promise<Log> {
   const say = (text: string): void => {
-    if (!stderr.destroyed) line(stderr, `hawser: ${text}`);
+    line(stderr, `hawser: ${text}`);
   };
   const notice = setTimeout(() => say(`waiting for a broker at ${connect.join(", ")}`), NOTICE_MS);
   try {

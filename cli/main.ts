@@ -6,9 +6,8 @@
  */
 
 import process from "node:process";
-import type { Writable } from "node:stream";
 import { run } from "./run.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, write } from "./terminal.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -31,19 +30,11 @@ for (const output of [process.stdout, process.stderr]) {
   output.on("error", () => output.destroy());
 }
 
-/** Resolves when everything was handed to the system, or when nobody takes it any more. */
-function written(output: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (output.destroyed) return resolve();
-    output.once("close", resolve);
-    output.write("", () => resolve());
-  });
-}
-
 const code = await run(process.argv.slice(2), terminal);
 process.exitCode = code;
 // The input was left before its end. On Deno a read of it that is under way keeps the process, and nothing ends that read.
 if (process.stdin.destroyed && !process.stdin.readableEnded) {
-  await Promise.all([written(process.stdout), written(process.stderr)]);
+  // An empty text is taken when everything before it was.
+  await Promise.allSettled([process.stdout, process.stderr].map((output) => write(output, "")));
   process.exit(code);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Output } from "./terminal.ts";
+import { type Output, show } from "./terminal.ts";
 
 const BAR_CELLS = 30;
 /** Milliseconds between two updates, on a terminal and elsewhere. */
@@ -38,20 +38,19 @@ export class Progress {
   /** Removes the bar; the last line stays where it is. */
   stop(): void {
     clearInterval(this.#timer);
-    if (this.#width > 0) this.#output.write("\r\x1b[K");
+    if (this.#width > 0) show(this.#output, "\r\x1b[K");
     this.#width = 0;
   }
 
   #show(): void {
-    if (this.#output.destroyed) return;
     const amounts = this.#read();
     if (this.#output.isTTY !== true) {
-      this.#output.write(`${amounts.text}\n`);
+      show(this.#output, `${amounts.text}\n`);
       return;
     }
     // A line that is too long would wrap, and could not be written over.
     const text = `${bar(amounts)}${amounts.text}`.slice(0, (this.#output.columns ?? 80) - 1);
-    this.#output.write(`\r${text}\x1b[K`);
+    show(this.#output, `\r${text}\x1b[K`);
     this.#width = text.length;
   }
 }

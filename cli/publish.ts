@@ -9,9 +9,12 @@ import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { findSources, readRecords, type Source, STDIN, totalBytes } from "./input.ts";
-import { Interruption } from "./interruption.ts";
+import { Interruption, unlessAborted } from "./interruption.ts";
 import { Progress } from "./progress.ts";
-import { type Terminal, write } from "./terminal.ts";
+import { line, type Terminal, write } from "./terminal.ts";
+
+/** Milliseconds after a signal at which the command says what it waits for. */
+const NOTICE_MS = 1_000;
 
 /** See the module. */
 export const publishCommand: Command = {
@@ -40,7 +43,11 @@ Nothing is published twice. Of two commands with the same name the newer one goe
       const publisher = log.publisher(topic, givenOptions(configuration, "publisher."));
       const named = configuration.publisher.name !== undefined;
       const run = new PublishRun(publisher, named, sources, input.values["whole-file"] === true);
-      await run.publish(terminal, interruption.signal);
+      const end = endOf(log, publisher);
+      const cancelNotice = noticeOfWait(terminal, interruption.signal);
+      await run.publish(terminal, AbortSignal.any([interruption.signal, end])).finally(cancelNotice);
+      // A flush has nothing to complain of where nothing was left to be published; this tells why.
+      if (end.aborted) await publisher.opened();
       await write(terminal.stdout, `${await run.report()}\n`);
       return interruption.exitCode ?? 0;
     } catch (error) {
@@ -55,6 +62,24 @@ Nothing is published twice. Of two commands with the same name the newer one goe
     }
   },
 };
+
+/**
+ * Aborted when nothing can be published any more. Input may not come for hours, and there is no point in waiting for it.
+ */
+function endOf(log: Log, publisher: LogPublisher): AbortSignal {
+  const controller = new AbortController();
+  publisher.opened().catch(() => controller.abort());
+  log.on("superseded", () => controller.abort());
+  return controller.signal;
+}
+
+/** Says what the command still waits for when a signal has not ended it. */
+function noticeOfWait({ stderr }: Terminal, signal: AbortSignal): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const text = "hawser: waiting until what was read is acknowledged; a second signal ends it at once";
+  signal.addEventListener("abort", () => timer = setTimeout(() => line(stderr, text), NOTICE_MS));
+  return () => clearTimeout(timer);
+}
 
 class PublishRun {
   readonly #publisher: LogPublisher;
@@ -92,8 +117,8 @@ class PublishRun {
   }
 
   async #publishAll(terminal: Terminal, signal: AbortSignal): Promise<void> {
-    const { lastSequence = 0n } = this.#named ? await this.#publisher.opened() : {};
-    const known = Number(lastSequence);
+    const opened = this.#named ? await unlessAborted(this.#publisher.opened(), signal) : undefined;
+    const known = Number(opened?.lastSequence ?? 0n);
     const read = (bytes: number): void => void (this.#readBytes += bytes);
     const options = { stdin: terminal.stdin, wholeFile: this.#wholeFile, read, signal };
     // The last record is published by a promise, which tells its position, and which one is the last is known only then.

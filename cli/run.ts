@@ -68,7 +68,7 @@ async function runCommand([name, ...args]: readonly string[], terminal: Terminal
 function exitCodeOf(error: unknown, { stderr }: Terminal): number {
   if (error instanceof OutputClosedError) return 0;
   const say = (text: string): void => {
-    if (!stderr.destroyed) line(stderr, `hawser: ${text}`);
+    line(stderr, `hawser: ${text}`);
   };
   if (error instanceof UsageError) {
     say(error.message);

@@ -42,33 +42,42 @@ export class OutputClosedError extends Error {
   override readonly name: string = "OutputClosedError";
 }
 
+/** What a system says when nobody reads any more. */
+const CLOSED_CODES: readonly (string | undefined)[] = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED"];
+
 /**
- * Writes, and waits while the reader is slower than the writer.
+ * Resolves when the system has taken the text: nothing is told as printed that was not.
  *
- * @throws {OutputClosedError}
+ * @throws {OutputClosedError} Rejects with it.
+ * @throws {CommandError} Rejects with it: the disk is full, for example.
  */
-export function write(output: Output, text: string | Uint8Array): Promise<void> | undefined {
-  if (output.destroyed || output.writableEnded) throw new OutputClosedError("the output is closed");
-  if (output.write(text)) return undefined;
+export function write(output: Output, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    const done = (): void => {
-      output.off("drain", drained);
+    const closed = (): void => reject(new OutputClosedError("the output is closed"));
+    if (output.destroyed || output.writableEnded) return closed();
+    const done = (error?: Error | null): void => {
       output.off("close", closed);
-      output.off("error", closed);
+      if (error === undefined || error === null) return resolve();
+      if (CLOSED_CODES.includes((error as NodeJS.ErrnoException).code)) return closed();
+      reject(new CommandError(`Cannot write the output: ${error.message}`, { cause: error }));
     };
-    const drained = (): void => {
-      done();
-      resolve();
-    };
-    const closed = (): void => {
-      done();
-      reject(new OutputClosedError("the output is closed"));
-    };
-    output.on("drain", drained).on("close", closed).on("error", closed);
+    // An output that is closed does not always answer.
+    output.on("close", closed);
+    try {
+      output.write(text, done);
+    } catch (error) {
+      // Deno writes at once.
+      done(error as Error);
+    }
   });
 }
 
-/** Writes a line. */
-export function line(output: Output, text: string = ""): void {
-  void write(output, `${text}\n`);
+/** Writes beside what a command does. Whoever does not want to read it stops nothing. */
+export function show(output: Output, text: string): void {
+  write(output, text).catch(() => {});
+}
+
+/** Writes a line like that. */
+export function line(output: Output, text: string): void {
+  show(output, `${text}\n`);
 }

@@ -7,9 +7,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { moduleCommand, OWN_RUNTIME } from "../interop/support/runtimes.ts";
+import { Said } from "./said.ts";
 
 /** A command that hangs is ended, and whoever waits for it learns of that. */
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 /** How a command ended, and all that it said. */
 export interface Ending {
@@ -59,19 +60,14 @@ export function start(args: readonly string[], { stdin, env, cwd }: StartOptions
     ...(cwd === undefined ? {} : { cwd }),
   });
   running.add(child);
-  const said = { stdout: "", stderr: "" };
-  const looks = new Set<() => void>();
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name]!.setEncoding("utf8").on("data", (text: string) => {
-      said[name] += text;
-      for (const look of looks) look();
-    });
-  }
+  const said = new Said();
+  said.listen(child.stdout!, "stdout");
+  said.listen(child.stderr!, "stderr");
   if (stdin !== undefined && stdin !== "open") child.stdin!.end(stdin);
   // A command that ends early does not read it all.
   child.stdin?.on("error", () => {});
   const deadline = setTimeout(() => {
-    said.stderr += `\n(did not end within ${DEADLINE_MS} ms)\n`;
+    said.add("stderr", `\n(did not end within ${DEADLINE_MS} ms)\n`);
     child.kill("SIGKILL");
   }, DEADLINE_MS);
   const ending = new Promise<Ending>((resolve, reject) => {
@@ -79,22 +75,10 @@ export function start(args: readonly string[], { stdin, env, cwd }: StartOptions
     child.on("close", (code, signal) => {
       clearTimeout(deadline);
       running.delete(child);
-      resolve({ code, signal, ...said });
+      resolve({ code, signal, stdout: said.stdout, stderr: said.stderr });
     });
   });
-  const see = (pattern: RegExp): Promise<RegExpExecArray> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const match = pattern.exec(said.stdout) ?? pattern.exec(said.stderr);
-        if (match !== null) resolve(match);
-      };
-      looks.add(look);
-      look();
-      ending.then(
-        () => reject(new Error(`${pattern} was not seen in:\n${said.stdout}${said.stderr}`)),
-        reject,
-      );
-    });
+  const see = (pattern: RegExp): Promise<RegExpExecArray> => said.see(pattern, ending);
   return { process: child, see, ending, signal: (name) => process.kill(child.pid!, name) };
 }
 

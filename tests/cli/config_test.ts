@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CONFIGURATION_FIELDS, variableOf } from "../../src/log/configuration/names.ts";
-import { hawser } from "./command_line.ts";
+import { hawser } from "./in_process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hawser-cli-config-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { hawser } from "./command_line.ts";
+import { hawser } from "./in_process.ts";
 import { SegmentMaker } from "./segment_maker.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hawser-cli-segment-"));
