@@ -173,7 +173,8 @@ test("links are found, but for those in code and to elsewhere", () => {
 /** What is wrong with these programs. */
 async function findings(...codes: readonly string[]): Promise<readonly string[]> {
   const blocks = codes.map((code, index) => ({ ...blockOf(code), line: 10 * (index + 1) }));
-  const programs = new Programs(blocks, "self_test");
+  // One of them never ends, and is waited for.
+  const programs = new Programs(blocks, "self_test", 4_000);
   return [...await programs.compile(), ...await programs.run()];
 }
 

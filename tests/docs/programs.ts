@@ -14,9 +14,9 @@ import { type Block, promisedLines } from "./blocks.ts";
 
 const PROJECT = process.cwd();
 /** Milliseconds for all programs together. */
-const DEADLINE_MS = 50_000;
-/** Milliseconds in which the process ends once its programs have. */
-const EXIT_MS = 3_000;
+const DEADLINE_MS = 100_000;
+/** Default of the constructor's. */
+const EXIT_MS = 30_000;
 /** What run_blocks.ts prints. */
 const MARK = "\u0002block ";
 const END = new RegExp(`${MARK}end\n`);
@@ -32,9 +32,11 @@ export class Programs {
   readonly #runtime: Runtime = detectRuntime();
   readonly #folder: string;
   readonly #programs: readonly Program[];
+  readonly #exitMs: number;
 
-  /** `name`: of the folder. */
-  constructor(blocks: readonly Block[], name: string) {
+  /** `name`: of the folder. `exitMs`: in which the process ends once its programs have. */
+  constructor(blocks: readonly Block[], name: string, exitMs: number = EXIT_MS) {
+    this.#exitMs = exitMs;
     this.#folder = join(PROJECT, ".build", "docs", this.#runtime, name);
     rmSync(this.#folder, { recursive: true, force: true });
     this.#programs = blocks.map((block) => {
@@ -118,7 +120,7 @@ export class Programs {
     const program = start([...command, ...files], { cwd: this.#folder, deadlineMs: DEADLINE_MS });
     let exit: ReturnType<typeof setTimeout> | undefined;
     const kill = (): void => void program.process.kill("SIGKILL");
-    program.see(END).then(() => exit = setTimeout(kill, EXIT_MS), () => {});
+    program.see(END).then(() => exit = setTimeout(kill, this.#exitMs), () => {});
     const ending = await program.ending;
     clearTimeout(exit);
     return ending;
