@@ -174,7 +174,7 @@ test("links are found, but for those in code and to elsewhere", () => {
 async function findings(...codes: readonly string[]): Promise<readonly string[]> {
   const blocks = codes.map((code, index) => ({ ...blockOf(code), line: 10 * (index + 1) }));
   // One of them never ends, and is waited for.
-  const programs = new Programs(blocks, "self_test", 4_000);
+  const programs = new Programs(blocks, "self_test", 3_000);
   return [...await programs.compile(), ...await programs.run()];
 }
 
