@@ -3,9 +3,9 @@
  * readers go on without help. In the end everything that was acknowledged must be there: once, in each publisher's order, at
  * the position that was promised.
  *
- *     process: publishers 0, 1 ──┐
- *                                ├──▶ process: broker ──▶ subscriber of "written" (this process)
- *     process: publishers 2, 3 ──┘    (killed)        └─▶ consumer of "synced" (this process)
+ *     process: publishers 0, 1, 2 ──┐                     ┌─▶ a subscription ───┐
+ *                                   ├─▶ process: broker ──┤                     ├ in this process
+ *     process: publishers 3, 4, 5 ──┘       (killed)      └─▶ two consumers ────┘
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { Random } from "../support/random.ts";
 import { Interrupted } from "./faulty.ts";
 import { Judge, Positions, type Promised } from "./judge.ts";
 import { KillReaders } from "./kill_readers.ts";
-import { PUBLISHERS, publishersOf, SYNCED, WRITTEN } from "./kill_topics.ts";
+import { PUBLISHERS, publishersOf, RECYCLED, TOPICS, WRITTEN } from "./kill_topics.ts";
 import { Processes, type StressProcess } from "./processes.ts";
 import { RECONNECT } from "./reconnect.ts";
 import { RecordSource } from "./records.ts";
@@ -49,8 +49,8 @@ const START_KILLS = 0.25;
 const START_MS_MAX = 400;
 /** Otherwise when so many more records of one publisher are acknowledged, at most, and so many milliseconds have passed. */
 const LOAD_RECORDS_MAX = 4_000;
-/** Where each waits for the disk. */
-const LOAD_RECORDS_SYNCED_MAX = 400;
+/** Where they wait for the disk more often: every round, every small segment. */
+const LOAD_RECORDS_SLOW_MAX = 400;
 const LOAD_MS_MAX = 60;
 /** Ports below those that the system gives out by itself: nobody else takes one while the broker is dead. */
 const PORT_MIN = 10_000;
@@ -152,11 +152,7 @@ class KillRun {
       dir: this.#dir,
       stagingBufferBytes: 64 * KIB,
       batchBytesMax: 64 * KIB,
-      topics: {
-        // Small segments: every run has many, and snapshots in all of them.
-        [WRITTEN]: { order: 5, ack: 1, segmentBytes: 1_024 * KIB, leaseMs: 3_600_000 },
-        [SYNCED]: { order: 5, ack: 2, segmentBytes: 256 * KIB, leaseMs: 3_600_000 },
-      },
+      topics: TOPICS,
     };
     return this.#processes.start("The broker", { kind: "broker", options });
   }
@@ -194,7 +190,7 @@ class KillRun {
     const { topic } = PUBLISHERS[chosen]![index]!;
     const acknowledged = (): number => process.each[index] ?? 0;
     const records = acknowledged() +
-      this.#random.size(topic === SYNCED ? LOAD_RECORDS_SYNCED_MAX : LOAD_RECORDS_MAX);
+      this.#random.size(topic === WRITTEN ? LOAD_RECORDS_MAX : LOAD_RECORDS_SLOW_MAX);
     while (acknowledged() < records && !this.#ended) await process.progress();
   }
 
@@ -223,6 +219,8 @@ class KillRun {
   async #readAgain(promises: readonly Promised[], tails: ReadonlyMap<string, bigint>): Promise<void> {
     await using log = await connectLog(this.#endpoint, RECONNECT);
     for (const [topic, tail] of tails) {
+      // Its beginning is gone.
+      if (topic === RECYCLED) continue;
       const ids = publishersOf(topic);
       const own = promises.filter(({ publisher }) => ids.includes(publisher));
       const judge = new Judge(`topic ${topic}, read once more`, this.#source, ids);

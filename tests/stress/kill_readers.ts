@@ -1,6 +1,6 @@
 /**
- * The readers that live through every death of the broker: a subscription, and a named consumer that is closed and opened
- * again and must go on where it committed.
+ * The readers that live through every death of the broker: a subscription, and named consumers that are closed and opened
+ * again and must go on where they committed.
  *
  * @module
  */
@@ -9,82 +9,123 @@ import type { Consumer, Log, Subscription } from "../../log.ts";
 import type { Random } from "../support/random.ts";
 import { Faulty } from "./faulty.ts";
 import { Judge, type Promised } from "./judge.ts";
-import { publishersOf, SYNCED, WRITTEN } from "./kill_topics.ts";
+import { CONSUMER, publishersOf, RECYCLED, SYNCED, WRITTEN } from "./kill_topics.ts";
 import type { RecordSource } from "./records.ts";
 
-const CONSUMER = "auditor";
-/** Batches between two commits, and until the consumer is closed, at most. */
+/** Batches between two commits, and until a consumer is closed, at most. */
 const COMMIT_BATCHES_MAX = 20;
 const LIFE_BATCHES_MAX = 400;
 
-/** See the module. */
+/** All of them. */
 export class KillReaders {
   readonly #log: Log;
-  readonly #random: Random;
-  readonly #written: Judge;
-  readonly #synced: Judge;
-  readonly #subscription: Subscription;
-  #consumer: Consumer | undefined;
-  /** Of the consumer: at least this was committed, at most that. */
-  #committed = 0n;
-  #requested = 0n;
-  /** Where topics end; `undefined`: not known yet. */
-  #tails: ReadonlyMap<string, bigint> | undefined;
+  readonly #readers: readonly Reader[];
 
   constructor(log: Log, source: RecordSource, random: Random) {
     this.#log = log;
-    this.#random = random;
-    this.#written = new Judge("the subscription", source, publishersOf(WRITTEN));
-    this.#synced = new Judge("the consumer", source, publishersOf(SYNCED));
-    this.#subscription = log.subscribe(WRITTEN, { from: "earliest" });
+    this.#readers = [
+      new Subscriber(log, WRITTEN, source),
+      new Committer(log, SYNCED, source, random.fork(SYNCED)),
+      new Committer(log, RECYCLED, source, random.fork(RECYCLED)),
+    ];
   }
 
-  /** How far it is, in words. */
+  /** How far they are, in words. */
   get progress(): string {
-    return `read ${this.#written.position} and ${this.#synced.position}`;
+    return `read ${this.#readers.map(({ topic, judge }) => `${judge.position} ${topic}`).join(", ")}`;
   }
 
   /** Reads until everything is there. Rejects with what is wrong. */
   async read(): Promise<void> {
-    await Promise.all([this.#subscribe(), this.#consume()]);
+    await Promise.all(this.#readers.map((reader) => reader.read()));
   }
 
   /** Nothing more will be published: resolves, with the topics' tails, when everything was read and is right. */
   async finish(promises: readonly Promised[], reading: Promise<void>): Promise<ReadonlyMap<string, bigint>> {
     const tails = new Map<string, bigint>();
-    for (const topic of [WRITTEN, SYNCED]) tails.set(topic, (await this.#log.openTopic(topic)).tail);
-    this.#tails = tails;
-    // What was read before nobody has looked at with this in mind.
-    if (this.#isComplete(WRITTEN, this.#written)) await this.#subscription.close();
-    if (this.#isComplete(SYNCED, this.#synced)) await this.#consumer?.close();
+    for (const reader of this.#readers) {
+      const { tail } = await this.#log.openTopic(reader.topic);
+      tails.set(reader.topic, tail);
+      await reader.endAt(tail);
+    }
     await reading;
-    this.#written.finish(promises);
-    this.#synced.finish(promises);
+    for (const { judge } of this.#readers) judge.finish(promises);
     return tails;
   }
+}
 
-  #isComplete(topic: string, judge: Judge): boolean {
-    const tail = this.#tails?.get(topic);
-    return tail !== undefined && judge.position >= tail;
+abstract class Reader {
+  readonly topic: string;
+  readonly judge: Judge;
+  /** Where the topic ends; `undefined`: not known yet. */
+  #tail: bigint | undefined;
+
+  constructor(what: string, topic: string, source: RecordSource) {
+    this.topic = topic;
+    this.judge = new Judge(`${what} of topic ${topic}`, source, publishersOf(topic));
   }
 
-  async #subscribe(): Promise<void> {
+  /** Whether everything was read. */
+  get isComplete(): boolean {
+    return this.#tail !== undefined && this.judge.position >= this.#tail;
+  }
+
+  async endAt(tail: bigint): Promise<void> {
+    this.#tail = tail;
+    // What was read before nobody has looked at with this in mind.
+    if (this.isComplete) await this.close();
+  }
+
+  abstract read(): Promise<void>;
+  abstract close(): Promise<void>;
+}
+
+class Subscriber extends Reader {
+  readonly #subscription: Subscription;
+
+  constructor(log: Log, topic: string, source: RecordSource) {
+    super("the subscription", topic, source);
+    this.#subscription = log.subscribe(topic, { from: "earliest" });
+  }
+
+  async read(): Promise<void> {
     for await (const records of this.#subscription.batches()) {
-      this.#written.check(records);
-      if (this.#isComplete(WRITTEN, this.#written)) break;
+      this.judge.check(records);
+      if (this.isComplete) break;
     }
   }
 
-  async #consume(): Promise<void> {
-    while (!this.#isComplete(SYNCED, this.#synced)) {
-      await this.#consumeOnce(this.#random.size(LIFE_BATCHES_MAX));
-    }
+  close(): Promise<void> {
+    return this.#subscription.close();
+  }
+}
+
+class Committer extends Reader {
+  readonly #log: Log;
+  readonly #random: Random;
+  #consumer: Consumer | undefined;
+  /** At least this was committed, at most that. */
+  #committed = 0n;
+  #requested = 0n;
+
+  constructor(log: Log, topic: string, source: RecordSource, random: Random) {
+    super("the consumer", topic, source);
+    this.#log = log;
+    this.#random = random;
+  }
+
+  async read(): Promise<void> {
+    while (!this.isComplete) await this.#readSome(this.#random.size(LIFE_BATCHES_MAX));
+  }
+
+  async close(): Promise<void> {
     await this.#consumer?.close();
   }
 
   /** Opens the consumer, reads so many batches, and closes it. */
-  async #consumeOnce(batches: number): Promise<void> {
-    const consumer = this.#log.consumer(SYNCED, CONSUMER);
+  async #readSome(batches: number): Promise<void> {
+    const { judge } = this;
+    const consumer = this.#log.consumer(this.topic, CONSUMER);
     this.#consumer = consumer;
     let first = true;
     let left = batches;
@@ -93,8 +134,8 @@ export class KillReaders {
       if (first) this.#checkStart(records[0]!.position);
       first = false;
       // It may begin with what was read before it was opened, and not committed.
-      this.#synced.check(records.filter(({ position }) => position >= this.#synced.position));
-      if (this.#isComplete(SYNCED, this.#synced) || --left <= 0) break;
+      judge.check(records.filter(({ position }) => position >= judge.position));
+      if (this.isComplete || --left <= 0) break;
       if (--untilCommit > 0) continue;
       untilCommit = this.#random.size(COMMIT_BATCHES_MAX);
       const committing = this.#commit(consumer);
@@ -103,7 +144,7 @@ export class KillReaders {
   }
 
   async #commit(consumer: Consumer): Promise<void> {
-    const position = this.#synced.position;
+    const { position } = this.judge;
     this.#requested = position;
     try {
       await consumer.commit(position);
@@ -118,7 +159,8 @@ export class KillReaders {
   #checkStart(position: bigint): void {
     if (position >= this.#committed && position <= this.#requested) return;
     throw new Faulty(
-      `the consumer had committed ${this.#committed} and was about to commit ${this.#requested}, and began at ${position}`,
+      `the consumer of topic ${this.topic} had committed ${this.#committed} and was about to commit ` +
+        `${this.#requested}, and began at ${position}`,
     );
   }
 }
