@@ -62,7 +62,11 @@ export interface TopicStore {
   readonly synced: number;
   /** From the oldest; the last one is appended to. */
   readonly segments: readonly SegmentInfo[];
-  /** Whether an append of so many bytes would be taken without growing past the store's bound. Ask before accepting a batch. */
+  /**
+   * Whether an append of so many bytes would be taken without growing past the store's bound. Ask before accepting a batch. False of a
+   * store with a durability: it is behind with writing, and `written` follows; that it is full is told by `failed`. Of
+   * one without: it is full, and room comes by `trim`.
+   */
   hasRoom(bytes: number): boolean;
   /**
    * Appends at `expected`, which must be {@link TopicStore.tail}, to the last segment. Copies; the chunks are the caller's again.
