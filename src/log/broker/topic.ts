@@ -108,8 +108,8 @@ export class Topic implements FeedTopic {
       index: this.index,
       state: this.state,
       journal: this.journal,
-      nowMs: () => host.nowMs(),
-      wallMs: () => host.wallMs(),
+      visibleTail: () => this.visibleTail,
+      host,
     });
     this.ingest = new TopicIngest({
       sequencer: this.sequencer,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Host } from "../../ports.ts";
 import type { OrderIndex } from "../order/order_index.ts";
 import type { TopicState } from "../order/topic_state.ts";
 import type { TopicStore } from "../store/store.ts";
@@ -22,8 +23,9 @@ export interface TopicRetentionInit {
   readonly index: OrderIndex;
   readonly state: TopicState;
   readonly journal: Journal;
-  readonly nowMs: () => number;
-  readonly wallMs: () => number;
+  /** The position behind the last one that readers may see. */
+  readonly visibleTail: () => bigint;
+  readonly host: Pick<Host, "nowMs" | "wallMs">;
 }
 
 /** See the module. */
@@ -55,23 +57,27 @@ export class TopicRetention {
   /** A round is over. */
   roundEnded(): void {
     if (this.#due) this.apply(0);
-    const { retention: { ageMsMax }, index, nowMs } = this.#init;
+    const { retention: { ageMsMax }, index, host } = this.#init;
     if (this.#lookMs < Infinity || ageMsMax === 0 || index.segments.length < 2) return;
-    this.#lookMs = nowMs() + Math.min(Math.max(ageMsMax / 10, AGE_LOOK_MS_MIN), AGE_LOOK_MS_MAX);
+    this.#lookMs = host.nowMs() + Math.min(Math.max(ageMsMax / 10, AGE_LOOK_MS_MIN), AGE_LOOK_MS_MAX);
   }
 
   /** Lets go of segments that are not to be kept; `wantedBytes`: so many must come free if they may. */
   apply(wantedBytes: number): void {
-    this.#due = false;
-    const { index, store, retention, state, journal, wallMs } = this.#init;
+    const { index, store, retention, state, journal, host } = this.#init;
+    const visibleTail = this.#init.visibleTail();
+    // What nobody could read yet does not go, however fast more comes: not even the oldest segment then.
+    this.#due = (index.segments[1]?.firstPosition ?? 0n) > visibleTail;
+    if (this.#due) return;
+    const heldFrom = state.consumers.lowest(retention.keepFor) ?? visibleTail;
     const offset = trimOffset({
       segments: store.segments,
       index,
       retention,
       trimmedTo: state.trimmedTo,
-      heldFrom: state.consumers.lowest(retention.keepFor),
+      heldFrom: heldFrom < visibleTail ? heldFrom : visibleTail,
       wantedBytes,
-      wallMs: wallMs(),
+      wallMs: host.wallMs(),
     });
     if (offset === 0) return;
     index.trim(offset);
