@@ -15,7 +15,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { type BrokerOptions, connectLog, type Log } from "../../log.ts";
+import { type BrokerOptions, connectLog, type Log, type TopicInfo } from "../../log.ts";
 import { Random } from "../support/random.ts";
 import { Interrupted } from "./faulty.ts";
 import { Judge, Positions, type Promised } from "./judge.ts";
@@ -38,8 +38,7 @@ export interface KillOutcome {
   /** Of these, while the broker was starting. */
   readonly startKills: number;
   readonly promises: readonly Promised[];
-  /** By topic. */
-  readonly tails: ReadonlyMap<string, bigint>;
+  readonly topics: readonly TopicInfo[];
   readonly seconds: number;
 }
 
@@ -122,15 +121,15 @@ class KillRun {
     };
     broker = await Promise.race([killing(), reading.then(() => broker)]);
     const promises = await this.#stopPublishers(reading);
-    const tails = await this.#readers.finish(promises, reading);
-    await this.#readAgain(promises, tails);
+    const topics = await this.#readers.finish(promises, reading);
+    await this.#readAgain(promises, topics);
     await this.#log.close();
     await broker.end();
     return {
       kills: this.#kills,
       startKills: this.#startKills,
       promises,
-      tails,
+      topics,
       seconds: (performance.now() - startMs) / 1_000,
     };
   }
@@ -216,9 +215,9 @@ class KillRun {
   }
 
   /** Reads everything once more, from the beginning, with eyes that have seen nothing. */
-  async #readAgain(promises: readonly Promised[], tails: ReadonlyMap<string, bigint>): Promise<void> {
+  async #readAgain(promises: readonly Promised[], topics: readonly TopicInfo[]): Promise<void> {
     await using log = await connectLog(this.#endpoint, RECONNECT);
-    for (const [topic, tail] of tails) {
+    for (const { topic, tail } of topics) {
       // Its beginning is gone.
       if (topic === RECYCLED) continue;
       const ids = publishersOf(topic);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Consumer, Log, Subscription } from "../../log.ts";
+import type { Consumer, Log, Subscription, TopicInfo } from "../../log.ts";
 import type { Random } from "../support/random.ts";
 import { Faulty } from "./faulty.ts";
 import { Judge, type Promised } from "./judge.ts";
@@ -40,17 +40,12 @@ export class KillReaders {
     await Promise.all(this.#readers.map((reader) => reader.read()));
   }
 
-  /** Nothing more will be published: resolves, with the topics' tails, when everything was read and is right. */
-  async finish(promises: readonly Promised[], reading: Promise<void>): Promise<ReadonlyMap<string, bigint>> {
-    const tails = new Map<string, bigint>();
-    for (const reader of this.#readers) {
-      const { tail } = await this.#log.openTopic(reader.topic);
-      tails.set(reader.topic, tail);
-      await reader.endAt(tail);
-    }
+  /** Nothing more will be published: resolves, with what the topics are then, when everything was read and is right. */
+  async finish(promises: readonly Promised[], reading: Promise<void>): Promise<readonly TopicInfo[]> {
+    for (const reader of this.#readers) await reader.endAt((await this.#log.openTopic(reader.topic)).tail);
     await reading;
     for (const { judge } of this.#readers) judge.finish(promises);
-    return tails;
+    return await Promise.all(this.#readers.map(({ topic }) => this.#log.openTopic(topic)));
   }
 }
 

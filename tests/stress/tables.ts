@@ -10,7 +10,7 @@ import { RECORD_BYTES } from "./volume_records.ts";
 
 type Row = readonly [name: string, value: string];
 
-export function killTable({ kills, startKills, promises, tails, seconds }: KillOutcome): string {
+export function killTable({ kills, startKills, promises, topics, seconds }: KillOutcome): string {
   return table([
     ["kills", `${kills}, of these ${startKills} while the broker was starting`],
     ...promises.map(({ publisher, records, runs, untold }): Row => {
@@ -18,7 +18,10 @@ export function killTable({ kills, startKills, promises, tails, seconds }: KillO
       const positions = told + untold === 0 ? "" : `, ${told} positions promised, ${untold} not told`;
       return [`publisher ${publisher}`, `${records} records submitted and acknowledged${positions}`];
     }),
-    ...[...tails].map(([topic, tail]): Row => [`topic ${topic}`, `${tail} records`]),
+    ...topics.map(({ topic, earliest, tail }): Row => [
+      `topic ${topic}`,
+      `${tail} records, kept from position ${earliest} on`,
+    ]),
     ["time", `${seconds.toFixed(1)} s`],
   ]);
 }
