@@ -19,7 +19,7 @@ await runWork(async () => {
         order: 5,
         ack: 1,
         segmentBytes: 16 * MIB,
-        // Whatever the folder's size, the files stay small: what the consumer has committed may go.
+        // The files need not hold the whole folder at once: what the consumer has committed may go.
         retention: { bytesMax: 64 * MIB, keepFor: [CONSUMER] },
       },
     },
