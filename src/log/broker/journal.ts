@@ -52,6 +52,11 @@ export class Journal {
     return this.#store.tail;
   }
 
+  /** What waits to become durable or synced. */
+  get waiting(): number {
+    return this.#durable.length + this.#synced.length;
+  }
+
   /** Offset below which everything is durable, as the topic understands it. */
   get durable(): number {
     return this.#init.durable === "synced" ? this.#store.synced : this.#store.written;
