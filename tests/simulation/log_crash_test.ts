@@ -4,21 +4,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Ack } from "../../src/log/topic_options.ts";
 import { SimulatedReader } from "./log_reader.ts";
 import { Load, simulateLog, TOPIC } from "./log_simulate.ts";
-import type { LogWorld, LogWorldInit } from "./log_world.ts";
+import type { LogWorldInit } from "./log_world.ts";
 
 const SEGMENTS = { topics: { "*": { segmentBytes: 8_192 } } };
 const DISK: LogWorldInit = { store: "disk", broker: SEGMENTS };
-
-/** Lets the load run for a while, and strikes at an arbitrary event; then the broker starts again. */
-function strikes(world: LogWorld, load: Load, count: number, strike: () => void): void {
-  load.begin();
-  for (let index = 0; index < count && !load.done; index++) {
-    for (let steps = world.random.size(600); steps > 0 && !load.done; steps--) world.step();
-    strike();
-    world.runFor(world.random.pick([0, 1, 30, 400]));
-    world.start();
-  }
-}
 
 for (const ack of [1, 2] as const) {
   test(`ack ${ack}: a broker that is killed again and again loses nothing, and doubles nothing`, () => {
@@ -31,7 +20,7 @@ for (const ack of [1, 2] as const) {
         named: seed % 3 === 0,
         readers: [{}, { creditBytes: 300 }],
       });
-      strikes(world, load, 4, () => world.kill());
+      load.strikes(4, () => world.kill());
       load.finish();
       assertEquals(load.judge().length, 180);
       for (const reader of load.readers) assertEquals(reader.error, undefined);
@@ -49,7 +38,7 @@ test("scenarios 53 and 54: ack 2: after power losses at any moment everything ac
       named: seed % 3 === 0,
       readers: [{}, { creditBytes: 300 }],
     });
-    strikes(world, load, 4, () => world.random.chance(0.7) ? world.powerLoss() : world.kill());
+    load.strikes(4, () => world.random.chance(0.7) ? world.powerLoss() : world.kill());
     load.finish();
     // Not one acknowledgement is taken back, and no reader saw what is not there any more.
     assertEquals(load.judge().length, 180);
@@ -70,7 +59,7 @@ test("ack 1: after a power loss publishers are told what is lost, readers where 
       readers: [{}, { creditBytes: 300 }],
       closes: false,
     });
-    strikes(world, load, 3, () => world.random.chance(0.8) ? world.powerLoss() : world.kill());
+    load.strikes(3, () => world.random.chance(0.8) ? world.powerLoss() : world.kill());
     load.finish();
     load.judge({ lossy: true });
     for (const { publisher } of load.streams) lost += publisher.lost();
@@ -88,7 +77,7 @@ test("an ack 2 publisher of an ack 1 topic is told nothing that a power loss tak
   simulateLog("power 1-2", 30, DISK, (world) => {
     const onTopic = { ack: 1, syncIntervalMs: 0 } as const;
     const load = new Load(world, { publishers: 2, records: 60, ack: 2, onTopic });
-    strikes(world, load, 3, () => world.powerLoss());
+    load.strikes(3, () => world.powerLoss());
     load.finish();
     assertEquals(load.judge().length, 120);
   });
@@ -98,7 +87,7 @@ test("named publishers go on with their sequence, whichever of the two ends dies
   simulateLog("named", 40, DISK, (world) => {
     const load = new Load(world, { publishers: 2, records: 60, onTopic: { ack: 2 }, named: true });
     const [first, second] = load.streams;
-    strikes(world, load, 5, () => {
+    load.strikes(5, () => {
       const what = world.random.pick(["broker", "machine", "program", "program"]);
       if (what === "machine") world.powerLoss();
       else if (what === "broker") world.kill();

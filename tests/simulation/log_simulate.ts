@@ -13,26 +13,30 @@ import { LogWorld, type LogWorldInit } from "./log_world.ts";
 
 export const TOPIC = "orders";
 
+/** How worlds of a test are: by their seed, or all alike. */
+export type WorldsInit = LogWorldInit | ((seed: number) => LogWorldInit);
+
+/** What a test does in a world. */
+export type WorldBody = (world: LogWorld, seed: number) => void;
+
 /**
  * Runs `body` in a swarm world for each seed from 1 to `seeds`. A failure names its seed and shows the world.
  * `HAWSER_SEED=n` runs that seed alone; `HAWSER_SEEDS=n` runs 1 to n.
  */
-export function simulateLog(
-  name: string,
-  seeds: number,
-  init: LogWorldInit | ((seed: number) => LogWorldInit),
-  body: (world: LogWorld, seed: number) => void,
-): void {
-  for (const seed of chosenSeeds(seeds)) {
-    const world = LogWorld.swarm(`${name} ${seed}`, typeof init === "function" ? init(seed) : init);
-    try {
-      body(world, seed);
-    } catch (cause) {
-      const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-      const report = said.includes("seed=") ? "" : `\n${world.report()}`;
-      const text = `${name}: seed=${seed} (again: HAWSER_SEED=${seed}): ${said}${report}`;
-      throw new Error(text, { cause });
-    }
+export function simulateLog(name: string, seeds: number, init: WorldsInit, body: WorldBody): void {
+  for (const seed of chosenSeeds(seeds)) simulateSeed(name, seed, init, body);
+}
+
+/** Runs `body` in the world of one seed. */
+export function simulateSeed(name: string, seed: number, init: WorldsInit, body: WorldBody): void {
+  const world = LogWorld.swarm(`${name} ${seed}`, typeof init === "function" ? init(seed) : init);
+  try {
+    body(world, seed);
+  } catch (cause) {
+    const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    const report = said.includes("seed=") ? "" : `\n${world.report()}`;
+    const text = `${name}: seed=${seed} (again: HAWSER_SEED=${seed}): ${said}${report}`;
+    throw new Error(text, { cause });
   }
 }
 
@@ -76,6 +80,23 @@ export class Load {
   /** Everything was said and answered. */
   get done(): boolean {
     return this.streams.every((stream) => stream.done);
+  }
+
+  /** Runs for a while, or until all is done. */
+  steps(max: number): void {
+    for (let steps = this.world.random.size(max); steps > 0 && !this.done; steps--) this.world.step();
+  }
+
+  /** Runs for a while, and strikes at an arbitrary event; then the broker starts again. `count` times. */
+  strikes(count: number, strike: () => void): void {
+    const { world } = this;
+    this.begin();
+    for (let index = 0; index < count && !this.done; index++) {
+      this.steps(600);
+      strike();
+      world.runFor(world.random.pick([0, 1, 30, 400]));
+      world.start();
+    }
   }
 
   /** Runs until everything is acknowledged. */

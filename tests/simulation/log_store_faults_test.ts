@@ -4,15 +4,11 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { LogError } from "../../src/log/errors.ts";
 import { SimulatedConsumer, SimulatedReader } from "./log_reader.ts";
 import { Load, readAll, simulateLog, TOPIC } from "./log_simulate.ts";
-import type { LogWorld, LogWorldInit } from "./log_world.ts";
+import type { LogWorldInit } from "./log_world.ts";
 
 const SEGMENTS = { topics: { "*": { segmentBytes: 8_192 } } };
 const DISK: LogWorldInit = { store: "disk", broker: SEGMENTS };
 const ALL_SEEDS: boolean = process.env["HAWSER_SEED"] === undefined;
-
-function stepsOf(world: LogWorld, load: Load, stepsMax: number): void {
-  for (let steps = world.random.size(stepsMax); steps > 0 && !load.done; steps--) world.step();
-}
 
 test("a fence survives a restart: what was held never commits, what is sent anew commits once", () => {
   let fences = 0;
@@ -64,9 +60,9 @@ for (const ack of [1, 2] as const) {
       });
       load.begin();
       for (let round = 0; round < 3 && !load.done; round++) {
-        stepsOf(world, load, 400);
+        load.steps(400);
         world.disk!.failNext("sync");
-        if (seed % 2 === 0) stepsOf(world, load, 100);
+        if (seed % 2 === 0) load.steps(100);
       }
       load.finish();
       const read = load.judge();
@@ -95,7 +91,7 @@ test("a full disk: nothing moves, publishers are told and wait, and all goes on 
     load.begin();
     const { disk } = world;
     for (let round = 0; round < 3 && !load.done; round++) {
-      stepsOf(world, load, 300);
+      load.steps(300);
       disk!.spaceBytes = disk!.usedBytes + world.random.integer(0, 1_500);
       world.runFor(world.random.pick([20, 300, 8_000]));
       if (world.random.chance(0.2)) {
@@ -142,7 +138,7 @@ test("consumers: what was committed is there; who commits what a crash has cut o
     };
     commit();
     for (let round = 0; round < 2 && !load.done; round++) {
-      stepsOf(world, load, 250);
+      load.steps(250);
       if (world.random.chance(0.8)) world.powerLoss();
       else world.kill();
       world.runFor(world.random.pick([0, 30]));
