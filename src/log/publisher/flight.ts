@@ -50,6 +50,8 @@ export class Flight<Token> {
   /** The position behind the last batch of this epoch that left the window. */
   #retiredEnd: bigint | undefined;
   #progressMs = 0;
+  /** When one was sent again last. */
+  #resentMs = -Infinity;
 
   constructor(resendTimeoutMs: number, target: FlightTarget<Token>) {
     this.#timeout = new ResendTimeout(resendTimeoutMs);
@@ -113,6 +115,7 @@ export class Flight<Token> {
   /** The batch with such a number went out once more: because time ran out, or because it arrived damaged. */
   resent(number: number, nowMs: number): void {
     this.#at(number).markSent(nowMs);
+    this.#resentMs = nowMs;
     this.#timeout.resent();
   }
 
@@ -367,7 +370,8 @@ export class Flight<Token> {
     if (batch.committed || batch.error !== undefined) return;
     batch.committed = true;
     if (number < this.#next) this.#bytes -= batch.body.length;
-    if (batch.sends === 1) this.#timeout.sample(nowMs - batch.sentMs);
+    // What stood behind one that was lost has waited for that one's second copy, not for its own answer.
+    if (batch.sends === 1 && batch.sentMs > this.#resentMs) this.#timeout.sample(nowMs - batch.sentMs);
     this.#timeout.progressed();
     this.#progressMs = nowMs;
     if (this.level < 2) this.#settle(batch);
