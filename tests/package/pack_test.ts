@@ -1,6 +1,6 @@
 // runtimes: node
 import { after, before, test } from "node:test";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -13,7 +13,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { assert, assertEquals, assertExists, assertFalse } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertExists,
+  assertFalse,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 
 // What npm would publish is packed, installed into an empty folder and used from there, as a stranger would.
 
@@ -32,12 +39,21 @@ const programs = {
   bun: [join(project, "node_modules", ".bin", "bun"), "run"],
 } as const;
 
+/** The program that the package brings, as its users start it: by its name, as `deno run npm:hawser`, as `bunx`. */
+const tools = {
+  node: [join(folder, "node_modules", ".bin", "hawser")],
+  deno: [...programs.deno, "npm:hawser"],
+  bun: [join(project, "node_modules", ".bin", "bun"), "x", "--no-install", "--bun", "hawser"],
+} as const;
+
+const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+
 /** Runs a program in the empty folder and answers what it printed; throws with its output if it fails. */
-function execute(command: readonly string[]): string {
+function execute(command: readonly string[], input: string = ""): string {
   const [program, ...args] = command;
   assertExists(program);
-  const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-  const child = spawnSync(program, args, { cwd: folder, encoding: "utf8", timeout: 90_000, env });
+  const options = { cwd: folder, encoding: "utf8", timeout: 90_000, env: environment, input } as const;
+  const child = spawnSync(program, args, options);
   assert(
     child.status === 0,
     `${command.join(" ")} ended with ${child.status ?? child.signal}:\n${child.stdout}${child.stderr}`,
@@ -57,24 +73,20 @@ let packed: readonly string[] = [];
 
 before(() => {
   writeFileSync(join(folder, "package.json"), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const [own] = JSON.parse(npm("pack", project, "--json")) as {
-    filename: string;
-    files: { path: string }[];
-  }[];
-  assertExists(own);
-  packed = own.files.map(({ path }) => path);
-  // The dependencies are packed from where they are installed, so that this test needs no registry.
   const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
     dependencies: object;
   };
-  const dependencies = Object.keys(manifest.dependencies).map((name) => {
-    const [one] = JSON.parse(npm("pack", join(project, "node_modules", name), "--json")) as {
-      filename: string;
-    }[];
-    assertExists(one);
-    return `./${one.filename}`;
-  });
-  npm("install", ...dependencies, `./${own.filename}`);
+  // The dependencies are packed from where they are installed, so that this test needs no registry.
+  const dependencies = Object.keys(manifest.dependencies).map((name) => join(project, "node_modules", name));
+  const archives = JSON.parse(npm("pack", project, ...dependencies, "--json")) as {
+    name: string;
+    filename: string;
+    files: { path: string }[];
+  }[];
+  const own = archives.find(({ name }) => name === "hawser");
+  assertExists(own);
+  packed = own.files.map(({ path }) => path);
+  npm("install", ...archives.map(({ filename }) => `./${filename}`));
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -125,7 +137,76 @@ push.close();
 pull.close();
 `;
 
+const LOG = `
+import { openLog } from "hawser/log";
+const log = await openLog({ dir: process.argv[2] });
+const orders = log.publisher("orders");
+const { position } = await orders.publish("socks");
+console.log("published at " + position);
+for await (const record of log.subscribe("orders", { from: "earliest" })) {
+  console.log("read " + new TextDecoder().decode(record.value));
+  break;
+}
+await log.close();
+`;
+
+/** A broker that is ready. `stop` answers how it ended by SIGTERM. */
+async function startBroker(command: readonly string[], dir: string): Promise<{
+  readonly endpoint: string;
+  readonly stop: () => Promise<{ readonly code: number | null; readonly said: string }>;
+}> {
+  const [program = "", ...args] = [...command, "broker", "--listen", "tcp://127.0.0.1:0", "--dir", dir];
+  const child = spawn(program, args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  let said = "";
+  const ending = new Promise<number | null>((resolve) => child.on("close", resolve))
+    .finally(() => clearTimeout(timer));
+  const endpoint = await new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const ready = /ready on (\S+), /.exec(said)?.[1];
+        if (ready !== undefined) resolve(ready);
+      });
+    }
+    ending.then(() => reject(new Error(`the broker ended: ${said}`)), reject);
+  });
+  const stop = async (): Promise<{ readonly code: number | null; readonly said: string }> => {
+    child.kill("SIGTERM");
+    return { code: await ending, said };
+  };
+  return { endpoint, stop };
+}
+
 for (const [runtime, command] of Object.entries(programs)) {
+  test(`a log of the installed package keeps a record on ${runtime}, and the program ends by itself`, () => {
+    writeFileSync(join(folder, "log.mjs"), `import process from "node:process";\n${LOG}`);
+    assertEquals(execute([...command, "log.mjs", `log-${runtime}`]), "published at 0\nread socks\n");
+  });
+
+  test(`the program hawser of the installed package runs a broker on ${runtime}, and stops it in order`, async () => {
+    const tool = tools[runtime as keyof typeof tools];
+    const { version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
+      version: string;
+    };
+    const told = execute([...tool, "version"]);
+    assert(told.startsWith(`hawser ${version} (${runtime} `), told);
+    assertStringIncludes(execute([...tool, "help"]), "run a broker");
+    const dir = `broker-${runtime}`;
+    const { endpoint, stop } = await startBroker(tool, dir);
+    assertEquals(
+      execute([...tool, "publish", "lines", "--connect", endpoint], "one\ntwo\n"),
+      "published 2 records to lines, positions 0 to 1\n",
+    );
+    const { code, said } = await stop();
+    assertEquals(code, 0, said);
+    assertMatch(said, /\nhawser broker: stopping; a second signal ends it at once\n$/);
+    const verified = execute([...tool, "segment", "verify", "--json", dir]);
+    const { records, bytes, syncedThrough, findings } = JSON.parse(verified) as Record<string, unknown>;
+    // The last entry of 48 bytes says that all before it is synced.
+    assertEquals([records, findings, Number(bytes) - Number(syncedThrough)], [2, [], 48]);
+  });
+
   test(`every entry of the installed package can be imported on ${runtime}`, () => {
     writeFileSync(join(folder, "importer.mjs"), `import process from "node:process";\n${IMPORTER}`);
     const names = entryNames();
