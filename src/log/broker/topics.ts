@@ -17,7 +17,8 @@ import type { StoreEvents, StoreFactory, StoreFailure, TopicStore } from "../sto
 import type { TopicOptions } from "../topic_options.ts";
 import type { TopicDone } from "./broker_connection.ts";
 import { Topic } from "./topic.ts";
-import { badName, listError, optionError, storeError, unknownTopic } from "./topic_errors.ts";
+import { badName, optionError, storeError, unknownTopic } from "./topic_errors.ts";
+import { TopicNames } from "./topic_names.ts";
 
 /** Rows of the order index that each topic keeps in memory. */
 const INDEX_ROWS_MAX = 500_000;
@@ -73,7 +74,7 @@ export class Topics {
   readonly #slots: Map<string, Slot> = new Map();
   /** Readers of topics that nobody has made. */
   readonly #parked: Map<string, Set<TopicDone>> = new Map();
-  #onDisk: Set<string> | undefined;
+  readonly #names: TopicNames;
   /** Stores that are being opened, are open, or are being closed. */
   #stores = 0;
   #closed = false;
@@ -82,6 +83,7 @@ export class Topics {
 
   constructor(init: TopicsInit) {
     this.#init = init;
+    this.#names = new TopicNames(init.stores);
   }
 
   /** Those that are open. */
@@ -107,7 +109,7 @@ export class Topics {
     const slot = this.#slots.get(name);
     const waiting: Waiting = { requested, done, as: "makes" };
     if (slot !== undefined) return this.#use(slot, waiting);
-    this.#known((known) => {
+    this.#names.known((known) => {
       if (known instanceof LogError) return done(known);
       const { autoCreateTopics, topics } = this.#init.options;
       if (!known.has(name) && !autoCreateTopics && !Object.hasOwn(topics, name)) {
@@ -138,6 +140,7 @@ export class Topics {
   /** Lets go of every store, also of those that are only being opened. Nobody who waits for a topic is told. */
   close(done: () => void): void {
     this.#closed = true;
+    this.#names.close();
     this.#ended = done;
     for (const slot of this.#slots.values()) {
       slot.cancelReopen?.();
@@ -175,10 +178,11 @@ export class Topics {
   #findClosed(name: string, waiting: Waiting, wanted: () => boolean): void {
     const { done } = waiting;
     if (!isTopicName(name)) return done(badName(name));
-    this.#known((known) => {
+    this.#names.known((known) => {
       if (!wanted()) return;
       if (known instanceof LogError) return done(known);
-      if (known.has(name) || Object.hasOwn(this.#init.options.topics, name)) {
+      // Who asked before may have made it meanwhile.
+      if (this.#slots.has(name) || known.has(name) || Object.hasOwn(this.#init.options.topics, name)) {
         return this.#begin(name, waiting);
       }
       this.#isNotThere(name, waiting);
@@ -190,17 +194,6 @@ export class Topics {
     let parked = this.#parked.get(name);
     if (parked === undefined) this.#parked.set(name, parked = new Set());
     parked.add(done);
-  }
-
-  /** Names that are in the store. Not answered once this is closed. */
-  #known(done: (names: ReadonlySet<string> | LogError) => void): void {
-    if (this.#onDisk !== undefined) return done(this.#onDisk);
-    this.#init.stores.list((names) => {
-      if (this.#closed) return;
-      if ("kind" in names) return done(listError(names));
-      this.#onDisk ??= new Set(names);
-      done(this.#onDisk);
-    });
   }
 
   #begin(name: string, waiting: Waiting): void {
@@ -284,7 +277,7 @@ export class Topics {
     if (!this.#closed && this.#isToBeMade(name, slot)) this.#openStore(name, slot);
     else {
       this.#slots.delete(name);
-      this.#onDisk?.delete(name);
+      this.#names.delete(name);
       for (const waiting of slot.waiting.splice(0)) this.#isNotThere(name, waiting);
     }
     this.#storeGone();
@@ -312,7 +305,7 @@ export class Topics {
       events: { due: () => due(topic), stopped: (failure) => this.#stopped(topic, slot, failure) },
     });
     slot.topic = topic;
-    this.#onDisk?.add(name);
+    this.#names.add(name);
     topic.whenSettled(() => {
       if (slot.topic !== topic || this.#closed) return;
       slot.settled = true;
