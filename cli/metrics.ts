@@ -5,69 +5,20 @@
  */
 
 import type { BrokerStatus, TopicStatus } from "../src/log/broker/status.ts";
-
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
-
-/** One family of values. */
-export interface Metric {
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly help: string;
-  /** What tells its values apart, beside each other. */
-  readonly labels: readonly string[];
-  read(status: BrokerStatus): readonly Sample[];
-}
-
-function ofBroker(
-  type: Metric["type"],
-  name: string,
-  help: string,
-  read: (status: BrokerStatus) => number,
-): Metric {
-  return { name: `hawser_${name}`, type, help, labels: [], read: (status) => [[{}, read(status)]] };
-}
-
-function ofTopics(
-  type: Metric["type"],
-  name: string,
-  help: string,
-  read: (topic: TopicStatus) => number,
-): Metric {
-  return {
-    name: `hawser_topic_${name}`,
-    type,
-    help,
-    labels: ["topic"],
-    read: ({ topics }) => topics.map((topic) => [{ topic: topic.name }, read(topic)]),
-  };
-}
-
-function ofConsumers(
-  name: string,
-  help: string,
-  read: (consumer: TopicStatus["consumers"][number]) => number | undefined,
-): Metric {
-  return {
-    name: `hawser_consumer_${name}`,
-    type: "gauge",
-    help,
-    labels: ["topic", "consumer"],
-    read: ({ topics }) =>
-      topics.flatMap((topic) =>
-        topic.consumers.flatMap((consumer): Sample[] => {
-          const value = read(consumer);
-          return value === undefined ? [] : [[{ topic: topic.name, consumer: consumer.name }, value]];
-        })
-      ),
-  };
-}
+import { type Labels, type Metric, ofBroker, ofConsumers, ofTopics, type Sample } from "./metric.ts";
 
 const STATES: readonly TopicStatus["state"][] = ["open", "full", "stopped"];
 /** Percent of one class of the utilisation histogram. */
 const CLASS_PERCENT = 10;
 
 const BROKER_METRICS: readonly Metric[] = [
+  {
+    name: "hawser_broker_info",
+    type: "gauge",
+    help: "Always 1: which broker all of this is of.",
+    labels: ["broker"],
+    read: ({ brokerId }) => [[{ broker: String(brokerId) }, 1]],
+  },
   ofBroker("gauge", "uptime_seconds", "Since the broker was started.", ({ uptimeMs }) => uptimeMs / 1_000),
   ofBroker("gauge", "connections", "Links of publishers and readers.", ({ connections }) => connections),
   ofBroker("gauge", "staging_buffers", "Buffers that receive batches.", ({ staging }) => staging.buffers),
@@ -78,6 +29,7 @@ const BROKER_METRICS: readonly Metric[] = [
     "Buffers with a batch in them.",
     ({ staging }) => staging.inUse,
   ),
+  ofBroker("gauge", "staging_waiting", "Connections that wait for one.", ({ staging }) => staging.waiting),
   {
     name: "hawser_staging_allocations_total",
     type: "counter",
@@ -105,7 +57,37 @@ const BROKER_METRICS: readonly Metric[] = [
     "Connections that went on after such a wait.",
     ({ staging }) => staging.resumes,
   ),
+  ofBroker(
+    "counter",
+    "staging_pauses_ended_total",
+    "Connections that ended during such a wait.",
+    ({ staging }) => staging.pausesEnded,
+  ),
   ofBroker("counter", "ingest_batches_total", "Batches that arrived.", ({ ingest }) => ingest.batches),
+  ofBroker(
+    "counter",
+    "ingest_admitted_batches_total",
+    "Batches that the sequencer let in: stored, refused afterwards, lost, or under way.",
+    ({ ingest }) => ingest.admitted,
+  ),
+  ofBroker(
+    "counter",
+    "ingest_refused_admitted_batches_total",
+    "Batches of them that were refused afterwards.",
+    ({ ingest }) => ingest.refusedAdmitted,
+  ),
+  ofBroker(
+    "gauge",
+    "ingest_arriving_batches",
+    "Batches of them that are not whole yet.",
+    ({ ingest }) => ingest.arriving,
+  ),
+  ofBroker(
+    "gauge",
+    "ingest_waiting_batches",
+    "Batches of them that wait for a place in the ring.",
+    ({ ingest }) => ingest.waitingForSlot,
+  ),
   ofBroker(
     "counter",
     "ingest_stored_batches_total",
@@ -144,6 +126,12 @@ const BROKER_METRICS: readonly Metric[] = [
     ({ ingest }) => ingest.pauses,
   ),
   ofBroker("counter", "ingest_resumes_total", "Times that it went on.", ({ ingest }) => ingest.resumes),
+  ofBroker(
+    "counter",
+    "ingest_pauses_ended_total",
+    "Times that it ended with its connection.",
+    ({ ingest }) => ingest.pausesEnded,
+  ),
   ofBroker(
     "counter",
     "ingest_discarded_bytes_total",
@@ -321,6 +309,7 @@ const TOPIC_METRICS: readonly Metric[] = [
     ({ sequencer }) => sequencer.grantedBatches,
   ),
   ofTopics("gauge", "granted_bytes", "Bytes of them.", ({ sequencer }) => sequencer.grantedBytes),
+  ofTopics("counter", "acks_total", "Acknowledgements that publishers were sent.", ({ acks }) => acks),
   ofTopics("gauge", "publishers", "Publishers that are connected.", ({ publishers }) => publishers),
   ofTopics("gauge", "subscriptions", "Readers that are connected.", ({ subscriptions }) => subscriptions),
 ];

@@ -4,13 +4,19 @@
  * @module
  */
 
-import type { Log } from "../log.ts";
+import { setTimeout } from "node:timers/promises";
+import type { BrokerStatus, Log } from "../log.ts";
+import { TIMER_MS_MAX } from "../src/log/configuration/fields.ts";
+import { parseDuration } from "../src/log/configuration/units.ts";
 import { openClient } from "./client.ts";
 import { type Command, type CommandInput, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Interruption } from "./interruption.ts";
 import { statusText } from "./status_text.ts";
-import { write } from "./terminal.ts";
+import { type Terminal, UsageError, write } from "./terminal.ts";
+
+/** A shorter pause tells nothing more. */
+const EVERY_MS_MIN = 100;
 
 /** See the module. */
 export const statusCommand: Command = {
@@ -18,22 +24,24 @@ export const statusCommand: Command = {
   operands: "",
   summary: "print a broker's topics, metrics and consumers",
   about:
-    "Prints what a broker is doing: staging memory, topics, stores, and how far each consumer is behind.",
-  options: { json: { about: "everything, as JSON; positions are decimal text" } },
+    `Prints what a broker is doing: staging memory, topics, stores, and how far each consumer is behind. With --every again and
+again, until it is interrupted. Batches and bytes per second are those since the last time, at first those since the broker
+was started.`,
+  options: {
+    json: { about: "everything, as JSON; positions are decimal text" },
+    every: { value: "time", about: "again after so long, such as 2s" },
+  },
   configuration: [["connect", "connect"]],
   async run(input: CommandInput): Promise<number> {
     expectOperands(statusCommand, input.operands, 0, 0);
     const { terminal, values } = input;
+    const everyMs = parseEvery(values["every"]);
     const configuration = readConfiguration(input);
     const interruption = new Interruption(terminal);
     let log: Log | undefined;
     try {
       log = await openClient(configuration, terminal, interruption);
-      const status = await log.status({ signal: interruption.signal });
-      await write(
-        terminal.stdout,
-        values["json"] === true ? `${JSON.stringify(status, null, 2)}\n` : statusText(status),
-      );
+      await print(log, { everyMs, json: values["json"] === true }, terminal, interruption.signal);
       return 0;
     } catch (error) {
       if (interruption.exitCode !== undefined) return interruption.exitCode;
@@ -44,3 +52,38 @@ export const statusCommand: Command = {
     }
   },
 };
+
+interface PrintOptions {
+  readonly everyMs: number | undefined;
+  readonly json: boolean;
+}
+
+async function print(
+  log: Log,
+  { everyMs, json }: PrintOptions,
+  { stdout }: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  let before: BrokerStatus | undefined;
+  while (true) {
+    const status = await log.status({ signal });
+    // Of a broker that was started again, nothing goes on.
+    if (before !== undefined && before.uptimeMs > status.uptimeMs) before = undefined;
+    // Whoever reads several of them reads lines.
+    if (json) await write(stdout, `${JSON.stringify(status, null, everyMs === undefined ? 2 : 0)}\n`);
+    else await write(stdout, `${before === undefined ? "" : "\n"}${statusText(status, before)}`);
+    if (everyMs === undefined) return;
+    before = status;
+    await setTimeout(everyMs, undefined, { signal });
+  }
+}
+
+/** @throws {UsageError} */
+function parseEvery(text: string | true | undefined): number | undefined {
+  if (typeof text !== "string") return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= EVERY_MS_MIN && ms <= TIMER_MS_MAX) return ms;
+  throw new UsageError(
+    `--every is a time of ${EVERY_MS_MIN} to ${TIMER_MS_MAX} ms, such as 2s, not ${JSON.stringify(text)}`,
+  );
+}

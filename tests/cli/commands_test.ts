@@ -170,6 +170,23 @@ test("a consumer goes on where it committed, and status shows how far it is behi
   });
 });
 
+test("status is told again and again, until it is interrupted", async () => {
+  await withBroker(async (to) => {
+    await output(["publish", "numbers", ...to], numbers(0, 10));
+    const tables = begin(["status", "--every", "100ms", ...to]);
+    await tables.see(/^numbers +5 +1 +open +0 +10 [^]*\n\nbroker [^]*\nnumbers +5 +1 +open +0 +10 /m);
+    tables.signal("SIGINT");
+    assertEquals((await tables.ending).code, 130);
+    const lines = begin(["status", "--every", "0.1s", "--json", ...to]);
+    await lines.see(/^\{.*\}\n\{.*\}\n/);
+    lines.signal("SIGTERM");
+    assertEquals((await lines.ending).code, 143);
+    const { code, stderr } = await hawser(["status", "--every", "often", ...to]);
+    assertEquals(code, 2);
+    assertMatch(stderr, /^hawser: --every is a time of 100 to 2147483647 ms, such as 2s, not "often"\n$/);
+  });
+});
+
 test("an output that cannot be written is told, and nothing of it is committed", async () => {
   await withBroker(async (to) => {
     await output(["publish", "numbers", ...to], numbers(0, 10));

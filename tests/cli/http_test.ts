@@ -169,6 +169,79 @@ test("a port alone is one of this machine", async () => {
   await server.close();
 });
 
+test("everything that is asked for is told: as metrics, and by hawser status", async () => {
+  // By what the design calls it: the metric, and what `hawser status` says of it.
+  const asked: readonly (readonly [string, string, RegExp])[] = [
+    ["staging utilisation histogram", "hawser_staging_allocations_total", /^utilised +0 %: 31, 100 %: 2$/m],
+    ["slot retries", "hawser_ingest_slot_retries_total", /\b33 slot retries\b/],
+    ["partial reads of header", "hawser_ingest_partial_headers_total", /\b34 partial headers\b/],
+    ["partial reads of payload", "hawser_ingest_partial_payloads_total", /\b35 partial payloads\b/],
+    ["pauses", "hawser_staging_pauses_total", /\b36 pauses\b/],
+    ["resumes", "hawser_staging_resumes_total", /\b37 resumes\b/],
+    ["ring-full", "hawser_topic_ring_full_total", /^orders +none .* 38$/m],
+    ["sequencer batches/s", "hawser_topic_ordered_batches_total", /^orders +4000 +8000 +40 +80 /m],
+    [
+      "sequencer bytes/s",
+      "hawser_topic_ordered_bytes_total",
+      /^sequencer of +batches +bytes +batches\/s +bytes\/s /m,
+    ],
+    ["held", "hawser_topic_held_batches_total", /^orders .* 41 +42 +43 +44 +45 +46$/m],
+    ["held now", "hawser_topic_held_batches", / held now +held +dups +fences +discarded +acks$/m],
+    ["duplicates", "hawser_topic_duplicates_total", / 43 /],
+    ["fenced", "hawser_topic_fences_total", / 44 /],
+    ["acks", "hawser_topic_acks_total", / 46$/m],
+    ["per broker", "hawser_broker_info", /^broker +0, up 1m 40s, /m],
+    ["drops", "hawser_ingest_drops_total", /\b0 drops\b/],
+    ["consumers' lag", "hawser_consumer_lag_records", /^orders +billing +7 +3 +2$/m],
+  ];
+  const consumers = [{ name: "billing", epoch: 2, position: "7", lag: "3" }];
+  const { staging, ingest, ...rest } = await statusOf((topic) => ({
+    acks: 46,
+    ring: { ...topic.ring, full: 38 },
+    sequencer: {
+      ...topic.sequencer,
+      assigned: 4_000,
+      assignedBytes: 8_000,
+      heldNow: 41,
+      held: 42,
+      duplicates: 43,
+      fences: 44,
+      discarded: 45,
+    },
+    consumers,
+  }));
+  const histogram = staging.histogram.map((_, index) => index === 0 ? 31 : index === 10 ? 2 : 0);
+  const status: BrokerStatus = {
+    ...rest,
+    uptimeMs: 100_000,
+    staging: { ...staging, histogram, pauses: 36, resumes: 37 },
+    ingest: { ...ingest, slotRetries: 33, partialHeaders: 34, partialPayloads: 35 },
+  };
+  const metrics = formatMetrics(status);
+  const text = statusText(status);
+  for (const [what, name, said] of asked) {
+    assertStringIncludes(metrics, `\n# TYPE ${name} `, what);
+    assertMatch(metrics, new RegExp(`^${name}(?:\\{| )`, "m"), what);
+    assertMatch(text, said, what);
+  }
+  assertStringIncludes(metrics, '\nhawser_topic_ordered_batches_total{topic="orders"} 4000\n');
+});
+
+test("rates are those since the last status, or since the start", async () => {
+  const of = async (assigned: number, uptimeMs: number): Promise<BrokerStatus> => ({
+    ...await statusOf((topic) => ({
+      sequencer: { ...topic.sequencer, assigned, assignedBytes: 10 * assigned },
+    })),
+    uptimeMs,
+  });
+  const [before, after] = [await of(1_000, 10_000), await of(1_500, 12_000)];
+  assertMatch(statusText(before), /^orders +1000 +10000 +100 +1000 /m);
+  assertMatch(statusText(after, before), /^orders +1500 +15000 +250 +2500 /m);
+  // A topic that was not there before; no time between the two.
+  assertMatch(statusText(after, { ...before, topics: [] }), /^orders +1500 +15000 +750 +7500 /m);
+  assertMatch(statusText(before, before), /^orders +1000 +10000 +0 +0 /m);
+});
+
 test("the status as tables", async () => {
   const consumers = [{ name: "billing", epoch: 2, position: "7", lag: "3" }, {
     name: "new",
@@ -184,5 +257,13 @@ test("the status as tables", async () => {
   assertMatch(text, /^orders +5 +1 +open +0 +10 /m);
   assertMatch(text, /^orders +billing +7 +3 +2$/m);
   assertMatch(text, /^orders +new +none +10 +1$/m);
-  assertStringIncludes(statusText({ ...await statusOf(), topics: [] }), "no topics");
+  const none = { ...await statusOf(), topics: [] };
+  assertStringIncludes(statusText(none), "no topics");
+  const ups: readonly (readonly [number, string])[] = [[0, "0s"], [999, "0s"], [61_000, "1m 1s"], [
+    273_905_006,
+    "3d 4h 5m 5s",
+  ]];
+  for (const [uptimeMs, up] of ups) {
+    assertStringIncludes(statusText({ ...none, uptimeMs }), `broker   0, up ${up}, 0 connections\n`);
+  }
 });

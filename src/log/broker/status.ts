@@ -49,6 +49,8 @@ export interface TopicStatus {
   readonly sequencer: SequencerCounters;
   /** Committed rounds, and the batches and bytes in them. */
   readonly rounds: { readonly count: number; readonly batches: number; readonly bytes: number };
+  /** Acknowledgements that publishers' links took. */
+  readonly acks: number;
   readonly publishers: number;
   readonly subscriptions: number;
   readonly consumers: readonly ConsumerStatus[];
@@ -63,15 +65,25 @@ export interface BrokerStatus {
     readonly buffers: number;
     readonly bufferBytes: number;
     readonly inUse: number;
+    /** Connections that wait for a buffer. */
+    readonly waiting: number;
     readonly utilisationPercent: number;
     /** Allocations by utilisation: below 10 %, … below 100 %, 100 %. */
     readonly histogram: readonly number[];
     readonly exhausted: number;
     readonly pauses: number;
     readonly resumes: number;
+    /** Pauses that a connection's end ended. */
+    readonly pausesEnded: number;
   };
   readonly ingest: {
     readonly batches: number;
+    /** Batches that were admitted: stored, refused afterwards, lost with their connection, or under way. */
+    readonly admitted: number;
+    readonly refusedAdmitted: number;
+    /** Admitted batches that are not whole, and whole ones that wait for a slot. */
+    readonly arriving: number;
+    readonly waitingForSlot: number;
     readonly stored: number;
     readonly storedBytes: number;
     readonly slotWaits: number;
@@ -80,6 +92,8 @@ export interface BrokerStatus {
     readonly partialPayloads: number;
     readonly pauses: number;
     readonly resumes: number;
+    /** Pauses that a connection's end ended. */
+    readonly pausesEnded: number;
     readonly discardedBytes: number;
     readonly payloadTimeouts: number;
     readonly lost: number;
@@ -101,14 +115,20 @@ export function reportStatus(broker: Broker): BrokerStatus {
       buffers,
       bufferBytes,
       inUse,
+      waiting: pool.waiting,
       utilisationPercent,
       histogram: [...histogram],
       exhausted,
       pauses,
       resumes,
+      pausesEnded: pool.forgotten,
     },
     ingest: {
       batches: counters.batches,
+      admitted: counters.admitted,
+      refusedAdmitted: counters.refusedAdmitted,
+      arriving: counters.arriving,
+      waitingForSlot: counters.waitingForSlot,
       stored: counters.stored,
       storedBytes: counters.storedBytes,
       slotWaits: counters.slotWaits,
@@ -117,6 +137,7 @@ export function reportStatus(broker: Broker): BrokerStatus {
       partialPayloads: counters.partialPayloads,
       pauses: counters.pauses,
       resumes: counters.resumes,
+      pausesEnded: counters.pausesEnded,
       discardedBytes: counters.discardedBytes,
       payloadTimeouts: counters.payloadTimeouts,
       lost: counters.lost,
@@ -157,6 +178,7 @@ function reportTopic(topic: Topic): TopicStatus {
     },
     sequencer: sequencer.counters,
     rounds: { ...topic.rounds },
+    acks: sessions.acks,
     publishers: sessions.attached,
     subscriptions: readers.feeds,
     consumers: topic.state.consumers.list().map(({ name, epoch, position }) => ({

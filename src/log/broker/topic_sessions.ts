@@ -41,6 +41,8 @@ export class TopicSessions {
   #waiting: Waiting[] = [];
   #grantFreed = false;
   #wantSync = 0;
+  /** Acknowledgements that links took. */
+  acks = 0;
 
   constructor(topic: Topic, due: () => void) {
     this.#topic = topic;
@@ -112,7 +114,9 @@ export class TopicSessions {
 
   /** What this session's link is to be told now, and may send. */
   takeAck(session: bigint): AckMessage | undefined {
-    return this.#topic.sequencer.takeAck(session);
+    const ack = this.#topic.sequencer.takeAck(session);
+    if (ack !== undefined) this.acks++;
+    return ack;
   }
 
   /** Tells links what has changed: acknowledgements first, then limits, then who waited to begin, if anybody still may. */
