@@ -60,11 +60,13 @@ export class LinkServer {
   readonly #accept: AcceptLink;
   readonly #endpoints: string[] = [];
   #binding: Promise<unknown> = Promise.resolve();
+  readonly #context: Context;
   #stopping = false;
 
   /** @throws {MisuseError} `ERR_OPTION`: an option of the socket; `ERR_CLOSED`: the context is closed. */
   constructor(init: LinkServerInit) {
     this.#accept = init.accept;
+    this.#context = init.context;
     const end = ({ pipe, reason }: PipeLink): void => pipe.refuse(reason ?? new Error(CLOSED), true);
     this.#set = new LinkSet({
       scheduler: init.context.runtime.scheduler,
@@ -118,12 +120,16 @@ export class LinkServer {
   }
 
   /**
-   * Stops listening, delivers the burst that has arrived, then ends every link as `close` does. Resolves when no connection is left, and every link was told `closed`. A second call waits for the
-   * first.
+   * Stops listening, delivers the burst that has arrived, then ends every link as `close` does. Resolves when no connection is
+   * left, and every link was told `closed`; the process stays alive until then. A second call waits for the first.
    */
   stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
+      // Connections that nobody waits on do not hold the process, and whoever called this waits for their end.
+      const { keepAlive } = this.#context.runtime;
+      keepAlive.hold();
+      void this.#core.ended.then(() => keepAlive.release());
       this.#set.closeAll(() => this.#core.close());
     }
     return this.#core.ended;
