@@ -126,7 +126,9 @@ function whole(
   max: number,
   format: (value: number) => string,
 ): Pick<Field, "schema" | "allowed"> {
-  const also = (value: number): string => format(value) === String(value) ? "" : ` (${format(value)})`;
+  // Another unit says more; the same one says it twice.
+  const also = (value: number): string =>
+    format(value).startsWith(String(value)) ? "" : ` (${format(value)})`;
   const upTo = max === MAX ? "or more" : `to ${max}${also(max)}`;
   return {
     schema: z.number().int().min(min).max(max),
