@@ -95,6 +95,8 @@ export class ModelPublisher {
       else if (message.type === "fenced") {
         assertEquals([message.reason, this.acknowledged], ["sessionUnknown", 0], this.name);
         this.#begin();
+      } else if (message.type === "refused" && message.error.code === "ERR_LOG_STORE_FULL") {
+        this.#next = Math.min(this.#next, message.batch);
       } else if (message.type === "refused") {
         assertEquals(message.error.code, "ERR_LOG_TOPIC", message.error.message);
         this.peer!.vanish();
