@@ -337,6 +337,7 @@ for (const order of [0, 2, 4, 5] as const) {
         checkLog(twins);
         for (const [, what] of twins.said) seen.add(what.replaceAll(/\d+/g, "").slice(0, 40));
         checkReplay(twins);
+        checkLeaks(twins);
       }),
       { numRuns: 150, examples: [[[...EVERYTHING]]] },
     );
@@ -375,6 +376,27 @@ function checkReplay({ scene, snapshot }: Twins): void {
     assertEquals([twin.nextBatch, twin.lastSequence], [mine.nextBatch, mine.lastSequence]);
     assertEquals(replayed.takeRuns(session), sequencer.takeRuns(session));
   }
+}
+
+/** When everything that is under way has come to its end, nothing is counted that is not there. */
+function checkLeaks({ scene, naive, flying }: Twins): void {
+  const { sequencer } = scene;
+  for (const { session, epoch, batch } of flying) sequencer.abandon(session, epoch, batch);
+  scene.settle();
+  for (const { id, publisher, epoch } of naive.sessions.values()) {
+    const view = sequencer.view(id);
+    if (view === undefined || view.held > 0) continue;
+    const session = publisher === "" ? id : 0n;
+    if (scene.open(session, { publisher, epoch, windowBytes: 1 }).kind !== "resume") continue;
+    assertEquals(sequencer.view(id)!.windowBytes, 1, "bytes that nobody has sent");
+  }
+  for (const { id, epoch } of naive.sessions.values()) sequencer.disconnected(id, epoch, scene.nowMs);
+  for (let leases = 0; leases < 3; leases++) {
+    scene.expire(scene.nowMs + LEASE_MS);
+    scene.commit();
+  }
+  const { grantedBatches, grantedBytes, heldNow, heldNowBytes, attached, waiting } = sequencer.counters;
+  assertEquals([grantedBatches, grantedBytes, heldNow, heldNowBytes, attached, waiting], [0, 0, 0, 0, 0, 0]);
 }
 
 test("what one session does changes nothing for the others", () => {
