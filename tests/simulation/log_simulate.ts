@@ -13,6 +13,10 @@ import { LogWorld, type LogWorldInit } from "./log_world.ts";
 
 export const TOPIC = "orders";
 
+/** As many worlds run as the test asks for, so that it may count on what happens in some of them. */
+export const DEFAULT_SEEDS: boolean = process.env["HAWSER_SEED"] === undefined &&
+  process.env["HAWSER_SEEDS"] === undefined;
+
 /** How worlds of a test are: by their seed, or all alike. */
 export type WorldsInit = LogWorldInit | ((seed: number) => LogWorldInit);
 
@@ -150,4 +154,15 @@ export function readAll(world: LogWorld, topic: string): readonly ReadRecord[] {
   if (reader.error !== undefined) throw reader.error;
   client.close();
   return reader.records;
+}
+
+/** What was acknowledged at each position. */
+export function acknowledgedAt(load: Load): Map<bigint, Uint8Array> {
+  const values = new Map<bigint, Uint8Array>();
+  for (const { programs } of load.streams) {
+    for (const { submitted } of programs) {
+      for (const { position, value } of submitted) if (position !== undefined) values.set(position, value);
+    }
+  }
+  return values;
 }

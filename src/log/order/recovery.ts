@@ -124,8 +124,11 @@ class Recovery {
       return this.#corrupt(opening.base, `these are segments of the topic "${opening.topic}"`);
     }
     for (const [at, earlier] of this.#openings.slice(0, start).entries()) {
-      if (earlier === undefined) {
-        return this.#corrupt(this.#segments[at]!.base, "a segment that was synced has no beginning");
+      const { base, bytes } = this.#segments[at]!;
+      if (earlier === undefined) return this.#corrupt(base, "a segment that was synced has no beginning");
+      // Segments are removed from the oldest on, each for good before the next one goes: none between others is.
+      if (base + bytes !== this.#segments[at + 1]!.base) {
+        return this.#corrupt(base + bytes, "what stood there, and was synced, is missing");
       }
       this.#index.found(earlier);
     }
