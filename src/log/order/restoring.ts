@@ -56,16 +56,19 @@ function exportRuns(parts: SequencerParts, runsMax: number): Map<Session, readon
     }
     slot.add(batch.batch, batch.count, position, Math.max(1, init.runsKept, session.grant.wanted));
   });
+  const order = [...slots];
+  const total = order.reduce((sum, [, slot]) => sum + slot.size, 0);
   // Who needs less than an equal share leaves the rest to the others; among equals, who was active last comes first.
-  const order = [...slots].sort(([a, aSlot], [b, bSlot]) => {
-    return aSlot.size - bSlot.size || b.lastActiveMs - a.lastActiveMs;
-  });
+  if (total > runsMax) {
+    order.sort(([a, aSlot], [b, bSlot]) => aSlot.size - bSlot.size || b.lastActiveMs - a.lastActiveMs);
+  }
   let left = runsMax;
   const runs = new Map<Session, readonly KeptRun[]>();
   order.forEach(([session, slot], at) => {
-    const share = Math.min(slot.size, Math.ceil(left / (order.length - at)));
-    if (share > 0) runs.set(session, slot.kept(share));
-    left -= share;
+    const share = total > runsMax ? Math.ceil(left / (order.length - at)) : slot.size;
+    const kept = slot.kept(Math.min(share, slot.size));
+    if (kept.length > 0) runs.set(session, kept);
+    left -= kept.length;
   });
   return runs;
 }
