@@ -123,7 +123,7 @@ export class Topic implements FeedTopic {
     });
     // Retention must not wait for it.
     this.sequencer.onDiscarded = (batch) => this.ingest.ordered(batch);
-    this.sessions = new TopicSessions(this, () => this.#due());
+    this.sessions = new TopicSessions(this, () => this.#due(), () => host.wallMs());
     this.readers = new TopicReaders(this);
     this.#begin(recovered);
   }

@@ -36,6 +36,7 @@ interface Waiting {
 export class TopicSessions {
   readonly #topic: Topic;
   readonly #due: () => void;
+  readonly #wallMs: () => number;
   readonly #owners: Map<bigint, Owner> = new Map();
   /** Requests for which there is no grant, first come first served. */
   #waiting: Waiting[] = [];
@@ -44,9 +45,10 @@ export class TopicSessions {
   /** Acknowledgements that links took. */
   acks = 0;
 
-  constructor(topic: Topic, due: () => void) {
+  constructor(topic: Topic, due: () => void, wallMs: () => number) {
     this.#topic = topic;
     this.#due = due;
+    this.#wallMs = wallMs;
     topic.sequencer.onGrantFreed = () => {
       this.#grantFreed = true;
       due();
@@ -213,7 +215,8 @@ export class TopicSessions {
     const { session, epoch, publisher, replaced } = decision;
     const older = this.#owners.get(session);
     this.#noteEnded();
-    journal.append("sessionOpened", { id: session, epoch }, encodeUtf8(publisher));
+    const number = BigInt(Math.max(0, Math.floor(this.#wallMs())));
+    journal.append("sessionOpened", { id: session, epoch, number }, encodeUtf8(publisher));
     sequencer.opened(session, epoch, nowMs);
     this.#own(session, { client, epoch, wantsSync: request.ack === 2 });
     journal.whenDurable(() => {

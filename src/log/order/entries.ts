@@ -44,7 +44,7 @@ export const ENTRY_TYPES = {
   payload: 3,
   /** One sequencing round: number = position of its first record, count = rows. */
   order: 4,
-  /** A session's new epoch. Body: the publisher's name. */
+  /** A session's new epoch; number = when it began, in milliseconds since 1970; 0: not known. Body: the publisher's name. */
   sessionOpened: 5,
   /** A session's epoch is over; number = batches that are committed. */
   fence: 6,

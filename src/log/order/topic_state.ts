@@ -47,7 +47,8 @@ export class TopicState {
     wallMs: number,
   ): OrderRound | boolean {
     this.stoppedCleanly = header.type === "cleanStop";
-    const then = Math.min(nowMs, nowMs - (wallMs - this.lastTimestampMs));
+    const timestampMs = header.type === "sessionOpened" ? Number(header.number) : 0;
+    const then = Math.min(nowMs, nowMs - (wallMs - Math.max(this.lastTimestampMs, timestampMs)));
     switch (header.type) {
       case "segment":
       case "payload":

@@ -303,3 +303,60 @@ test("consumers by the thousand do not outgrow a segment", () => {
   assertEquals(peer.take("ack").at(-1)?.nextBatch, 60);
   assert(bodyOf(["x"]).length > 0);
 });
+
+test("a session that began long after the last record is not forgotten after a restart as if it were as old as that", () => {
+  for (const recorded of [false, true]) {
+    const { scene, peer, session } = started({ store: "machine" });
+    if (recorded) peer.publish(session, 0, "x");
+    const names = ["", "p"];
+    scene.run(8 * 86_400_000);
+    peer.told.length = 0;
+    const young = names.map((publisher) => peer.openSession(publisher === "" ? {} : { publisher }));
+    scene.settle();
+    scene.kill();
+    const other = scene.peer();
+    other.openTopic();
+    scene.run(60_000);
+    other.openSession();
+    scene.run(60_000);
+    young.forEach(({ session: id, epoch }, at) => {
+      const resumed = other.openSession({ session: id, epoch, publisher: names[at]! });
+      assertEquals([resumed.session, resumed.epoch], [id, epoch]);
+    });
+  }
+});
+
+test("a session that was idle for too long is forgotten, also over restarts, and its publisher is told", () => {
+  const { scene, peer, session } = started({ store: "machine" });
+  peer.publish(session, 0, "x");
+  scene.settle();
+  peer.vanish();
+  scene.run(4 * 86_400_000);
+  scene.kill();
+  const again = scene.peer();
+  again.openTopic();
+  scene.run(2 * 86_400_000);
+  again.openSession();
+  const known = scene.topic().sequencer.sessions;
+  assertEquals(known, 2);
+  scene.run(2 * 86_400_000);
+  assertEquals(scene.topic().sequencer.sessions, 1);
+  again.askSession({ session: session.session, epoch: 1, acknowledged: 1 });
+  assertEquals(again.wait("fenced").reason, "sessionUnknown");
+});
+
+test("a topic of ack 0 is ordered and read as any other", () => {
+  for (const store of ["memory", "machine"] as const) {
+    const { scene, peer, session } = started({ store, topic: { ack: 0 } });
+    const reader = scene.peer();
+    reader.subscribe();
+    for (let at = 0; at < 8; at++) peer.publish(session, at, `${at}`);
+    scene.settle();
+    assertEquals(reader.seen.map(({ value }) => value), Array.from({ length: 8 }, (_, at) => `${at}`));
+    assertEquals(peer.take("ack").at(-1)?.nextBatch, 8, "its window moves on");
+    const more = peer.openSession({ ack: 1 });
+    peer.publish(more, 0, "more");
+    scene.settle();
+    assertEquals(reader.seen.at(-1), { position: 8n, value: "more" });
+  }
+});
