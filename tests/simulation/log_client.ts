@@ -23,18 +23,17 @@ import type { TopicInput } from "../../src/log/configuration/topic.ts";
 import type { Ack } from "../../src/log/topic_options.ts";
 import type {
   AckMessage,
-  Batch,
   BrokerMessage,
   Fenced,
   Grant,
   OpenTopic,
   Refused,
-  SessionOpened,
   StoreState,
   TopicOpened,
   Welcome,
 } from "../../src/log/wire/messages.ts";
 import type { Host } from "../../src/ports.ts";
+import { AckWatch } from "./log_ack_watch.ts";
 import { Wire, type WireBroker, type WireSurroundings } from "./log_wire.ts";
 
 /** What a client needs of its world. */
@@ -161,38 +160,6 @@ export interface Submission {
   outcome: "pending" | "acknowledged" | "refused";
   position: bigint | undefined;
   error: LogError | undefined;
-}
-
-/** What is acknowledged of an epoch was sent, and never becomes less but by a new link. */
-class AckWatch {
-  #session = 0n;
-  #epoch = 0;
-  #sentEnd = 0;
-  #next = 0;
-  #nextSynced = 0;
-
-  opened({ session, epoch, nextBatch, nextSyncedBatch }: SessionOpened): void {
-    if (session !== this.#session || epoch !== this.#epoch) this.#sentEnd = 0;
-    this.#session = session;
-    this.#epoch = epoch;
-    this.#next = nextBatch;
-    this.#nextSynced = nextSyncedBatch;
-  }
-
-  sent({ batch }: Batch): void {
-    this.#sentEnd = Math.max(this.#sentEnd, batch + 1);
-  }
-
-  /** Answers what is wrong. */
-  acknowledged({ session, epoch, nextBatch, nextSyncedBatch }: AckMessage): string | undefined {
-    if (session !== this.#session || epoch !== this.#epoch) return undefined;
-    if (nextBatch > this.#sentEnd) return `an ack of ${nextBatch} batches, and ${this.#sentEnd} were sent`;
-    if (nextSyncedBatch > nextBatch) return `an ack of ${nextSyncedBatch} synced batches of ${nextBatch}`;
-    const fell = nextBatch < this.#next || nextSyncedBatch < this.#nextSynced;
-    this.#next = nextBatch;
-    this.#nextSynced = nextSyncedBatch;
-    return fell ? `an ack fell to ${nextBatch} batches, ${nextSyncedBatch} of them synced` : undefined;
-  }
 }
 
 /** See the module. */

@@ -28,7 +28,7 @@ for (const ack of [1, 2] as const) {
   });
 }
 
-test("scenarios 53 and 54: ack 2: after power losses at any moment everything acknowledged is there, nothing twice", () => {
+test("scenario 54: ack 2: after power losses at any moment everything acknowledged is there, nothing twice", () => {
   simulateLog("power 2", 20, DISK, (world, seed) => {
     const load = new Load(world, {
       publishers: 3,
@@ -73,7 +73,7 @@ test("ack 1: after a power loss publishers are told what is lost, readers where 
   if (DEFAULT_SEEDS) assertGreater(Math.min(lost, cuts), 10);
 });
 
-test("an ack 2 publisher of an ack 1 topic is told nothing that a power loss takes back", () => {
+test("scenario 53: what is acknowledged as synced is ordered, and no power loss takes it back, also in an ack 1 topic", () => {
   simulateLog("power 1-2", 10, DISK, (world) => {
     const onTopic = { ack: 1, syncIntervalMs: 0 } as const;
     const load = new Load(world, { publishers: 2, records: 60, ack: 2, onTopic });

@@ -71,8 +71,8 @@ test("a batch that comes long after its epoch was fenced is never ordered", () =
   }
 });
 
-for (const how of ["its sequencer is paused", "its process stands still"] as const) {
-  test(`scenarios 13 and 28: ${how} for longer than every time-out: then all is acknowledged, nothing closed, none fenced`, () => {
+for (const [scenario, how] of [[13, "its sequencer is paused"], [28, "its process stands still"]] as const) {
+  test(`scenario ${scenario}: ${how} for longer than every time-out: then all is acknowledged, nothing closed, none fenced`, () => {
     // Long enough for every time-out of both ends, but for the one that forgets sessions.
     const pauseMs = 120_000;
     const broker = { payloadTimeoutMs: 5_000, claimTimeoutMs: 5_000 };

@@ -190,9 +190,10 @@ test("scenario 55: what an earlier life left behind is recovered or left alone, 
     load.begin();
     const removed = new Map<string, Uint8Array>();
     for (let round = 0; round < 3 && !load.done; round++) {
-      load.steps(450);
-      for (const name of segmentsOf(disk).slice(0, -1)) removed.set(name, disk.content(TOPIC, name)!);
-      load.steps(450);
+      for (let part = world.random.integer(1, 12); part > 0; part--) {
+        load.steps(120);
+        for (const name of segmentsOf(disk).slice(0, -1)) removed.set(name, disk.content(TOPIC, name)!);
+      }
       if (world.random.chance(0.5)) world.powerLoss();
       else world.kill();
       // Files come back that retention had removed: the folder was not synced, or a backup was laid over it.
@@ -221,7 +222,7 @@ test("scenario 55: what an earlier life left behind is recovered or left alone, 
     assertEquals(disk.content(TOPIC, "notes.txt"), new Uint8Array(700).fill(7));
     assertEquals(disk.content(TOPIC, "0000.log.tmp"), new Uint8Array(90).fill(1));
   });
-  if (DEFAULT_SEEDS) assertGreater(back, 5);
+  if (DEFAULT_SEEDS) assertGreater(back, 3);
 });
 
 /** The removed segment that ends where the first one begins that is there. */
