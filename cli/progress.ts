@@ -27,12 +27,15 @@ export class Progress {
   readonly #timer: ReturnType<typeof setInterval>;
   #width = 0;
 
-  /** Shows what `read` answers, from time to time. */
-  constructor(output: Output, read: () => Amounts) {
+  /** Shows what `read` answers, every `intervalMs`. */
+  constructor(
+    output: Output,
+    read: () => Amounts,
+    intervalMs: number = output.isTTY === true ? BAR_INTERVAL_MS : LINE_INTERVAL_MS,
+  ) {
     this.#output = output;
     this.#read = read;
-    const interval = output.isTTY === true ? BAR_INTERVAL_MS : LINE_INTERVAL_MS;
-    this.#timer = setInterval(() => this.#show(), interval);
+    this.#timer = setInterval(() => this.#show(), intervalMs);
   }
 
   /** Removes the bar; the last line stays where it is. */

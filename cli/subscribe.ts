@@ -9,8 +9,9 @@ import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Interruption, unlessAborted } from "./interruption.ts";
+import { Progress } from "./progress.ts";
 import { type Format, formatRecords, parseFormat } from "./records.ts";
-import { type Output, UsageError, write } from "./terminal.ts";
+import { type Terminal, UsageError, write } from "./terminal.ts";
 
 /** See the module. */
 export const subscribeCommand: Command = {
@@ -51,7 +52,7 @@ command with that name goes on behind it. --from is where a name begins that has
       const source = request.consumer === undefined
         ? log.subscribe(request.topic, options)
         : log.consumer(request.topic, request.consumer, options);
-      await print(source, request, terminal.stdout, interruption.signal);
+      await print(source, request, terminal, interruption.signal);
       return interruption.exitCode ?? 0;
     } catch (error) {
       if (interruption.exitCode !== undefined && log === undefined) return interruption.exitCode;
@@ -110,23 +111,33 @@ function parseCount(text: string | undefined): number {
 async function print(
   source: Subscription | Consumer,
   { count, consumer, format }: Request,
-  stdout: Output,
+  { stdout, stderr }: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
+  let printed = 0;
+  // Between records on the same screen a bar is in the way, and in a file of complaints as well.
+  const progress = stderr.isTTY === true && stdout.isTTY !== true
+    ? new Progress(stderr, () => ({
+      done: printed,
+      total: count === Infinity ? undefined : count,
+      text: `${printed} records printed`,
+    }))
+    : undefined;
   const committer = consumer === undefined ? undefined : new Committer(source as Consumer);
   const batches = source.batches();
   try {
-    for (let left = count; left > 0;) {
+    while (printed < count) {
       const next = await unlessAborted(batches.next(), signal);
       if (next === undefined || next.done === true) break;
       const { value: batch } = next;
-      const records = batch.length > left ? batch.slice(0, left) : batch;
+      const records = batch.length > count - printed ? batch.slice(0, count - printed) : batch;
       await write(stdout, formatRecords(records, format));
       committer?.printed(records.at(-1)!);
-      left -= records.length;
+      printed += records.length;
     }
     await committer?.done();
   } finally {
+    progress?.stop();
     await source.close();
   }
 }

@@ -226,6 +226,21 @@ test("publish on a terminal shows how far it is, and removes that at the end", a
   });
 });
 
+test("subscribe into a file shows on a terminal how far it is", async () => {
+  await withBroker(async (to) => {
+    await output(["publish", "lines", ...to], "one\n");
+    const reading = begin(["subscribe", "lines", "--from", "earliest", "--count", "2", ...to], {
+      columns: 60,
+      redirected: true,
+    });
+    await reading.see(/\[#{15}\.{15}\] {2}50 % {2}1 records printed/);
+    await output(["publish", "lines", ...to], "two\n");
+    const { code, stdout, stderr } = await reading.ending;
+    assertEquals([code, stdout], [0, "one\ntwo\n"]);
+    assert(stderr.endsWith("\r\x1b[K"), JSON.stringify(stderr));
+  });
+});
+
 test("what cannot be done is told in a line", async () => {
   await withBroker(async (to, broker) => {
     writeFileSync(join(folder, "file"), "");

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What the outputs are: terminals of so many columns. */
   readonly columns?: number | undefined;
+  /** The standard output is a file nevertheless. */
+  readonly redirected?: boolean | undefined;
 }
 
 /** A command that runs. */
@@ -50,12 +52,17 @@ after(() => {
 });
 
 /** Starts `hawser` with these arguments. */
-export function begin(args: readonly string[], { stdin, env = {}, columns }: RunOptions = {}): Run {
+export function begin(
+  args: readonly string[],
+  { stdin, env = {}, columns, redirected = false }: RunOptions = {},
+): Run {
   const said = new Said();
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
   for (const name of ["stdout", "stderr"] as const) {
     said.listen(streams[name], name);
-    if (columns !== undefined) Object.assign(streams[name], { isTTY: true, columns });
+    if (columns !== undefined && !(redirected && name === "stdout")) {
+      Object.assign(streams[name], { isTTY: true, columns });
+    }
   }
   const chunks: Uint8Array[] = [];
   streams.stdout.on("data", (chunk: Uint8Array) => chunks.push(chunk));
