@@ -124,7 +124,8 @@ export class TopicSessions {
   /** Tells links what has changed: acknowledgements first, then limits, then who waited to begin, if anybody still may. */
   flush(open: boolean): void {
     const { sequencer, ingest } = this.#topic;
-    if (ingest.state === "open") this.#noteEnded();
+    // A topic that closes has synced what it has: nothing is added to that.
+    if (open && ingest.state === "open") this.#noteEnded();
     for (const session of sequencer.takeMarked()) {
       this.#owners.get(session)?.client.ackReady(this.#topic, session);
     }

@@ -71,3 +71,20 @@ test("publishers that have come and gone do not come back with a restart, and th
     again.expectRefused("ERR_LOG_SESSIONS");
   }
 });
+
+test("a session that ends while its broker closes adds nothing behind what is synced: the note of a clean stop is true", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const scene = new BrokerScene({ store: "machine", seed });
+    const peer = scene.peer();
+    peer.openTopic();
+    const session = peer.openSession();
+    for (const batch of [0, 1, 2]) peer.publishMore(session, batch, "x".repeat(100));
+    peer.sayMore({ type: "closeSession", session: session.session, epoch: 1 });
+    scene.broker.close(() => {});
+    scene.steps(seed % 30);
+    scene.powerLoss();
+    const again = scene.peer();
+    again.openTopic();
+    assert(scene.topic().sequencer.sessions <= 1);
+  }
+});
