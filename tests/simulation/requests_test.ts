@@ -4,7 +4,7 @@ import { MisuseError } from "../../src/errors.ts";
 import { Proxy } from "../../src/socket/proxy.ts";
 import { Request } from "../../src/socket/request.ts";
 import { Dealer, Reply, Router } from "../../src/socket/sockets.ts";
-import { simulate } from "../support/simulate.ts";
+import { SEED_SHARE, simulate } from "../support/simulate.ts";
 import { Scene } from "./scene.ts";
 
 const IMPATIENT = {
@@ -75,7 +75,7 @@ test("with correlation, retries come through cuts and silence, and no reply is e
     for (const count of await Promise.all(serving)) served += count;
   }, { faults: true, link: { canPause: true } });
   if (!process.env["HAWSER_SEED"]) {
-    assert(broken > 50 && served > 6 * 60, `${broken} broken, ${served} served`);
+    assert(broken > 50 * SEED_SHARE && served > 6 * 60 * SEED_SHARE, `${broken} broken, ${served} served`);
   }
 });
 
