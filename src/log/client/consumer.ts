@@ -26,8 +26,23 @@ type CommitToken = LogWaiter<undefined, void>;
 const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
 
 /**
- * A reader with a name: it goes on where the last reader of that name committed. There is one at a time: a newcomer ends the one
- * before with `ERR_LOG_SUPERSEDED`.
+ * A reader with a name: it goes on where the last reader of that name committed. Made by {@link Log.consumer}. There is one at a time:
+ * a newcomer ends the one before with `ERR_LOG_SUPERSEDED`. Records between what was committed and what was read come
+ * again after a crash, so what is done with them is done at least once. A name in the topic's `retention.keepFor` holds
+ * back what it has not committed.
+ *
+ * ```ts
+ * import { openLog } from "hawser/log";
+ *
+ * await using log = await openLog();
+ * await log.publisher("orders").publish("one pair of socks");
+ * await using billing = log.consumer("orders", "billing");
+ * for await (const record of billing) {
+ *   console.log(new TextDecoder().decode(record.value));
+ *   await billing.commit(record.position + 1n);
+ *   break;
+ * }
+ * ```
  */
 export class Consumer extends RecordSource implements ConsumerUser {
   readonly topic: string;
@@ -98,10 +113,11 @@ export class Consumer extends RecordSource implements ConsumerUser {
 
   /**
    * Remembers where to go on: the position of the next record to be read, `record.position + 1n` for what is done with. By default
-   * {@link position}. Resolves when that is stored as durably as the topic's records.
+   * {@link position}; where that is not known yet, nothing happens. A lower one than before counts too. Resolves when that
+   * is stored as durably as the topic's records. Of several that are under way only the last needs to be stored; all resolve.
    *
    * Rejects with `LogError`: `ERR_LOG_SUPERSEDED`, `ERR_LOG_CUT` for a position behind the log's end, `ERR_LOG_CLOSED`,
-   * `ERR_LOG_ABORTED`.
+   * `ERR_LOG_TOPIC`, `ERR_LOG_ABORTED` (the wait is over, the commit goes on); with `MisuseError` (`ERR_OPTION`).
    */
   async commit(position: bigint | undefined = this.position, options: LogWaitOptions = {}): Promise<void> {
     const refused = refusedWait(options) ?? refusedPosition(position);
@@ -117,8 +133,8 @@ export class Consumer extends RecordSource implements ConsumerUser {
   }
 
   /**
-   * How many records the topic has behind what was committed. Asks the broker. Rejects with `LogError`: why the consumer has ended,
-   * `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`.
+   * How many records the topic has behind what was committed, or all that are kept where nothing was. Waits until the name is this
+   * consumer's, and asks the broker. Rejects with `LogError`: why the consumer has ended, `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`.
    */
   async lag(options: LogWaitOptions = {}): Promise<bigint> {
     const refused = refusedWait(options);
@@ -131,7 +147,10 @@ export class Consumer extends RecordSource implements ConsumerUser {
     return tail > committed ? tail - committed : 0n;
   }
 
-  /** Gives the name back. Iteration ends in order; commits that were not confirmed are rejected. */
+  /**
+   * Gives the name back; what was committed stays. Iterations end in order; commits that were not confirmed are rejected with
+   * `ERR_LOG_CLOSED`. A second call does nothing.
+   */
   close(): Promise<void> {
     this.#end(undefined);
     return Promise.resolve();

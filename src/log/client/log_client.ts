@@ -47,11 +47,23 @@ export interface TopicInfo {
 export type LogStatus = BrokerStatus;
 
 /**
- * A log, embedded or on a broker elsewhere. Lost links are made again, and what was under way goes on. `await using` closes it.
+ * A log, embedded or on a broker elsewhere; see `openLog` and `connectLog`. Lost links are made again, and what was under way goes on.
+ * The names of topics have 1 to 200 of the characters `A-Z a-z 0-9 . _ -` and begin with a letter or digit. `await using`
+ * closes it.
+ *
+ * ```ts
+ * import { openLog } from "hawser/log";
+ *
+ * await using log = await openLog();
+ * log.on("storeFull", ({ topic }) => console.warn(`${topic} is full`));
+ * const { tail } = await log.openTopic("orders", { order: 5, retention: { ageMsMax: 86_400_000 } });
+ * console.log(tail); // 0n
+ * ```
  */
 export interface Log extends AsyncDisposable {
   /**
-   * Makes a topic, or checks that the one that is there has these options (`order`, `ack`), and tells what it is.
+   * Makes a topic, or checks that the one that is there has these options (`order`, `ack`), and tells what it is. Other options of a
+   * topic that is there stay as they are. Never resets anything.
    *
    * Rejects with `LogError`: `ERR_LOG_TOPIC`, `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`, `ERR_LOG_CLOSED`, or why the topic's
    * store cannot be used (`ERR_LOG_CORRUPT`, `ERR_LOG_STORE_FAILED`, `ERR_LOG_FORMAT`).
@@ -60,30 +72,47 @@ export interface Log extends AsyncDisposable {
    */
   openTopic(topic: string, options?: TopicInput, wait?: LogWaitOptions): Promise<TopicInfo>;
   /**
-   * A publisher. It opens in the background, and makes the topic if it is not there.
+   * A publisher. It opens in the background, and makes the topic if it is not there. What the topic does not allow (a lower `ack` than
+   * its own, another `order` in `onTopic`) rejects everything that is published, with `ERR_LOG_TOPIC`.
    *
    * @throws {MisuseError} `ERR_OPTION`. @throws {LogError} `ERR_LOG_CLOSED`.
    */
   publisher(topic: string, options?: PublisherInput): LogPublisher;
   /**
-   * A subscription. Of a topic that is not there it waits until somebody makes it.
+   * A subscription, by default to what is committed from now on. Of a topic that is not there it waits until somebody makes it.
    *
    * @throws {MisuseError} `ERR_OPTION`. @throws {LogError} `ERR_LOG_CLOSED`.
    */
   subscribe(topic: string, options?: SubscribeInput): Subscription;
   /**
-   * A named consumer of a topic that is there.
+   * A named consumer of a topic that is there; of one that is not, reading and committing reject with `ERR_LOG_TOPIC`. The name has 1
+   * to 255 bytes without control characters.
    *
    * @throws {MisuseError} `ERR_OPTION`. @throws {LogError} `ERR_LOG_CLOSED`.
    */
   consumer(topic: string, name: string, options?: ConsumerInput): Consumer;
-  /** Lets go of records below `before`, as far as whole segments allow; resolves with the first position that is kept. */
+  /**
+   * Lets go of records below `before`, as far as whole segments and consumers in `keepFor` allow; resolves with the first position that
+   * is kept. Readers that have not come so far get `ERR_LOG_TRIMMED`.
+   *
+   * Rejects with `LogError`: `ERR_LOG_TOPIC`, `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`, `ERR_LOG_CLOSED`; with `MisuseError` (`ERR_OPTION`).
+   */
   trim(topic: string, before: bigint, wait?: LogWaitOptions): Promise<bigint>;
-  /** What the broker is doing. */
+  /** What the broker is doing. Rejects with `LogError`: `ERR_LOG_TIMEOUT`, `ERR_LOG_ABORTED`, `ERR_LOG_CLOSED`. */
   status(wait?: LogWaitOptions): Promise<LogStatus>;
+  /**
+   * Calls `listener` with every event of a kind, in a callback of its own.
+   *
+   * @throws {MisuseError} `ERR_OPTION`
+   */
   on(type: LogEventType, listener: LogListener): this;
+  /** Calls it no more. */
   off(type: LogEventType, listener: LogListener): this;
-  /** Closes publishers, each when what it published is acknowledged or at the latest after `closeTimeoutMs`, and everything else. */
+  /**
+   * Closes publishers, each when what it published is acknowledged or at the latest after `closeTimeoutMs`, then everything else: reading
+   * ends in order, questions are rejected with `ERR_LOG_CLOSED`. Of an embedded log the stores are synced and closed. A second
+   * call waits for the first.
+   */
   close(): Promise<void>;
 }
 

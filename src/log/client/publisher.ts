@@ -4,13 +4,7 @@
  * @module
  */
 
-import type { Task } from "../../engine/scheduler.ts";
-import { MisuseError } from "../../errors.ts";
-import {
-  checkPublisherForTopic,
-  type PublisherInput,
-  type PublisherOptions,
-} from "../configuration/client.ts";
+import type { PublisherInput, PublisherOptions } from "../configuration/client.ts";
 import { LogError } from "../errors.ts";
 import { formatProgress } from "../publisher/progress.ts";
 import { PublisherSession } from "../publisher/publisher_session.ts";
@@ -31,30 +25,48 @@ import { type LinkUser, refusalOf, type SessionHandler } from "./connection.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import { PublishQueue, type PublishToken, settleTokens } from "./publish_queue.ts";
 import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
-import { logEventOf } from "./publisher_events.ts";
+import { linkOf, logEventOf } from "./publisher_events.ts";
+import { PublisherTurns } from "./publisher_turns.ts";
 import { type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
 
 export type { PublisherInput };
 export type * from "./publish_types.ts";
 
 /**
- * Publishes records to one topic, in order. It opens in the background and survives lost links: what is not acknowledged goes
- * out again, and none of it twice.
+ * Publishes records to one topic, in order. Made by {@link Log.publisher}. It opens in the background and survives lost links and
+ * brokers that come again: what is not acknowledged goes out again, and none of it twice. Records are gathered in
+ * batches of `batchBytes` at most; `windowBytes` of them may be on their way. Records that are not acknowledged keep the
+ * process alive.
+ *
+ * With a `name` it is the only one of that name: a newcomer ends it with `ERR_LOG_SUPERSEDED`. A named one may give each record a
+ * `sequence`, and finds the last one again as {@link LogPublisher.lastSequence}, so that a program that was restarted
+ * goes on exactly where it was.
+ *
+ * ```ts
+ * import { openLog } from "hawser/log";
+ *
+ * await using log = await openLog();
+ * const orders = log.publisher("orders", { name: "importer", lingerMs: 5 });
+ * const { lastSequence = -1n } = await orders.opened();
+ * for (let sequence = lastSequence + 1n; sequence < 1_000n; sequence++) {
+ *   while (!orders.tryPublish(`order ${sequence}`, { sequence })) await orders.waitWritable();
+ * }
+ * await orders.close();
+ * ```
  */
-export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, Task {
+export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
   readonly topic: string;
   readonly #core: ClientCore;
   readonly #options: PublisherOptions;
   readonly #session: PublisherSession<PublishToken>;
   readonly #queue: PublishQueue;
   readonly #timer: DeadlineTimer;
+  readonly #turns: PublisherTurns;
   readonly #writable: Waits<undefined, void>;
   readonly #flushes: Waits<number, void>;
   readonly #openings: Waits<undefined, PublisherOpened>;
   readonly #ends: Waits<undefined, void>;
   #boundSession = 0n;
-  #callbackArranged = false;
-  #turnArranged = false;
   #holding = false;
   /** The first refusal since the last flush told of one. */
   #refusal: LogError | undefined;
@@ -69,6 +81,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     this.#flushes = new Waits(holds);
     this.#openings = new Waits(holds);
     this.#ends = new Waits(holds);
+    this.#turns = new PublisherTurns(core.scheduler, () => this.#due());
     this.#timer = new DeadlineTimer(host, (nowMs) => {
       this.#session.handleTimeout(nowMs);
       this.#moved(nowMs);
@@ -103,21 +116,37 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
   }
 
   /**
-   * Publishes a record; resolves when it is acknowledged at the publisher's level. While the window is full the record waits, in
-   * order, in a copy.
+   * Publishes a record: bytes, or text as UTF-8, of at most the broker's `batchBytesMax` (1 MiB by default) with its key and
+   * headers. Memory that is given is the caller's again at once. Resolves with the position when the record is acknowledged at
+   * the publisher's level; at ack 0 as soon as the window takes it, without a position. While the window is full the record
+   * waits, in order, in a copy; 65 536 may wait.
    *
    * Rejects with `LogError`: `ERR_LOG_CLOSED`, `ERR_LOG_SUPERSEDED`, `ERR_LOG_SEQUENCE`, `ERR_LOG_BATCH_TOO_LARGE`,
-   * `ERR_LOG_SESSION_UNKNOWN` (its fate is not known), `ERR_LOG_ABORTED`; with `MisuseError` for a value that is no record.
+   * `ERR_LOG_TOPIC` (the topic cannot be had, or not with such options), `ERR_LOG_SESSION_UNKNOWN` (nobody can tell whether the
+   * record is in the log), `ERR_LOG_ABORTED` (the wait is over, the record goes on); with `MisuseError`: `ERR_MESSAGE` for a
+   * value that is no record, `ERR_OPTION`, `ERR_WAITERS`. After `ERR_MESSAGE`, `ERR_OPTION`, `ERR_LOG_SEQUENCE` and
+   * `ERR_LOG_BATCH_TOO_LARGE` the publisher goes on.
+   *
+   * ```ts
+   * import { openLog } from "hawser/log";
+   *
+   * await using log = await openLog();
+   * const orders = log.publisher("orders");
+   * const { position } = await orders.publish("socks", { key: "customer 7", headers: { currency: "EUR" } });
+   * console.log(position); // 0n
+   * ```
    */
   publish(value: Uint8Array | string, options?: PublishOptions): Promise<Published> {
     return this.#queue.publish(value, options);
   }
 
   /**
-   * Publishes a record that nobody waits for. Copies it. `false`: the window is full, nothing changed; see {@link waitWritable}.
+   * Publishes a record that nobody waits for, without a promise: the fastest way. Copies it. `false`: the window is full, or records
+   * of {@link publish} wait for room; nothing changed, see {@link waitWritable}. What becomes of the record tell
+   * {@link flush} and the event `refused`.
    *
    * @throws {LogError} why nothing can be published any more; `ERR_LOG_SEQUENCE`, `ERR_LOG_BATCH_TOO_LARGE`.
-   * @throws {MisuseError} `ERR_MESSAGE`: the value is no record.
+   * @throws {MisuseError} `ERR_MESSAGE`: the value is no record; `ERR_OPTION`.
    */
   tryPublish(value: Uint8Array | string, options?: PublishedRecordOptions): boolean {
     if (this.#queue.size > 0) return false;
@@ -126,7 +155,10 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     return answer !== FULL;
   }
 
-  /** Resolves when {@link tryPublish} is worth another try. Rejects when nothing can be published any more, or on `signal`. */
+  /**
+   * Resolves when {@link tryPublish} is worth another try: with the record that it refused last. Rejects with why nothing can be
+   * published any more, or with `ERR_LOG_ABORTED`. Changes nothing.
+   */
   waitWritable(options: LogWaitOptions = {}): Promise<void> {
     const error = refusedWait(options) ?? this.#session.error;
     if (error !== undefined) return Promise.reject(error);
@@ -135,8 +167,9 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
   }
 
   /**
-   * Resolves when everything that was published so far is acknowledged. Rejects with the first refusal of a record since the last
-   * flush, when nothing can be acknowledged any more, or on `signal`.
+   * Sends what is gathered, and resolves when everything that was published before this call is acknowledged, at ack 0 too. Rejects
+   * with the first refusal of a record since the last flush, with why nothing can be acknowledged any more, or with
+   * `ERR_LOG_ABORTED`, which ends the wait alone.
    */
   async flush(options: LogWaitOptions = {}): Promise<void> {
     const refused = refusedWait(options);
@@ -155,7 +188,10 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     if (refusal !== undefined) throw refusal;
   }
 
-  /** Resolves when the session is open. Rejects when it cannot be, or on `signal`. */
+  /**
+   * Resolves when the session is open: with its epoch, and the last sequence of its name. Publishing needs not wait for this. Rejects
+   * with why it cannot be opened (`ERR_LOG_TOPIC`, `ERR_LOG_SESSIONS`, `ERR_LOG_SUPERSEDED`, …) or with `ERR_LOG_ABORTED`.
+   */
   opened(options: LogWaitOptions = {}): Promise<PublisherOpened> {
     const { everOpened, lastSequence, epoch } = this.#session;
     const error = refusedWait(options) ?? this.#session.error;
@@ -164,20 +200,24 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     return this.#openings.wait(undefined, options);
   }
 
-  /** The greatest sequence that was committed or published; `undefined`: none, or not known yet. */
+  /**
+   * The greatest sequence of this name that is in the log or was published here. `undefined`: there is none, or it is not known yet;
+   * see {@link opened}.
+   */
   get lastSequence(): bigint | undefined {
     return this.#session.lastSequence;
   }
 
-  /** How far it is. */
+  /** How far it is: records submitted, acknowledged by each broker and refused, as numbers and as a line for people. */
   progress(): ProgressReport {
     const { progress } = this.#session;
     return { ...progress, text: formatProgress(progress) };
   }
 
   /**
-   * Publishes what is left, waits until it is acknowledged, and closes. On `signal` it closes at once, and what is not
-   * acknowledged is rejected with `ERR_LOG_CLOSED`.
+   * Publishes what is left, waits until it is acknowledged, for as long as that takes, and closes. On `signal` it closes at once, and
+   * what is not acknowledged is rejected with `ERR_LOG_CLOSED`, though it may be in the log. Resolves in either case, also for
+   * a publisher that has failed. A name is free again afterwards, and its last sequence kept.
    */
   async close({ signal }: LogWaitOptions = {}): Promise<void> {
     try {
@@ -251,18 +291,6 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     this.#moved(nowMs);
   }
 
-  /** @internal */
-  callbackEnded(): void {
-    this.#callbackArranged = false;
-    this.#due();
-  }
-
-  /** @internal */
-  turnEnded(): void {
-    this.#turnArranged = false;
-    this.#due();
-  }
-
   #due(): void {
     const nowMs = this.#core.host.nowMs();
     this.#session.due(nowMs);
@@ -281,19 +309,8 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
     const nowMs = this.#core.host.nowMs();
     if (!this.#holding) this.#hold(true);
     if ((answer & SEALED) !== 0) this.#session.pump(nowMs);
-    if ((answer & STARTED) !== 0) this.#arrange(this.#session.started(nowMs));
+    if ((answer & STARTED) !== 0) this.#turns.arrange(this.#session.started(nowMs));
     this.#arm(nowMs);
-  }
-
-  #arrange(when: "callback" | "turn" | "timer"): void {
-    const { scheduler } = this.#core;
-    if (when === "callback" && !this.#callbackArranged) {
-      this.#callbackArranged = true;
-      scheduler.afterCallback(this);
-    } else if (when === "turn" && !this.#turnArranged) {
-      this.#turnArranged = true;
-      scheduler.afterTurn(this);
-    }
   }
 
   #arm(nowMs?: number): void {
@@ -301,31 +318,11 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler, 
   }
 
   #topicAnswered(message: BrokerMessage, broker: Welcome): void {
-    if (message.type !== "topicOpened") {
-      const error = refusalOf(message, this.topic);
-      // A broker that closes ends its links; the next one is asked again.
-      if (error.code === "ERR_LOG_CLOSED") return;
-      this.#session.fail(error);
-      return this.#moved(this.#core.host.nowMs());
-    }
-    try {
-      const { options, durability, generation } = message;
-      const ack = checkPublisherForTopic(this.#options, message);
-      const { brokerId, logId, batchBytesMax } = broker;
-      this.#session.linked({
-        brokerId,
-        logId,
-        durability,
-        batchBytesMax,
-        order: options.order,
-        ack,
-        topicAck: options.ack,
-        generation,
-      });
-    } catch (error) {
-      if (!(error instanceof MisuseError)) throw error;
-      this.#session.fail(new LogError("ERR_LOG_TOPIC", error.message, { topic: this.topic, cause: error }));
-    }
+    const link = linkOf(message, broker, this.#options, this.topic);
+    // A broker that closes ends its links; the next one is asked again.
+    if (link instanceof LogError && link.code === "ERR_LOG_CLOSED") return;
+    if (link instanceof LogError) this.#session.fail(link);
+    else this.#session.linked(link);
     this.#moved(this.#core.host.nowMs());
   }
 

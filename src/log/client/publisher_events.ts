@@ -1,12 +1,34 @@
 /**
- * What happens to a publisher's session, as listeners of the log are told.
+ * What a publisher's session makes of its link's answers, and what happens to it as listeners of the log are told.
  *
  * @module
  */
 
+import { MisuseError } from "../../errors.ts";
+import { checkPublisherForTopic, type PublisherOptions } from "../configuration/client.ts";
 import { LogError } from "../errors.ts";
-import type { PublisherEvent } from "../publisher/publisher_types.ts";
+import type { PublisherEvent, PublisherLink } from "../publisher/publisher_types.ts";
+import type { BrokerMessage, Welcome } from "../wire/messages.ts";
+import { refusalOf } from "./connection.ts";
 import type { LogEvent } from "./log_events.ts";
+
+/** The link that a broker's answer to `openTopic` makes, or why a publisher cannot use it. */
+export function linkOf(
+  message: BrokerMessage,
+  { brokerId, logId, batchBytesMax }: Welcome,
+  publisher: PublisherOptions,
+  topic: string,
+): PublisherLink | LogError {
+  if (message.type !== "topicOpened") return refusalOf(message, topic);
+  try {
+    const { options: { order, ack: topicAck }, durability, generation } = message;
+    const ack = checkPublisherForTopic(publisher, message);
+    return { brokerId, logId, durability, batchBytesMax, order, ack, topicAck, generation };
+  } catch (error) {
+    if (!(error instanceof MisuseError)) throw error;
+    return new LogError("ERR_LOG_TOPIC", error.message, { topic, cause: error });
+  }
+}
 
 /** `undefined`: it is told otherwise. */
 export function logEventOf(

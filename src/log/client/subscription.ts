@@ -97,19 +97,34 @@ export class CursorUser implements LinkUser, CursorHandler {
   }
 }
 
-/** Records that can be iterated. */
+/** Records that can be iterated: what a {@link Subscription} and a {@link Consumer} have in common. A pending `next` keeps the process alive. */
 export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDisposable {
   /** @internal */
   protected abstract readonly stream: RecordStream;
+  /** Ends it. Iterations end in order, and records that were not read are dropped. A second call does nothing. */
   abstract close(): Promise<void>;
 
-  /** Every record from here on. Leaving the loop closes the subscription. Rejects with why nothing more can come. */
+  /**
+   * Every record from here on. Leaving the loop closes the source. When nothing more can come, iteration rejects once with the reason,
+   * behind all records that came before. Calls of `next` are answered in their order; several iterators share the records.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<LogRecord> {
     return this.#iterate(() => this.stream.next());
   }
 
   /**
-   * The same records in arrays, as they come in batches: at most `max` in one. The fastest way to read.
+   * The same records in arrays of 1 to `max` (default: no bound), as they come in batches. The fastest way to read.
+   *
+   * ```ts
+   * import { openLog } from "hawser/log";
+   *
+   * await using log = await openLog();
+   * await log.publisher("orders").publish("one pair of socks");
+   * for await (const records of log.subscribe("orders", { from: "earliest" }).batches()) {
+   *   console.log(records.length); // 1
+   *   break;
+   * }
+   * ```
    *
    * @throws {MisuseError} `ERR_OPTION`
    */
@@ -139,8 +154,10 @@ export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDis
 }
 
 /**
- * Records of one topic from some position on, each once and in order, over lost links. What is missing is never passed over in
- * silence: iteration rejects with `ERR_LOG_TRIMMED` or `ERR_LOG_CUT`, which have `from` and `to`.
+ * Records of one topic from some position on, each once and in order, over lost links. Made by {@link Log.subscribe}. The broker sends
+ * `creditBytes` ahead of the reader, and waits for a slow one. What is missing is never passed over in silence:
+ * iteration rejects with `ERR_LOG_TRIMMED` (retention has removed it) or `ERR_LOG_CUT` (a crash has, or it is not there
+ * yet), which have `from` and `to`; also with `ERR_LOG_STORE_FAILED`, `ERR_LOG_CORRUPT`, or `ERR_LOG_ABORTED` by `signal`.
  *
  * ```ts
  * import { openLog } from "hawser/log";
@@ -189,7 +206,7 @@ export class Subscription extends RecordSource {
     return this.stream.position ?? this.#user.cursor.position;
   }
 
-  /** Ends it. Iteration ends in order. */
+  /** Ends it. Iterations end in order, and records that were not read are dropped. A second call does nothing. */
   close(): Promise<void> {
     this.#end(undefined);
     return Promise.resolve();
