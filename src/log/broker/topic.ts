@@ -266,9 +266,8 @@ export class Topic implements FeedTopic {
       this.#closing = undefined;
       this.sessions.flush(false);
       if (ingest.state === "open") {
-        // The note is only true of what is synced, so everything before it is, first.
-        const synced = store.durability === "machine" ? store.tail : store.synced;
-        journal.append("cleanStop", { number: BigInt(synced) }, NO_BODY);
+        // The note is only true of what is synced: everything before it was, unless somebody has added to it since.
+        journal.append("cleanStop", { number: BigInt(store.synced) }, NO_BODY);
       }
       this.#end();
       store.close(done);
