@@ -227,46 +227,60 @@ test("a link that asks and never reads is ended at its bound, and costs nothing 
   scene.assertNothingHeld();
 });
 
-test("anybody does anything at any time, and vanishes: nothing is left behind", () => {
-  for (let seed = 1; seed <= 16; seed++) {
-    const store = STORES[seed % 2]!;
-    const scene = new BrokerScene({
-      seed,
-      store,
-      broker: { stagingBuffers: 2, grantBatchesMax: 6 },
-      topic: { leaseMs: 200, retention: { bytesMax: 9_000, ageMsMax: 0, keepFor: [] } },
-      writeBehindBytesMax: 2_000,
-    });
-    const { random } = scene;
-    let streams: StreamPeer[] = [];
-    const topics = ["orders", "others"];
-    for (let step = 0; step < 250; step++) {
-      if (streams.length < 6 && random.chance(0.2)) {
-        const stream = new StreamPeer(scene);
-        stream.receive(bytesOf({ type: "hello", versionMin: 1, versionMax: 1, features: 0 }));
-        streams.push(stream);
-      }
-      streams = streams.filter(({ peer }) => peer.open);
-      if (streams.length === 0) continue;
-      const stream = random.pick(streams);
-      stream.peer.room = random.chance(0.2) ? random.integer(0, 2) : Infinity;
-      if (random.chance(0.1)) stream.peer.writable(random.pick([1, 5, Infinity]));
-      const bytes = anything(random, random.pick(topics));
-      // Some say only a part, and the rest never comes.
-      if (random.chance(0.08)) {
-        stream.receive(bytes.subarray(0, random.integer(0, bytes.length)));
-        if (random.chance(0.5)) scene.steps(3);
-        stream.cut();
-      } else stream.receive(bytes);
-      if (random.chance(0.4)) scene.steps(random.integer(1, 5));
+for (const failing of [false, true]) {
+  const how = failing ? ", over a disk that fails now and then" : "";
+  test(`anybody does anything at any time, and vanishes${how}: nothing is left behind`, () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      anythingAtAnyTime(seed, failing ? "machine" : STORES[seed % 2]!, failing);
     }
-    for (const stream of streams) if (stream.peer.open) stream.cut();
-    scene.run(5_000);
-    scene.assertNothingHeld();
-    scene.close();
-    assertEquals(scene.disk.openFiles, 0);
+  });
+}
+
+function anythingAtAnyTime(seed: number, store: "memory" | "machine", failing: boolean): void {
+  const scene = new BrokerScene({
+    seed,
+    store,
+    broker: { stagingBuffers: 2, grantBatchesMax: 6 },
+    topic: { leaseMs: 200, retention: { bytesMax: 9_000, ageMsMax: 0, keepFor: [] } },
+    writeBehindBytesMax: 2_000,
+  });
+  const { random } = scene;
+  let broken: string | undefined;
+  scene.disk.fail = ({ kind }) => kind === broken ? { kind: "failed", message: `no ${kind} now` } : undefined;
+  let streams: StreamPeer[] = [];
+  const topics = ["orders", "others"];
+  for (let step = 0; step < 250; step++) {
+    if (failing) {
+      broken = random.chance(0.1)
+        ? random.pick(["write", "sync", "syncFolder", "open", "read", "remove", "list", "truncate", "close"])
+        : undefined;
+    }
+    if (streams.length < 6 && random.chance(0.2)) {
+      const stream = new StreamPeer(scene);
+      stream.receive(bytesOf({ type: "hello", versionMin: 1, versionMax: 1, features: 0 }));
+      streams.push(stream);
+    }
+    streams = streams.filter(({ peer }) => peer.open);
+    if (streams.length === 0) continue;
+    const stream = random.pick(streams);
+    stream.peer.room = random.chance(0.2) ? random.integer(0, 2) : Infinity;
+    if (random.chance(0.1)) stream.peer.writable(random.pick([1, 5, Infinity]));
+    const bytes = anything(random, random.pick(topics));
+    // Some say only a part, and the rest never comes.
+    if (random.chance(0.08)) {
+      stream.receive(bytes.subarray(0, random.integer(0, bytes.length)));
+      if (random.chance(0.5)) scene.steps(3);
+      stream.cut();
+    } else stream.receive(bytes);
+    if (random.chance(0.4)) scene.steps(random.integer(1, 5));
   }
-});
+  broken = undefined;
+  for (const stream of streams) if (stream.peer.open) stream.cut();
+  scene.run(5_000);
+  scene.assertNothingHeld();
+  scene.close();
+  assertEquals(scene.disk.openFiles, 0);
+}
 
 /** One message with small numbers, so that many fit what others have said. */
 function anything(random: BrokerScene["random"], topic: string): Uint8Array {
