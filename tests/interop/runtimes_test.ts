@@ -5,8 +5,8 @@ import { converse, type Couple, LEGAL_PAIRS, MESSAGES, openCouple } from "./supp
 import { PeerProcess } from "./support/peer_process.ts";
 import { moduleCommand, OWN_RUNTIME, RUNTIME_NAMES, type RuntimeName, whyNot } from "./support/runtimes.ts";
 
-// This runtime with the two others, every legal pair, both directions of bind and connect. Run on all three, the file
-// covers every couple of runtimes in both roles.
+// This runtime, bound, with the two others, every legal pair. Run on all three, the file covers every couple of runtimes in
+// both directions of bind and connect.
 
 const PEER = "tests/interop/hawser_peer";
 const peers = new Map<RuntimeName, PeerProcess>();
@@ -24,18 +24,20 @@ async function close({ ours, theirs }: Couple): Promise<void> {
 for (const runtime of RUNTIME_NAMES.filter((name) => name !== OWN_RUNTIME)) {
   const skip = whyNot(runtime, PEER);
   for (const scheme of ["tcp", "ipc"] as const) {
-    for (const bound of ["ours", "theirs"] as const) {
-      const who = bound === "ours" ? OWN_RUNTIME : runtime;
-      test(`all pairs on ${OWN_RUNTIME} and ${runtime} understand each other over ${scheme}, ${who} bound`, {
-        skip,
-      }, async () => {
+    test(
+      `all pairs on ${OWN_RUNTIME} and ${runtime} understand each other over ${scheme}`,
+      { skip },
+      async () => {
         for (const pair of LEGAL_PAIRS) {
-          const couple = await openCouple(peerOn(runtime), pair, { bound, address: freshAddress(scheme) });
+          const couple = await openCouple(peerOn(runtime), pair, {
+            bound: "ours",
+            address: freshAddress(scheme),
+          });
           await converse(couple, MESSAGES);
           await close(couple);
         }
-      });
-    }
+      },
+    );
   }
 
   test(`64 MiB pass between ${OWN_RUNTIME} and ${runtime} in both directions`, { skip }, async () => {
