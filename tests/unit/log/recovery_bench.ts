@@ -104,6 +104,13 @@ export class LogWriter {
     this.#note(this.bytes.append("fence", fields));
   }
 
+  /** A session is forgotten. What waits must have been ordered. */
+  ended(session: bigint): void {
+    const { epoch } = this.model.sessions.get(session)!;
+    this.model.sessions.delete(session);
+    this.#note(this.bytes.append("sessionEnded", { id: session, epoch }));
+  }
+
   payload(session: bigint, body: Uint8Array, count = 1): void {
     const payload = this.bytes.payload(body);
     this.#waiting.push({ session, payload, count });
@@ -189,8 +196,15 @@ export function writeAny(random: Random, steps: number): LogWriter {
       log.order();
       if (random.chance(0.5)) log.synced = log.bytes.tail;
       log.roll();
-    } else if (kind === 18) log.generation();
-    else if (kind === 19) {
+    } else if (kind === 18) {
+      if (random.chance(0.5)) log.generation();
+      else {
+        log.order();
+        log.ended(session);
+        if (random.chance(0.5)) log.roll();
+        log.open(session, publisher);
+      }
+    } else if (kind === 19) {
       log.order();
       if (state.fenced) log.open(session, publisher);
       else log.fence(session);
