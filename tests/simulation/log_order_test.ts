@@ -11,7 +11,7 @@ function someDisk(init: LogWorldInit = {}): (seed: number) => LogWorldInit {
 
 for (const order of [0, 2, 4, 5] as const) {
   test(`scenario 20: order ${order}: two and ten publishers, shuffled, doubled and late batches: each record once`, () => {
-    simulateLog(`order ${order}`, 12, someDisk(), (world, seed) => {
+    simulateLog(`order ${order}`, 9, someDisk(), (world, seed) => {
       const [publishers, clients, records] = seed % 2 === 0 ? [2, 2, 60] : [10, 4, 20];
       const load = new Load(world, { publishers, clients, records, onTopic: { order }, readers: [{}] });
       load.finish();
@@ -25,7 +25,7 @@ for (const order of [0, 2, 4, 5] as const) {
 test("scenario 24: batches that outstay the lease are fenced; the suffix is sent anew and ordered once, without a hole", () => {
   let fences = 0;
   const wire = { heldShare: 0.1, holdMsMax: 900, doubledShare: 0.1 };
-  simulateLog("lease", 14, someDisk({ wire }), (world, seed) => {
+  simulateLog("lease", 12, someDisk({ wire }), (world, seed) => {
     const order = seed % 2 === 0 ? 5 : 4;
     const load = new Load(world, {
       publishers: 3,
@@ -157,7 +157,7 @@ test("scenario 7: a ring of n that gets 1 to n before 0 goes on, in a pool of on
 });
 
 test("scenario 32: a broker that is closed right behind the last record has acknowledged it all", () => {
-  simulateLog("stop", 8, { store: "disk" }, (world) => {
+  simulateLog("stop", 6, { store: "disk" }, (world) => {
     const load = new Load(world, { publishers: 3, records: 30, closes: false });
     world.until(() => load.streams.every(({ submitted }) => submitted.size === 30), "all to be submitted");
     world.stop();
