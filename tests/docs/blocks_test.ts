@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { detectRuntime } from "../../adapters/detect.ts";
