@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { TopicInput } from "../../../src/log/configuration/topic.ts";
 import type { Ack } from "../../../src/log/topic_options.ts";
+import type { Peer } from "./broker_peer.ts";
 import { judge, ModelPublisher, readAll } from "./broker_crash_model.ts";
 import { BrokerScene } from "./broker_scene.ts";
 
@@ -10,6 +11,7 @@ const SEEDS = 6;
 
 interface Run {
   readonly seed: number;
+  /** The topic's. */
   readonly ack: Ack;
   /** How the broker ends. */
   readonly ends: readonly ("kill" | "powerLoss" | "close")[];
@@ -29,14 +31,19 @@ function run({ seed, ack, ends, topic, writeBytesMax, failures = [] }: Run): voi
   });
   const { random } = scene;
   const valueBytes = random.pick([20, 300]);
-  const publishers = ["a", "b", "c"].map((name) => new ModelPublisher(scene, name, ack, valueBytes));
+  // One of them always waits for the sync.
+  const publishers = ["a", "b", "c"].map((name) => {
+    return new ModelPublisher(scene, name, name === "b" ? 2 : ack, valueBytes);
+  });
   const trimmed = (topic?.retention?.bytesMax ?? 0) > 0;
   let failing: string | undefined;
   scene.disk.fail = ({ kind }) =>
     kind === failing ? { kind: "failed", message: `no ${kind} now` } : undefined;
   for (let life = 0; life < 5; life++) {
+    const readers: Peer[] = [];
     for (let round = random.integer(5, 150); round > 0; round--) {
       random.pick(publishers).act();
+      if (readers.at(-1)?.open !== true) readers.push(scene.peer().subscribe({ creditBytes: 1e9 }));
       if (random.chance(0.6)) scene.steps(random.integer(1, 6));
       failing = failures.length > 0 && random.chance(0.05) ? random.pick(failures) : undefined;
     }
@@ -48,8 +55,14 @@ function run({ seed, ack, ends, topic, writeBytesMax, failures = [] }: Run): voi
     } else if (end === "kill") scene.kill();
     else scene.powerLoss();
     for (const publisher of publishers) publisher.lost(end === "powerLoss");
-    const seen = trimmed ? [] : readAll(scene);
-    if (!trimmed) judge(seen, publishers);
+    if (trimmed) continue;
+    const seen = readAll(scene);
+    judge(seen, publishers);
+    // At ack 2 readers never see what the machine's death takes away, and at ack 1 not what the process's does.
+    if (ack === 1 && end === "powerLoss") continue;
+    for (const reader of readers) {
+      assertEquals(reader.seen, seen.slice(0, reader.seen.length), "seen and gone");
+    }
   }
   const wanted = publishers.map(({ submitted }) => Math.max(20, submitted));
   const behind = (): number => publishers.findIndex((one, at) => one.acknowledged < wanted[at]!);
