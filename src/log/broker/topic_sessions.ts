@@ -134,9 +134,12 @@ export class TopicSessions {
     }
     if (!this.#grantFreed || !open) return;
     this.#grantFreed = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { request, client } of waiting) this.#decide(request, client, this.#topic.nowMs);
+    // Each once. An answer may be one too many for its link, which takes its other requests with it.
+    for (let left = this.#waiting.length; left > 0; left--) {
+      const first = this.#waiting.shift();
+      if (first === undefined) break;
+      this.#decide(first.request, first.client, this.#topic.nowMs);
+    }
   }
 
   /** Ends the epochs of sessions whose gap has outlived the lease. */
