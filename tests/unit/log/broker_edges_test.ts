@@ -360,3 +360,25 @@ test("a topic of ack 0 is ordered and read as any other", () => {
     assertEquals(reader.seen.at(-1), { position: 8n, value: "more" });
   }
 });
+
+test("a link that ends while the first of its waiting sessions is opened gets no second one", () => {
+  const scene = new BrokerScene({ broker: { grantBatchesMax: 2 } });
+  const peer = scene.peer();
+  peer.openTopic();
+  const sessions = [1, 2].map(() => peer.openSession({ windowBatches: 1 }));
+  assertEquals(sessions.map(({ limit }) => limit), [1, 1]);
+  const waiting = scene.peer();
+  waiting.askSession();
+  waiting.askSession();
+  assertEquals(scene.topic().sequencer.waiting, 2);
+  // One answer more, and it is ended.
+  waiting.room = 0;
+  for (let request = 0; request < 4_096; request++) {
+    waiting.say({ type: "trim", request, topic: "orders", before: 0n });
+  }
+  assert(waiting.open);
+  peer.vanish();
+  scene.run(5_000);
+  assert(!waiting.open);
+  scene.assertNothingHeld();
+});
