@@ -62,14 +62,18 @@ export async function* readRecords(
   options: InputOptions,
 ): AsyncGenerator<Uint8Array[]> {
   for (const { name } of sources) {
-    const stream = name === STDIN ? options.stdin : createReadStream(name, { highWaterMark: CHUNK_BYTES });
-    if (!options.wholeFile) yield* readLines(stream, name, options);
+    if (!options.wholeFile) yield* readLines(streamOf(name, options), name, options);
+    // Read at once: a stream that is opened and not read would stay open.
     else if (name !== STDIN) yield [readWhole(name, options.read)];
     else {
-      const all = await readAll(stream, options);
+      const all = await readAll(options.stdin, options);
       if (options.signal?.aborted !== true) yield [all];
     }
   }
+}
+
+function streamOf(name: string, { stdin }: InputOptions): Readable {
+  return name === STDIN ? stdin : createReadStream(name, { highWaterMark: CHUNK_BYTES });
 }
 
 async function* readLines(

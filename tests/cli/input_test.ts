@@ -93,3 +93,22 @@ test("what cannot be read is told by its name", async () => {
   });
   await assertRejects(() => reading.next(), CommandError, "Cannot read the standard input: torn");
 });
+
+test("an interruption does not wait for the input, nor for its end, and half a line is no record", async () => {
+  for (const wholeFile of [false, true]) {
+    // As on Deno, where a read that is under way goes on after the stream was destroyed.
+    const stdin = new Readable({ read: () => {}, destroy: () => {} });
+    const interruption = new AbortController();
+    const records: string[] = [];
+    const reading = readRecords([{ name: STDIN, bytes: undefined }, { name: STDIN, bytes: undefined }], {
+      stdin,
+      wholeFile,
+      // By a turn after it was read, so that the next read is under way.
+      read: () => setTimeout(() => interruption.abort(), 0),
+      signal: interruption.signal,
+    });
+    stdin.push(encoder.encode("a\nb"));
+    for await (const some of reading) records.push(...some.map((record) => decoder.decode(record)));
+    assertEquals(records, wholeFile ? [] : ["a"]);
+  }
+});
