@@ -22,6 +22,25 @@ for (const order of [0, 2, 4, 5] as const) {
   });
 }
 
+test("connections that break at any moment: each record once, and every reader gets all", () => {
+  simulateLog("cuts", 14, someDisk(), (world, seed) => {
+    const order = ([5, 2, 0, 4] as const)[seed % 4]!;
+    const load = new Load(world, {
+      publishers: 4,
+      clients: 2,
+      records: 50,
+      onTopic: { order },
+      named: seed % 5 === 0,
+      readers: [{}, { creditBytes: 200 }],
+    });
+    load.strikes(6, () => {
+      for (const wire of [...world.wires]) if (world.random.chance(0.6)) wire.cut();
+    });
+    load.finish();
+    assertEquals(load.judge().length, 200);
+  });
+});
+
 test("scenario 24: batches that outstay the lease are fenced; the suffix is sent anew and ordered once, without a hole", () => {
   let fences = 0;
   const wire = { heldShare: 0.1, holdMsMax: 900, doubledShare: 0.1 };
