@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { BrokerScene, type BrokerSceneOptions } from "./broker_scene.ts";

@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Order } from "../../../src/log/topic_options.ts";
