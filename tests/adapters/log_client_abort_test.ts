@@ -116,6 +116,16 @@ for (const place of PLACES) {
     for (const code of codes) assertEquals(await code, "ERR_LOG_CLOSED");
     assertThrows(() => publisher.tryPublish("c"), "ERR_LOG_CLOSED");
   });
+
+  test(`${label}: a flush does not pass over records that never found room`, async () => {
+    await using stage = await place.open();
+    // Nobody knows the last sequence yet, so the record waits, and nothing else is under way.
+    const publisher = stage.log.publisher("t", { name: "job" });
+    const waiting = [publisher.publish("x", { sequence: 1n }), publisher.flush()].map(logCodeOf);
+    await publisher.close({ signal: AbortSignal.abort() });
+    for (const code of waiting) assertEquals(await code, "ERR_LOG_CLOSED");
+    await publisher.flush();
+  });
 }
 
 test("what is misused says which option, which value, and what is allowed", async () => {

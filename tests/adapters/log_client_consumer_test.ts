@@ -66,6 +66,21 @@ for (const place of PLACES) {
     assertEquals(newer.committed, 4n);
   });
 
+  test(`${label}: what was sent ahead is not read: a position before the first record is that record's`, async () => {
+    await using stage = await place.open();
+    const { log } = stage;
+    await publish(log, values(10));
+    const consumer = log.consumer("t", "billing", { from: 3n });
+    const subscription = log.subscribe("t", { from: "earliest" });
+    // Both streams have begun, and most likely all of it has arrived.
+    await consumer.lag();
+    for (let round = 0; round < 3; round++) await log.status();
+    assertEquals([consumer.position, subscription.position], [3n, 0n]);
+    await consumer.commit();
+    assertEquals(await consumer.lag(), 7n);
+    assertEquals(await takeTexts(consumer, 7), values(7, 3));
+  });
+
   test(`${label}: many commits at once, each confirmed; the last one counts`, async () => {
     await using stage = await place.open();
     const { log } = stage;

@@ -364,6 +364,8 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
     this.#timer.stop();
     if (this.#holding) this.#hold(false);
     this.#core.forget(this);
+    // Whoever flushes later is told of those, too.
+    if (this.#queue.size > 0) this.#refusal ??= error;
     this.#queue.fail(error);
     this.#writable.rejectAll(error);
     this.#openings.rejectAll(error);

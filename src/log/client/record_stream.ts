@@ -38,11 +38,12 @@ export class RecordStream {
     return this.#ended;
   }
 
-  /** The position behind the last record that was read; `undefined`: none was. */
+  /** The position behind the last record that was read, or of the first one that was delivered; `undefined`: there is neither. */
   get position(): bigint | undefined {
     const reader = this.#reader;
-    if (reader === undefined || reader.index < 0) return this.#position;
-    return reader.batch.position + BigInt(reader.index + 1);
+    if (reader !== undefined) return reader.batch.position + BigInt(reader.index + 1);
+    const next = this.#queue[this.#from];
+    return this.#position ?? (next && next.records.position + BigInt(next.skip));
   }
 
   deliver(batch: DeliveredBatch): void {

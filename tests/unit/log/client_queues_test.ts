@@ -96,7 +96,9 @@ test("one who asked for a batch gets what is left of it, and nobody behind is fo
 test("the end is told once, behind all that was delivered; a close tells everybody at once", async () => {
   const held = new Held();
   const ended = new RecordStream(held, () => {});
+  assertEquals(ended.position, undefined);
   ended.deliver(batch(0, 2));
+  assertEquals(ended.position, 0n, "delivered is not read");
   ended.end(closed);
   ended.deliver(batch(2, 1));
   assertEquals([await positionOf(ended.next()), await positionOf(ended.next())], [0n, 1n]);
