@@ -6,6 +6,7 @@ import { Context } from "../../src/socket/context.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   type BrokerServer,
+  type BrokerServerOptions,
   connectLog,
   type ConnectOptions,
   type Log,
@@ -66,8 +67,8 @@ class Server implements AsyncDisposable {
     await gone;
   }
 
-  async startAgain(): Promise<void> {
-    this.#broker = await startBroker({ listen: this.endpoints, dir: this.#dir });
+  async startAgain(options: BrokerServerOptions = {}): Promise<void> {
+    this.#broker = await startBroker({ ...options, listen: this.endpoints, dir: this.#dir });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -238,4 +239,62 @@ test("a client that reaches no broker in time says why the last attempt came to 
   );
   assertEquals([error.code, error.cause instanceof Error], ["ERR_LOG_DISCONNECTED", true]);
   assertMatch(error.message, /^Cannot reach the broker within 600000 ms: /);
+});
+
+test("what a broker with smaller batches cannot take is rejected, told as an event, and held up by nothing", async () => {
+  await using broker = await Server.start();
+  await using log = await broker.connect();
+  const publisher = log.publisher("t", { batchBytes: 1_024 });
+  await publisher.opened();
+  await broker.stop(log);
+  const refused = nextEvent(log, "refused");
+  const before = publisher.publish("before");
+  const large = publisher.publish(new Uint8Array(100_000));
+  const after = publisher.publish("after");
+  const code = logCodeOf(large);
+  const flushed = logCodeOf(publisher.flush());
+  await broker.startAgain({ stagingBufferBytes: 4_096 });
+  assertEquals(await code, "ERR_LOG_BATCH_TOO_LARGE");
+  assertEquals(await flushed, "ERR_LOG_BATCH_TOO_LARGE");
+  const { topic, records } = await refused;
+  assertEquals([topic, records], ["t", 1]);
+  assertEquals(await Promise.all([before, after]), [{ position: 0n }, { position: 1n }]);
+  await publisher.flush();
+  const { acknowledged, refused: never, submitted } = publisher.progress();
+  assertEquals([acknowledged, never, submitted], [2, 1, 3]);
+  assertEquals(await logCodeOf(publisher.publish(new Uint8Array(100_000))), "ERR_LOG_BATCH_TOO_LARGE");
+  assertEquals(await publisher.publish("still"), { position: 2n });
+});
+
+test("where clients make no topics, publishing to one that is not there is refused, and reading waits for it", async () => {
+  await using broker = await startBroker({
+    listen: [`ipc://${freshPath()}`],
+    autoCreateTopics: false,
+    topics: { there: { order: 2 } },
+  });
+  await using log = await connectLog(broker.endpoints);
+  assertEquals(await log.publisher("there").publish("x"), { position: 0n });
+  const publisher = log.publisher("missing");
+  const codes = [
+    publisher.publish("x"),
+    publisher.opened(),
+    log.openTopic("missing"),
+    log.trim("missing", 0n),
+  ];
+  for (const code of codes.map(logCodeOf)) assertEquals(await code, "ERR_LOG_TOPIC");
+  const waiting = log.subscribe("missing");
+  const next = waiting[Symbol.asyncIterator]().next();
+  assertEquals((await log.status()).topics.map(({ name }) => name), ["there"]);
+  await waiting.close();
+  assertEquals((await next).done, true);
+});
+
+test("a topic with all the sessions that it remembers refuses one more, and says so", async () => {
+  await using broker = await startBroker({ listen: [`ipc://${freshPath()}`], sessionsMax: 2 });
+  await using log = await connectLog(broker.endpoints);
+  const names = ["a", "b"];
+  for (const name of names) await log.publisher("t", { name }).publish(name);
+  assertEquals(await logCodeOf(log.publisher("t", { name: "c" }).publish("c")), "ERR_LOG_SESSIONS");
+  for (const name of names) await log.publisher("t", { name }).publish(name);
+  assertEquals((await log.openTopic("t")).tail, 4n);
 });

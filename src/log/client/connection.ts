@@ -157,6 +157,11 @@ export class Connection implements ClientLinkEvents {
     return this.#lastRequest;
   }
 
+  /** Its answer is not waited for any more. */
+  forgetRequest(request: number): void {
+    this.#requests.delete(request);
+  }
+
   /** A number for a stream, whose messages go to `handler`. */
   nextCursor(handler: CursorHandler): number {
     this.#cursors.set(++this.#lastCursor, handler);

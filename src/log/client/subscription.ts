@@ -37,6 +37,7 @@ export class CursorUser implements LinkUser, CursorHandler {
   readonly stream: RecordStream;
   readonly cursor: SubscriberCursor;
   readonly #core: ClientCore;
+  #request = 0;
 
   /** `ended`: nothing will come any more, for this reason. */
   constructor(
@@ -58,16 +59,21 @@ export class CursorUser implements LinkUser, CursorHandler {
       onTrimmed,
       crc32: connection.local ? undefined : core.crc32,
       target: {
-        nextRequest: () =>
-          connection.nextRequest((message) => {
+        nextRequest: () => {
+          // A stream that ended before it began has left its request without an answer.
+          connection.forgetRequest(this.#request);
+          this.#request = connection.nextRequest((message) => {
             if (message.type === "refused") this.cursor.refused(message);
             else this.cursor.fail(refusalOf(message, topic));
-          }),
+          });
+          return this.#request;
+        },
         nextCursor: () => connection.nextCursor(this),
         send: (message) => connection.send(message),
         deliver: (batch) => stream.deliver(batch),
         happened: (type, error) => core.events.emit({ type, topic, name, error }),
         ended: (error) => {
+          connection.forgetRequest(this.#request);
           connection.readers.delete(this);
           stream.end(error);
           ended(error);
