@@ -7,7 +7,7 @@ import type { Peer } from "./broker_peer.ts";
 import { judge, ModelPublisher, readAll } from "./broker_crash_model.ts";
 import { BrokerScene } from "./broker_scene.ts";
 
-const SEEDS = 6;
+const SEEDS = 3;
 
 interface Run {
   readonly seed: number;
