@@ -88,17 +88,30 @@ test("named publishers go on with their sequence, whichever of the two ends dies
     const load = new Load(world, { publishers: 2, records: 60, onTopic: { ack: 2 }, named: true });
     const [first, second] = load.streams;
     load.strikes(5, () => {
-      const what = world.random.pick(["broker", "machine", "program", "program"]);
+      const what = world.random.pick(["broker", "machine", "program", "program", "newcomer"]);
       if (what === "machine") world.powerLoss();
       else if (what === "broker") world.kill();
       else {
         const stream = world.random.pick([first!, second!]);
-        world.killClient(stream.publisher.client);
+        // Or the old one lives on, and is told that it was replaced.
+        if (what === "program") world.killClient(stream.publisher.client);
         stream.begin(world.client());
       }
     });
     load.finish();
     assertEquals(load.judge({ refusals: true }).length, 120);
+  });
+});
+
+test("programs of one name that begin at the same time: one goes on, and every other one is told", () => {
+  simulateLog("namesakes", 8, DISK, (world) => {
+    const setup = { name: "one", onTopic: { ack: 2 } } as const;
+    const all = Array.from({ length: 3 }, () => world.client().publisher(TOPIC, setup));
+    const states = (): string => all.map(({ session }) => session.state).sort().join(" ");
+    world.until(() => states() === "open superseded superseded", "one of them to be left");
+    for (const { session } of all) {
+      if (session.error !== undefined) assertEquals(session.error.code, "ERR_LOG_SUPERSEDED");
+    }
   });
 });
 

@@ -235,7 +235,8 @@ export class TopicSessions {
         });
       }
       // The link may have gone, or another have come, while this was stored.
-      if (this.#isOwner(session, epoch, client)) this.#answer(request, session, client);
+      if (this.#isOwner(session, epoch, client)) return this.#answer(request, session, client);
+      client.tell(refusal(request.request, "ERR_LOG_SUPERSEDED", "A newcomer of the same name took over"));
     });
   }
 
