@@ -22,7 +22,7 @@ for (const order of [0, 2, 4, 5] as const) {
   });
 }
 
-test("connections that break at any moment: each record once, and every reader gets all", () => {
+test("connections that break at any moment, and clocks that jump: each record once, to every reader, and time never falls", () => {
   simulateLog("cuts", 14, someDisk(), (world, seed) => {
     const order = ([5, 2, 0, 4] as const)[seed % 4]!;
     const load = new Load(world, {
@@ -35,6 +35,7 @@ test("connections that break at any moment: each record once, and every reader g
     });
     load.strikes(6, () => {
       for (const wire of [...world.wires]) if (world.random.chance(0.6)) wire.cut();
+      world.wallJumpMs += world.random.pick([-3_600_000, 0, 86_400_000]);
     });
     load.finish();
     assertEquals(load.judge().length, 200);

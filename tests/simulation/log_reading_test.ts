@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { SimulatedReader } from "./log_reader.ts";
+import { SimulatedConsumer, SimulatedReader } from "./log_reader.ts";
 import { acknowledgedAt, DEFAULT_SEEDS, Load, simulateLog, TOPIC } from "./log_simulate.ts";
 import type { LogWorldInit } from "./log_world.ts";
 
@@ -78,6 +78,38 @@ test("scenario 47: what retention removes before a slow subscriber has it is a g
     assertEquals(stops!.error?.code ?? "ERR_LOG_TRIMMED", "ERR_LOG_TRIMMED");
   });
   if (DEFAULT_SEEDS) assertGreater(gaps, 4);
+});
+
+test("a memory that is full, since a slow consumer holds retention: publishers wait, and go on as it commits", () => {
+  let full = 0;
+  const sizes = { memoryBytesMax: 65_536, holdBytesMax: 16_384, grantBytesMax: 16_384 };
+  const broker = { ...sizes, topics: { "*": { segmentBytes: 8_192 } } };
+  simulateLog("held", 6, { store: "memory", broker, wire: { delayMsMax: 2, heldShare: 0 } }, (world) => {
+    const onTopic = { retention: { keepFor: ["bookkeeping"], bytesMax: 8_192 } };
+    const load = new Load(world, { publishers: 2, records: 400, burst: 40, onTopic, readers: [{}] });
+    const [reader] = load.readers;
+    load.begin();
+    const consumer = new SimulatedConsumer(reader!.client, TOPIC, "bookkeeping");
+    reader!.slowMs = 8;
+    const commit = (): void => {
+      const next = reader!.records.at(-1)?.position;
+      if (next !== undefined) consumer.commit(next + 1n, reader!.cursor.generation);
+      if (reader!.records.length < 800) world.around.later(200, commit);
+    };
+    commit();
+    load.finish();
+    world.until(() => reader!.records.length === 800, "the consumer to have everything");
+    assertEquals(reader!.happened, [], "nothing was removed before it was read");
+    assertEquals(
+      reader!.records.map(({ position }) => position),
+      Array.from({ length: 800 }, (_, at) => BigInt(at)),
+    );
+    const values = acknowledgedAt(load);
+    assertEquals(values.size, 800);
+    for (const { position, value } of reader!.records) assertEquals(value, values.get(position));
+    for (const { publisher } of load.streams) full += publisher.count("storeFull");
+  });
+  if (DEFAULT_SEEDS) assertGreater(full, 3);
 });
 
 test("scenario 51: who subscribes before the topic is there, or in the middle, or three times, gets each record once", () => {

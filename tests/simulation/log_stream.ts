@@ -104,10 +104,15 @@ export class Stream {
     const { around } = publisher.client.world;
     const { paceMs = 4 } = this.init;
     around.later(this.world.random.upTo(paceMs) + 0.01, () => {
-      if (publisher !== this.publisher || publisher.session.error !== undefined) return;
+      if (publisher !== this.publisher) return;
+      const { error } = publisher.session;
+      // An older program came back later than its newcomer: somebody starts that one again.
+      if (error?.code === "ERR_LOG_SUPERSEDED") return this.begin(this.world.client());
+      if (error !== undefined) return;
       this.#burst();
-      if (!this.#placed || this.#next < this.values.length) this.#later(publisher);
-      else if (this.#closes) publisher.close();
+      const more = !this.#placed || this.#next < this.values.length;
+      if (!more && this.#closes) publisher.close();
+      if (more || this.init.name !== undefined) this.#later(publisher);
     });
   }
 

@@ -102,6 +102,8 @@ export class LogWorld {
   /** What brokers had to tell people. */
   readonly notices: string[] = [];
   broker: Broker | undefined;
+  /** How far the wall clock has jumped; the monotonic one does not. */
+  wallJumpMs = 0;
   process: SimulatedProcess;
   /** Says more when something goes wrong. */
   readonly explainers: (() => string)[] = [];
@@ -325,7 +327,7 @@ export class LogWorld {
   }
 
   #newProcess(): SimulatedProcess {
-    return new SimulatedProcess(this.loop, this.#root.fork("process"));
+    return new SimulatedProcess(this.loop, this.#root.fork("process"), () => this.wallJumpMs);
   }
 
   #makeStores(): StoreFactory {
