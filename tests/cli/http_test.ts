@@ -7,6 +7,7 @@ import { serveHttp } from "../../cli/http.ts";
 import { formatMetrics, METRICS, metricsTable } from "../../cli/metrics.ts";
 import { statusText } from "../../cli/status_text.ts";
 import { CommandError } from "../../cli/terminal.ts";
+import { openLog } from "../../log.ts";
 import { Broker } from "../../src/log/broker/broker.ts";
 import type { BrokerStatus } from "../../src/log/broker/status.ts";
 import { MemoryStores } from "../../src/log/store/memory_store.ts";
@@ -167,6 +168,23 @@ test("a port alone is one of this machine", async () => {
   const server = await serveHttp("0", { status: () => ({} as BrokerStatus), draining: false });
   assertMatch(server.url, /^http:\/\/127\.0\.0\.1:\d+$/);
   await server.close();
+});
+
+test("a store in memory that may let go of nothing is full, and told so", async () => {
+  const log = await openLog({
+    memoryBytesMax: 65_536,
+    stagingBufferBytes: 8_192,
+    topics: { "*": { segmentBytes: 16_384, retention: { keepFor: ["billing"] } } },
+    closeTimeoutMs: 0,
+  });
+  const full = new Promise((resolve) => log.on("storeFull", resolve));
+  const publisher = log.publisher("big");
+  for (let i = 0; i < 100; i++) assert(publisher.tryPublish(new Uint8Array(1_000)));
+  await full;
+  const { topics: [topic] } = await log.status();
+  assertEquals([topic!.name, topic!.state], ["big", "full"]);
+  assert(Number(topic!.tail) > 30 && Number(topic!.tail) < 65, topic!.tail);
+  await log.close();
 });
 
 test("everything that is asked for is told: as metrics, and by hawser status", async () => {

@@ -156,7 +156,7 @@ function reportTopic(topic: Topic): TopicStatus {
     name,
     options,
     durability: store.durability,
-    state: ingest.state,
+    state: ingest.condition,
     generation,
     earliest: String(earliest),
     tail: String(visibleTail),

@@ -39,6 +39,8 @@ export class TopicIngest implements IngestTarget {
   /** `full`: the disk has no room, and nothing moves. `stopped`: for good. */
   state: "open" | "full" | "stopped" = "open";
   readonly #init: TopicIngestInit;
+  /** Bytes that found no room in a store at its bound; 0: the last ones found some. */
+  #refusedBytes = 0;
   /** Offsets of payloads that have no order yet. They rise, and a set keeps the order of its coming: the first is the lowest. */
   readonly #unordered: Set<number> = new Set();
 
@@ -58,6 +60,12 @@ export class TopicIngest implements IngestTarget {
     this.#init.sequencer.abandon(session, epoch, batch);
   }
 
+  /** The state, for people: a store at its bound is full, too, though a smaller batch may find room in it. */
+  get condition(): "open" | "full" | "stopped" {
+    const crowded = this.#refusedBytes > 0 && !this.#init.store.hasRoom(this.#refusedBytes);
+    return this.state === "open" && crowded ? "full" : this.state;
+  }
+
   room(bytes: number): IngestRoom {
     if (this.state !== "open") return this.state;
     const { store, makeRoom } = this.#init;
@@ -65,7 +73,8 @@ export class TopicIngest implements IngestTarget {
     if (store.hasRoom(wanted)) return "room";
     if (store.durability !== "none") return "wait";
     makeRoom();
-    return store.hasRoom(wanted) ? "room" : "full";
+    this.#refusedBytes = store.hasRoom(wanted) ? 0 : wanted;
+    return this.#refusedBytes === 0 ? "room" : "full";
   }
 
   get waiting(): number {
