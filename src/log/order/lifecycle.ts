@@ -79,6 +79,7 @@ export class Lifecycle {
     const session = this.#parts.table.get(id);
     if (session === undefined || session.epoch !== epoch || session.state === "opening") return;
     session.move("closed");
+    session.left = true;
     this.#detach(session, nowMs);
     this.settleClosed(session);
   }
@@ -145,6 +146,7 @@ export class Lifecycle {
     // A newcomer has the link already.
     if (session.state !== "fenced") return held;
     this.#detach(session, session.lastActiveMs);
+    if (session.left) this.settleClosed(session);
     return held;
   }
 
@@ -189,6 +191,7 @@ export class Lifecycle {
     if (!this.#attach(session, request, nowMs)) return { kind: "wait" };
     if (!attached) counts.attached++;
     session.move("resumed");
+    session.left = false;
     // Nobody looked at its gap meanwhile.
     if (state === "closed") hold.progressed(session, nowMs);
     session.lastActiveMs = Math.max(session.lastActiveMs, nowMs);

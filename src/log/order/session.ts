@@ -37,6 +37,8 @@ export class Session implements AckSource {
   fences = 0;
   /** A fence of this epoch is stored, or is about to be. */
   over = false;
+  /** Its publisher has closed it. Only told apart while a fence is being stored. */
+  left = false;
   /** Of the first payload in the store that is assigned in this epoch. */
   firstOffset: number = Infinity;
   /** The greatest committed sequence of any epoch. */
@@ -113,6 +115,7 @@ export class Session implements AckSource {
     this.inFlight = undefined;
     this.bytes = 0;
     this.over = false;
+    this.left = false;
     this.firstOffset = Infinity;
     this.acks = new AckSlot();
   }

@@ -219,3 +219,23 @@ test("an id that is used again right after its session ended is not forgotten by
   assertEquals(later.open(1n, { epoch: 1 }).kind, "resume");
   assertEquals(later.sequencer.view(1n)!.nextBatch, 2);
 });
+
+test("a session that is closed while its fence is being stored is forgotten when that is done", () => {
+  for (const publisher of ["", "p"]) {
+    const scene = new Scene();
+    const opening = scene.open(publisher === "" ? 1n : 0n, { publisher });
+    assert(opening.kind === "newEpoch");
+    const { session } = opening;
+    scene.sendAll(session, 1, [0, 2]);
+    scene.settle();
+    assertEquals(scene.expire(1_000).length, 1);
+    scene.sequencer.close(session, 1, 1_000);
+    assert(scene.sequencer.view(session) !== undefined);
+    scene.commit();
+    assertEquals(scene.discarded.map(({ batch }) => batch), [2]);
+    assertEquals(scene.sequencer.view(session)?.publisher, publisher === "" ? undefined : "p");
+    scene.noteEnded();
+    const later = scene.restart(scene.entries.length);
+    assertEquals(later.sequencer.counters.sessions, publisher === "" ? 0 : 1);
+  }
+});

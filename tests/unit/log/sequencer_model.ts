@@ -30,6 +30,7 @@ interface NaiveSession {
   activeMs: number;
   /** Batches and fences of any epoch that are on their way into the log. */
   owed: number;
+  left: boolean;
 }
 
 /** See the module. Every method is the one of the sequencer with the same name. */
@@ -82,6 +83,7 @@ export class NaiveSequencer {
     }
     if (found.state === "closed") found.gapSinceMs = nowMs;
     found.state = "open";
+    found.left = false;
     found.attached = true;
     found.activeMs = Math.max(found.activeMs, nowMs);
     return { kind: "resume", session: id, epoch };
@@ -91,6 +93,7 @@ export class NaiveSequencer {
     const found = this.sessions.get(id);
     if (found?.epoch !== epoch) return;
     if (found.state === "open") found.state = "closed";
+    found.left = true;
     found.attached = false;
     found.activeMs = Math.max(found.activeMs, nowMs);
     this.#settle(found);
@@ -191,7 +194,9 @@ export class NaiveSequencer {
     found.state = "fenced";
     found.attached = false;
     found.inFlight.clear();
-    return found.waiting.splice(0).sort((a, b) => a.batch - b.batch);
+    const given = found.waiting.splice(0).sort((a, b) => a.batch - b.batch);
+    if (found.left) this.#settle(found);
+    return given;
   }
 
   #make(id: bigint, publisher: string, epoch: number, nowMs: number): NaiveSession {
@@ -211,6 +216,7 @@ export class NaiveSequencer {
       gapSinceMs: 0,
       activeMs,
       owed: before?.owed ?? 0,
+      left: false,
     };
   }
 
