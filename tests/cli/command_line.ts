@@ -81,8 +81,3 @@ export function start(args: readonly string[], { stdin, env, cwd }: StartOptions
   const see = (pattern: RegExp): Promise<RegExpExecArray> => said.see(pattern, ending);
   return { process: child, see, ending, signal: (name) => process.kill(child.pid!, name) };
 }
-
-/** Runs it to its end. */
-export function hawser(args: readonly string[], options?: StartOptions): Promise<Ending> {
-  return start(args, options).ending;
-}
