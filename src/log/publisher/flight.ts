@@ -11,23 +11,12 @@
 import type { LogError } from "../errors.ts";
 import type { Ack, Order } from "../topic_options.ts";
 import type { AckRun } from "../wire/messages.ts";
+import { isDrained } from "./flight_gap.ts";
+import type { FlightTarget, SessionFrontiers } from "./flight_types.ts";
 import { ResendTimeout } from "./resend.ts";
 import { type OutgoingBatch, Window } from "./window.ts";
 
-/** What a broker says of a session's epoch. */
-export interface SessionFrontiers {
-  readonly nextBatch: number;
-  readonly nextSyncedBatch: number;
-  readonly runs: readonly AckRun[];
-}
-
-/** How a flight tells what became of batches. */
-export interface FlightTarget<Token> {
-  /** Acknowledged at the publisher's level: those who wait are to be told, once. */
-  settled(batch: OutgoingBatch<Token>): void;
-  /** Left the window; its memory is free unless `shared`. */
-  retired(batch: OutgoingBatch<Token>): void;
-}
+export type * from "./flight_types.ts";
 
 /** See the module. */
 export class Flight<Token> {
@@ -78,13 +67,18 @@ export class Flight<Token> {
     return this.#next === this.window.nextNumber && this.#mayFly(this.#next, bytes);
   }
 
-  /** The next batch to send, if there is one and the window allows it. */
-  peek(): OutgoingBatch<Token> | undefined {
+  /** The next batch to send, if there is one and the window allows it. `again`: of those alone that were sent before. */
+  peek(again: boolean): OutgoingBatch<Token> | undefined {
+    const end = again ? this.#high : this.window.nextNumber;
     // What was committed out of turn needs no second copy.
-    while (this.#next < this.window.nextNumber && this.#at(this.#next).committed) this.#next++;
-    if (this.#next >= this.window.nextNumber) return undefined;
+    while (this.#next < end && this.#at(this.#next).committed) this.#next++;
+    if (this.#next >= end) return undefined;
     const batch = this.#at(this.#next);
-    return this.#mayFly(this.#next, batch.body.length) ? batch : undefined;
+    if (batch.error === undefined) return this.#mayFly(this.#next, batch.body.length) ? batch : undefined;
+    // From order 4 on nothing is taken behind a gap.
+    if (this.order >= 4) return undefined;
+    this.#next++;
+    return this.peek(again);
   }
 
   /** The number of what {@link peek} answered. */
@@ -102,14 +96,19 @@ export class Flight<Token> {
 
   /** When the first batch without an answer is sent again; `Infinity`: none is on its way. */
   get resendAtMs(): number {
-    const first = this.#firstUnanswered();
+    const first = this.unanswered;
     if (first === undefined) return Infinity;
     return Math.max(this.#at(first).sentMs, this.#progressMs) + this.#timeout.timeoutMs;
   }
 
   /** The number of the first batch without an answer. */
   get unanswered(): number | undefined {
-    return this.#firstUnanswered();
+    for (let number = this.#committed; number < this.#next; number++) {
+      const batch = this.#at(number);
+      if (batch.error !== undefined && this.order >= 4) return undefined;
+      if (!batch.committed && batch.error === undefined) return number;
+    }
+    return undefined;
   }
 
   /** The batch with such a number went out once more: because time ran out, or because it arrived damaged. */
@@ -141,10 +140,13 @@ export class Flight<Token> {
     this.#progressMs = nowMs;
   }
 
-  /** A new epoch is open. */
-  opened(nowMs: number): void {
+  /** An epoch is open. `synced`: a new one, and whatever stands before it in the log is synced. */
+  opened(nowMs: number, synced: boolean): void {
     this.#progressMs = nowMs;
     this.#timeout.progressed();
+    if (!synced) return;
+    this.#settleOlder();
+    this.#retire();
   }
 
   /**
@@ -166,7 +168,7 @@ export class Flight<Token> {
     this.#committed = Math.min(this.#committed, nextBatch);
     const fault = this.acknowledged(frontiers, nowMs);
     this.#countBytes();
-    this.opened(nowMs);
+    this.opened(nowMs, false);
     return fault ?? 0;
   }
 
@@ -267,7 +269,7 @@ export class Flight<Token> {
     if (last >= this.window.baseNumber) {
       const batch = this.#at(last);
       // A second copy of it may still be under way, and must not be mistaken for its successor.
-      if (batch.error !== undefined && batch.sends === 1 && !this.#droppedBelow(last)) {
+      if (batch.error !== undefined && batch.sends === 1 && this.#firstDropped() === last) {
         this.#high = last;
         this.#next = Math.min(this.#next, last);
         this.#countBytes();
@@ -276,12 +278,7 @@ export class Flight<Token> {
         return "closed";
       }
     }
-    const end = this.order < 4 ? this.#high : this.#firstDropped();
-    for (let number = this.window.baseNumber; number < end; number++) {
-      // What is left behind unsynced would have to wait for a batch of the next epoch, and there may be none.
-      if (!this.#at(number).settled) return "waiting";
-    }
-    return "drained";
+    return isDrained(this.window, this.#firstDropped(), this.#high, this.order) ? "drained" : "waiting";
   }
 
   /** The epoch is over, and nothing of it will be committed that is not. The others are numbered from 0 for the next one. */
@@ -298,12 +295,8 @@ export class Flight<Token> {
       batch.sends = 0;
       batch.damages = 0;
     }
-    this.#committed =
-      this.#next =
-      this.#high =
-      this.limit =
-      this.#bytes =
-        0;
+    this.#committed = this.#next = this.#high = 0;
+    this.limit = this.#bytes = 0;
     this.#retiredEnd = undefined;
     this.dropped = 0;
   }
@@ -321,23 +314,10 @@ export class Flight<Token> {
     return this.#bytes === 0 || this.#bytes + bytes <= this.windowBytes;
   }
 
-  #firstUnanswered(): number | undefined {
-    for (let number = this.#committed; number < this.#next; number++) {
-      const batch = this.#at(number);
-      if (batch.error !== undefined && this.order >= 4) return undefined;
-      if (!batch.committed && batch.error === undefined) return number;
-    }
-    return undefined;
-  }
-
   #firstDropped(): number {
     let number = this.#committed;
     while (number < this.#high && this.#at(number).error === undefined) number++;
     return number;
-  }
-
-  #droppedBelow(number: number): boolean {
-    return this.#firstDropped() < number;
   }
 
   /** Bytes between `committed` and `next` that are not committed. */

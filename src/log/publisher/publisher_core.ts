@@ -122,13 +122,17 @@ export class PublisherCore<Token> {
     this.flight.window.push(this.sealer.seal());
   }
 
-  /** Sends what state, window and link allow. */
+  /** Sends what state, window and link allow: before a gap that stays, only what was sent once and got lost. */
   pump(nowMs: number): void {
-    if (this.state !== "open" || this.storeFull) return;
+    if (!this.isExchanging || this.storeFull) return;
+    const draining = this.state === "draining";
     while (true) {
-      const batch = this.flight.peek();
+      const batch = this.flight.peek(draining);
       if (batch === undefined) {
-        if (!this.sealer.due || this.sealer.count === 0 || !this.flight.hasRoomFor(this.sealer.bytes)) return;
+        if (
+          draining || !this.sealer.due || this.sealer.count === 0 ||
+          !this.flight.hasRoomFor(this.sealer.bytes)
+        ) return;
         this.seal();
       } else {
         if (!this.#trySend(batch, this.flight.next)) return;

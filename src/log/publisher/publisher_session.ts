@@ -187,7 +187,7 @@ export class PublisherSession<Token> {
       if (lost !== 0) return core.epochLost(lost);
     } else {
       if (message.nextBatch !== 0) return core.violated(`a new epoch begins at batch ${message.nextBatch}`);
-      core.flight.opened(nowMs);
+      core.flight.opened(nowMs, core.link?.topicAck === 2);
     }
     core.opened(message);
     core.review();
