@@ -1,7 +1,7 @@
 // runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import type { SimulatedDisk } from "../support/log_disk.ts";
+import type { OperationKind, SimulatedDisk } from "../support/log_disk.ts";
 import type { LogError } from "../../src/log/errors.ts";
 import { SimulatedConsumer, SimulatedReader } from "./log_reader.ts";
 import { acknowledgedAt, DEFAULT_SEEDS, Load, readAll, simulateLog, TOPIC } from "./log_simulate.ts";
@@ -299,5 +299,64 @@ test("scenario 55: a log one of whose segments is missing is refused, with the o
     assertEquals(reader.error!.code, "ERR_LOG_CORRUPT");
     assertEquals(reader.records.length, 0);
     assert(reader.error!.message.includes(String(parseInt(gone, 10))), reader.error!.message);
+  });
+});
+
+/** The next operation of this kind fails while the topic is open. Who opens it over a disk that fails is refused. */
+function failOnce(world: LogWorld, kind: OperationKind): void {
+  const disk = world.disk!;
+  disk.fail = (operation) => {
+    if (operation.kind !== kind || world.topic(TOPIC) === undefined) return undefined;
+    disk.fail = undefined;
+    return { kind: "failed", message: `no ${kind} today` };
+  };
+}
+
+test("everything at once: kills, power losses, cuts, a full disk, failing writes, restarted programs", () => {
+  simulateLog("chaos", 14, DISK, (world, seed) => {
+    const order = ([5, 2, 4, 5] as const)[seed % 4]!;
+    const load = new Load(world, {
+      publishers: 4,
+      clients: 3,
+      records: 50,
+      onTopic: { ack: 2, order, leaseMs: world.random.pick([200, 5_000]) },
+      // Only where nothing is overtaken does the last sequence say what is there.
+      named: seed % 2 === 0 && order >= 4,
+      readers: [{}, { creditBytes: 300 }],
+    });
+    const disk = world.disk!;
+    load.strikes(8, () => {
+      disk.spaceBytes = Infinity;
+      disk.fail = undefined;
+      world.wallJumpMs += world.random.pick([0, 0, -5_000, 60_000]);
+      switch (world.random.integer(0, 6)) {
+        case 0:
+          return world.kill();
+        case 1:
+          return world.powerLoss();
+        case 2:
+          return world.cutWires();
+        case 3:
+          disk.spaceBytes = disk.usedBytes + world.random.integer(0, 2_000);
+          return;
+        case 4:
+          return failOnce(world, "write");
+        case 5:
+          world.process.stop();
+          world.runFor(world.random.pick([10, 2_000]));
+          return world.process.resume();
+        default: {
+          const stream = world.random.pick(load.streams);
+          if (stream.init.name === undefined || stream.done) return;
+          const { client } = stream.publisher;
+          world.killClient(client);
+          for (const one of load.streams) if (one.publisher.client === client) one.begin(world.client());
+        }
+      }
+    });
+    disk.spaceBytes = Infinity;
+    load.finish();
+    assertEquals(load.judge({ refusals: true }).length, 200);
+    for (const reader of load.readers) assertEquals(reader.error, undefined);
   });
 });
