@@ -11,7 +11,7 @@ import { isTopicName, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
 import { type Recovered, recoverTopic } from "../order/recovery.ts";
 import { Sequencer } from "../order/sequencer.ts";
-import { SESSION_SNAPSHOT_BYTES } from "../order/snapshot.ts";
+import { sessionsThatFit } from "../order/snapshot.ts";
 import { TopicState } from "../order/topic_state.ts";
 import type { StoreEvents, StoreFactory, StoreFailure, TopicStore } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
@@ -352,12 +352,12 @@ export class Topics {
 
   #makeSequencer(topic: TopicOptions): Sequencer {
     const { options, newSession } = this.#init;
-    // A segment begins with a snapshot of all sessions, which may take up half of it.
-    const fit = Math.floor(topic.segmentBytes / 2 / SESSION_SNAPSHOT_BYTES);
+    // A segment begins with a snapshot of all sessions.
+    const fit = sessionsThatFit(topic.segmentBytes);
     return new Sequencer({
       order: topic.order,
       leaseMs: topic.leaseMs,
-      sessionsMax: Math.max(1, Math.min(options.sessionsMax, fit)),
+      sessionsMax: Math.min(options.sessionsMax, fit),
       sessionIdleMs: options.sessionIdleMs,
       holdBatchesMax: options.holdBatchesMax,
       holdBytesMax: options.holdBytesMax,

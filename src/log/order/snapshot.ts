@@ -29,6 +29,14 @@ export interface Snapshot {
 /** About how many bytes a session takes up in a snapshot: bounds how many a segment can carry. */
 export const SESSION_SNAPSHOT_BYTES = 256;
 
+/**
+ * How many sessions a snapshot may carry at the beginning of a segment of so many bytes. They take up less than half of it, and
+ * with the longest and worst of names still no more than a segment and a half, which is what it can hold.
+ */
+export function sessionsThatFit(segmentBytes: number): number {
+  return Math.max(1, Math.floor(segmentBytes * 0.45 / SESSION_SNAPSHOT_BYTES));
+}
+
 /** About how many bytes a run of a session takes up. */
 export const RUN_SNAPSHOT_BYTES = 48;
 /** Runs of all sessions together in one snapshot: it is made while publishers wait. */

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "../../support/properties.ts";
 import { crc32 } from "../../../src/bytes/crc32.ts";
 import { encodeUtf8 } from "../../../src/bytes/utf8.ts";
-import { Consumers } from "../../../src/log/order/consumers.ts";
+import { Consumers, consumerSnapshotBytes } from "../../../src/log/order/consumers.ts";
 import { decodeEntryHeader, encodeEntryHeader, type EntryType } from "../../../src/log/order/entries.ts";
 import { decodeOpening, encodeOpening } from "../../../src/log/order/segment_opening.ts";
 import {
@@ -12,6 +12,7 @@ import {
   RUN_SNAPSHOT_BYTES,
   runsThatFit,
   SESSION_SNAPSHOT_BYTES,
+  sessionsThatFit,
   type Snapshot,
 } from "../../../src/log/order/snapshot.ts";
 import type { SessionSnapshot } from "../../../src/log/order/snapshot_types.ts";
@@ -201,4 +202,37 @@ test("the lowest position of those that hold retention; one that has not begun n
   assertEquals(consumers.lowest(["a"]), 7n);
   assertEquals(consumers.lowest(["a", "b"]), 5n);
   assertEquals(consumers.lowest(["a", "b", "c"]), 0n);
+});
+
+test("all sessions, consumers and runs that may be there fit into a segment and a half, whatever their names", () => {
+  const worst: SessionSnapshot = {
+    session: 0xffff_ffff_ffff_ffffn,
+    publisher: '"'.repeat(255),
+    epoch: 0xffff_ffff,
+    fenced: false,
+    nextBatch: Number.MAX_SAFE_INTEGER,
+    ahead: [],
+    lastSequence: 0xffff_ffff_ffff_ffffn,
+    ageMs: Number.MAX_SAFE_INTEGER,
+    runs: [],
+  };
+  const none = { nextPosition: 0n, lastTimestampMs: 0, trimmedTo: 0n, generations: [] };
+  const bytesOf = (some: Partial<Snapshot>): number => {
+    return encodeSnapshot({ ...none, consumers: [], sessions: [], ...some }).length;
+  };
+  const session = bytesOf({ sessions: [worst, worst] }) - bytesOf({ sessions: [worst] });
+  const name = "\\".repeat(255);
+  const consumer = { name, epoch: 0xffff_ffff, position: 0xffff_ffff_ffff_ffffn, generation: 0xffff_ffff };
+  const one = bytesOf({ consumers: [consumer, consumer] }) - bytesOf({ consumers: [consumer] });
+  assert(one <= consumerSnapshotBytes(name), `${one} bytes of a consumer`);
+  for (const segmentBytes of [1_048_576, 16_777_216, 67_108_864, 1_073_741_824]) {
+    const sessions = sessionsThatFit(segmentBytes) * session;
+    const runs = runsThatFit(segmentBytes) * 2 * RUN_SNAPSHOT_BYTES;
+    // Consumers get a 32nd: see TopicReaders.
+    assert(
+      sessions + segmentBytes / 32 + runs <= 1.5 * segmentBytes,
+      `${segmentBytes}: ${sessions}, ${runs}`,
+    );
+  }
+  assertEquals(sessionsThatFit(8), 1);
 });
