@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import type { BrokerConnection } from "../../src/log/broker/broker_connection.ts";
 import type { LogWorldInit } from "./log_world.ts";
 import { LogWorld } from "./log_world.ts";
 import { DEFAULT_SEEDS, Load, simulateLog, TOPIC } from "./log_simulate.ts";
@@ -187,4 +188,39 @@ test("scenario 32: a broker that is closed right behind the last record has ackn
     // A log that was closed in order begins no new generation.
     assertEquals(world.topic(TOPIC)!.generation, 1);
   });
+});
+
+test("a topic runs as soon as a publisher has given something back, though nothing else may ever happen there", () => {
+  const world = new LogWorld("given back");
+  const load = new Load(world, { publishers: 2, records: 20, closes: false });
+  load.finish();
+  world.runFor(10_000);
+  const topic = world.topic(TOPIC)!;
+  const run = topic.run.bind(topic);
+  let runs = 0;
+  topic.run = (nowMs) => {
+    runs++;
+    run(nowMs);
+  };
+  const ranBy = (act: () => void): boolean => {
+    runs = 0;
+    act();
+    world.loop.flushMicrotasks();
+    return runs > 0;
+  };
+  const [first, second] = load.streams.map(({ publisher: { session: { session, epoch } } }) => ({
+    session,
+    epoch,
+  }));
+  const ownerOf = (session: bigint): BrokerConnection =>
+    [...world.broker!.connections].find((connection) => connection.find(session) === topic.ingest)!;
+  const { sessions } = topic;
+  const limit = topic.sequencer.limitOf(first!.session);
+  assert(
+    ranBy(() => sessions.yielded({ type: "yield", ...first!, limit }, ownerOf(first!.session))),
+    "yielded",
+  );
+  const owner = ownerOf(second!.session);
+  assert(ranBy(() => sessions.close({ type: "closeSession", ...second! }, owner, world.nowMs)), "closed");
+  assert(ranBy(() => sessions.disconnected(first!.session, ownerOf(first!.session), world.nowMs)), "gone");
 });
