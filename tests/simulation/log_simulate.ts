@@ -5,7 +5,7 @@
  */
 
 import type { TopicInput } from "../../src/log/configuration/topic.ts";
-import { chosenSeeds } from "../support/simulate.ts";
+import { chosenSeeds, SEED_SHARE } from "../support/simulate.ts";
 import { judge, type JudgedLog, judgeReader } from "./log_judge.ts";
 import { type ReaderStart, type ReadRecord, SimulatedReader } from "./log_reader.ts";
 import { Stream, type StreamInit } from "./log_stream.ts";
@@ -14,7 +14,7 @@ import { LogWorld, type LogWorldInit } from "./log_world.ts";
 export const TOPIC = "orders";
 
 /** As many worlds run as the test asks for, so that it may count on what happens in some of them. */
-export const DEFAULT_SEEDS: boolean = process.env["HAWSER_SEED"] === undefined &&
+export const DEFAULT_SEEDS: boolean = SEED_SHARE === 1 && process.env["HAWSER_SEED"] === undefined &&
   process.env["HAWSER_SEEDS"] === undefined;
 
 /** How worlds of a test are: by their seed, or all alike. */
@@ -24,11 +24,11 @@ export type WorldsInit = LogWorldInit | ((seed: number) => LogWorldInit);
 export type WorldBody = (world: LogWorld, seed: number) => void;
 
 /**
- * Runs `body` in a swarm world for each seed from 1 to `seeds`. A failure names its seed and shows the world.
+ * Runs `body` in a swarm world for each seed from 1 to {@link SEED_SHARE} of `seeds`. A failure names its seed and shows the world.
  * `HAWSER_SEED=n` runs that seed alone; `HAWSER_SEEDS=n` runs 1 to n.
  */
 export function simulateLog(name: string, seeds: number, init: WorldsInit, body: WorldBody): void {
-  for (const seed of chosenSeeds(seeds)) simulateSeed(name, seed, init, body);
+  for (const seed of chosenSeeds(Math.ceil(seeds * SEED_SHARE))) simulateSeed(name, seed, init, body);
 }
 
 /** Runs `body` in the world of one seed. */
