@@ -155,6 +155,29 @@ for (const place of PLACES) {
     assertEquals(await takeTexts(log.subscribe("t", { from: "earliest" }), 4), [...values(3), "still"]);
   });
 
+  test(`${label}: records linger for others, but not behind a flush, a close, a full batch or for longer than asked`, async () => {
+    await using stage = await place.open();
+    const { log } = stage;
+    const lingerMs = 60_000;
+    const flushed = log.publisher("t", { lingerMs });
+    await flushed.opened();
+    const first = flushed.publish("a");
+    await flushed.flush();
+    assertEquals(await first, { position: 0n });
+    const second = flushed.publish("b");
+    await flushed.close();
+    assertEquals(await second, { position: 1n });
+    const counted = log.publisher("t", { lingerMs, batchRecordsMax: 2 });
+    const three = ["c", "d", "e"].map((value) => counted.publish(value));
+    assertEquals(await Promise.all(three.slice(0, 2)), [{ position: 2n }, { position: 3n }]);
+    await counted.close();
+    assertEquals(await three[2], { position: 4n });
+    const sized = log.publisher("t", { lingerMs, batchBytes: 64 });
+    assertEquals(await sized.publish("x".repeat(56)), { position: 5n });
+    assertEquals(await sized.publish("x".repeat(500)), { position: 6n }, "a batch of its own");
+    assertEquals(await log.publisher("t", { lingerMs: 1 }).publish("f"), { position: 7n });
+  });
+
   test(`${label}: several publishers of one log, each in its own order`, async () => {
     await using stage = await place.open();
     const { log } = stage;

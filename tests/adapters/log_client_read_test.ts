@@ -141,6 +141,18 @@ for (const place of PLACES) {
     assertEquals(texts, values(1_000));
   });
 
+  test(`${label}: a credit below a single batch holds up nothing`, async () => {
+    await using stage = await place.open();
+    const { log } = stage;
+    const publisher = log.publisher("t");
+    for (let round = 0; round < 3; round++) {
+      for (const value of values(300, round * 300)) void publisher.publish(value);
+      await publisher.flush();
+    }
+    const source = log.subscribe("t", { from: "earliest", creditBytes: 64 });
+    assertEquals(await takeTexts(source, 900), values(900));
+  });
+
   test(`scenario 50: ${label}: what the tail covers can be read`, async () => {
     await using stage = await place.open();
     const { log } = stage;
