@@ -315,8 +315,9 @@ export class Topic implements FeedTopic {
     if (this.#life === "over") return;
     this.#roundDue = true;
     const { host, events } = this.#init;
-    const { syncIntervalMs } = this.options;
-    if (this.#syncDueMs === Infinity && syncIntervalMs > 0 && this.store.synced < this.store.tail) {
+    const { store, options: { syncIntervalMs } } = this;
+    const unsynced = store.durability === "machine" && store.synced < store.tail;
+    if (this.#syncDueMs === Infinity && syncIntervalMs > 0 && unsynced) {
       this.#syncDueMs = host.nowMs() + syncIntervalMs;
     }
     if (!this.#running) events.due();

@@ -383,3 +383,16 @@ test("a link that ends while the first of its waiting sessions is opened gets no
   assert(!waiting.open);
   scene.assertNothingHeld();
 });
+
+test("a topic that nobody uses asks for no timer", () => {
+  for (const store of ["memory", "process", "machine"] as const) {
+    const { scene, peer, session } = started({ store });
+    peer.publish(session, 0, "x");
+    scene.run(10_000);
+    assertEquals(scene.machine().nextTimeoutMs, Infinity, store);
+    peer.vanish();
+    scene.run(10_000);
+    // But for the session that is forgotten after a week.
+    assert(scene.machine().nextTimeoutMs > scene.loop.nowMs + 86_400_000);
+  }
+});
