@@ -156,7 +156,7 @@ export class Flight<Token> {
   resumed(frontiers: SessionFrontiers, nowMs: number): number | string {
     const { nextBatch } = frontiers;
     const base = this.window.baseNumber;
-    if (nextBatch < base) return base - nextBatch;
+    if (nextBatch < base) return this.#lost(frontiers, nowMs);
     if (nextBatch > this.#high) return this.#tooFar(nextBatch);
     for (let number = nextBatch; number < this.window.nextNumber; number++) {
       const batch = this.#at(number);
@@ -299,6 +299,24 @@ export class Flight<Token> {
     this.limit = this.#bytes = 0;
     this.#retiredEnd = undefined;
     this.dropped = 0;
+  }
+
+  /** How many acknowledged batches are gone: at most so many. What the broker names beyond them needs no second copy. */
+  #lost({ nextBatch, runs }: SessionFrontiers, nowMs: number): number {
+    const base = this.window.baseNumber;
+    const high = Math.max(base, this.#high);
+    const there = runs.filter((run) => run.batch + run.batches <= high);
+    let lost = base - nextBatch;
+    // Where batches overtake each other, some that were acknowledged out of turn are gone, and some behind others are not.
+    for (let number = base; number < this.window.nextNumber; number++) {
+      if (!this.#at(number).settled) continue;
+      if (!there.some((run) => run.batch <= number && number < run.batch + run.batches)) lost++;
+    }
+    for (const run of there) {
+      lost -= Math.max(0, Math.min(base, run.batch + run.batches) - Math.max(nextBatch, run.batch));
+      this.#place(run, nowMs);
+    }
+    return lost;
   }
 
   #tooFar(number: number): string {
