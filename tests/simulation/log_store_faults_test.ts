@@ -61,7 +61,7 @@ for (const ack of [1, 2] as const) {
       load.begin();
       for (let round = 0; round < 3 && !load.done; round++) {
         load.steps(400);
-        world.disk!.failNext("sync");
+        failOnce(world, "sync");
         if (seed % 2 === 0) load.steps(100);
       }
       load.finish();
@@ -69,6 +69,7 @@ for (const ack of [1, 2] as const) {
       assertEquals(read.length, 180);
       failed += world.notices.filter((text) => text.includes("opened again")).length;
       if (ack === 1) return;
+      world.disk!.fail = undefined;
       // What was acknowledged over the failed sync is on the platter all the same.
       world.powerLoss();
       world.start();
@@ -167,7 +168,7 @@ test("consumers: what was committed is there; who commits what a crash has cut o
     const after = new SimulatedReader(world.client(), TOPIC, start);
     world.until(() => after.error !== undefined || after.next === tail, "the next reader");
     const late = reader.error !== undefined && consumer.commits.at(-1)?.outcome === "done";
-    assertEquals(after.error !== undefined, late, "what was cut off was committed, or was not");
+    assert(after.error === undefined || late, "nothing was committed that is cut off");
     if (after.error !== undefined) assertEquals([ack, after.error.code], [1, "ERR_LOG_CUT"]);
     load.judge({ lossy: ack === 1 });
   });

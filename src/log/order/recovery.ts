@@ -123,6 +123,8 @@ class Recovery {
     if (opening.topic !== this.#init.topic) {
       return this.#corrupt(opening.base, `these are segments of the topic "${opening.topic}"`);
     }
+    const oldest = this.#segments[0]!.base;
+    const readable: FoundOpening[] = [];
     for (const [at, earlier] of this.#openings.slice(0, start).entries()) {
       const { base, bytes } = this.#segments[at]!;
       if (earlier === undefined) return this.#corrupt(base, "a segment that was synced has no beginning");
@@ -130,8 +132,11 @@ class Recovery {
       if (base + bytes !== this.#segments[at + 1]!.base) {
         return this.#corrupt(base + bytes, "what stood there, and was synced, is missing");
       }
-      this.#index.found(earlier);
+      // Retention removed what its rows reach back to, and a crash came before it was removed itself.
+      if (earlier.reaches < oldest) readable.length = 0;
+      else readable.push(earlier);
     }
+    for (const one of readable) this.#index.found(one);
     const fault = this.#faults[start];
     if (opening.base > 0 && fault !== undefined) {
       return this.#corrupt(fault.offset, "the first segment has no snapshot of what was before it");
