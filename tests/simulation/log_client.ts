@@ -240,9 +240,7 @@ export class SimulatedPublisher implements LinkUser {
     const nowMs = host.nowMs();
     if ((answer & SEALED) !== 0) this.session.pump(nowMs);
     if ((answer & STARTED) !== 0) {
-      const when = this.session.started(nowMs);
-      if (when === "callback") host.microtask(() => this.#due());
-      else if (when === "turn") host.turn(() => this.#due());
+      if (this.session.started(nowMs) === "callback") host.microtask(() => this.#due());
     }
     if (answer > TAKEN) this.#arm(nowMs);
     return true;

@@ -26,7 +26,6 @@ import { DeadlineTimer } from "./deadline_timer.ts";
 import { PublishQueue, type PublishToken, settleTokens } from "./publish_queue.ts";
 import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
 import { linkOf, logEventOf } from "./publisher_events.ts";
-import { PublisherTurns } from "./publisher_turns.ts";
 import { type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
 
 export type { PublisherInput };
@@ -61,7 +60,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
   readonly #session: PublisherSession<PublishToken>;
   readonly #queue: PublishQueue;
   readonly #timer: DeadlineTimer;
-  readonly #turns: PublisherTurns;
+  #callbackArranged = false;
   readonly #writable: Waits<undefined, void>;
   readonly #flushes: Waits<number, void>;
   readonly #openings: Waits<undefined, PublisherOpened>;
@@ -81,7 +80,6 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
     this.#flushes = new Waits(holds);
     this.#openings = new Waits(holds);
     this.#ends = new Waits(holds);
-    this.#turns = new PublisherTurns(core.scheduler, () => this.#due());
     this.#timer = new DeadlineTimer(host, (nowMs) => {
       this.#session.handleTimeout(nowMs);
       this.#moved(nowMs);
@@ -309,8 +307,18 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
     const nowMs = this.#core.host.nowMs();
     if (!this.#holding) this.#hold(true);
     if ((answer & SEALED) !== 0) this.#session.pump(nowMs);
-    if ((answer & STARTED) !== 0) this.#turns.arrange(this.#session.started(nowMs));
+    if ((answer & STARTED) !== 0 && this.#session.started(nowMs) === "callback") this.#sendBehindCallback();
     this.#arm(nowMs);
+  }
+
+  /** What was begun leaves at the end of the current callback. */
+  #sendBehindCallback(): void {
+    if (this.#callbackArranged) return;
+    this.#callbackArranged = true;
+    this.#core.host.microtask(() => {
+      this.#callbackArranged = false;
+      this.#due();
+    });
   }
 
   #arm(nowMs?: number): void {

@@ -18,6 +18,9 @@ import { FULL, type PublisherInit, type PublisherLink, SEALED, STARTED, TAKEN } 
 import type { PublishedRecordOptions } from "./sealer.ts";
 import type { PublisherState } from "./states.ts";
 
+/** A batch waits no longer than this for the answer to the one before. */
+const GATHER_MS = 1;
+
 /** See the module. `Token`: whoever waits for a record. */
 export class PublisherSession<Token> {
   readonly #core: PublisherCore<Token>;
@@ -124,14 +127,18 @@ export class PublisherSession<Token> {
     return TAKEN | SEALED;
   }
 
-  /** A batch was begun. Answers when {@link due} or {@link handleTimeout} is to be called. */
-  started(nowMs: number): "callback" | "turn" | "timer" {
+  /**
+   * A batch was begun. Answers whether {@link due} is to be called at the end of the callback, or {@link handleTimeout} in time.
+   *
+   * While a batch is under way, the next one waits for its acknowledgement, and without linger no longer than a millisecond: a
+   * broker that is busy with many small batches gets fewer and larger ones.
+   */
+  started(nowMs: number): "callback" | "timer" {
     const core = this.#core;
-    if (core.init.lingerMs > 0) {
-      core.lingerAtMs = nowMs + core.init.lingerMs;
-      return "timer";
-    }
-    return core.state === "open" && core.flight.window.length === 0 ? "callback" : "turn";
+    const { lingerMs } = core.init;
+    if (lingerMs === 0 && core.state === "open" && core.flight.window.length === 0) return "callback";
+    core.lingerAtMs = nowMs + Math.max(lingerMs, GATHER_MS);
+    return "timer";
   }
 
   /** What was appended is to leave, now or as soon as it can. */

@@ -115,13 +115,15 @@ test("append says what is to be done", () => {
   assertEquals(session.submitted, 6);
 });
 
-test("an idle publisher's record leaves at the callback's end, a busy one's at the turn's, a lingering one's by a timer", () => {
+test("an idle publisher's record leaves at the callback's end, a busy one's with the answer or a millisecond later, a lingering one's by a timer", () => {
   const scene = open();
   scene.session.append("a");
   assertEquals(scene.session.started(0), "callback");
   scene.session.due(0);
   scene.session.append("b");
-  assertEquals(scene.session.started(0), "turn");
+  assertEquals([scene.session.started(7), scene.session.nextTimeoutMs], ["timer", 8]);
+  scene.session.handleTimeout(8);
+  assertEquals(scene.sent, ["batch 1/0", "batch 1/1"]);
   const lingering = open({ lingerMs: 5 });
   lingering.session.append("a");
   assertEquals([lingering.session.started(10), lingering.session.nextTimeoutMs], ["timer", 15]);
