@@ -92,6 +92,6 @@ const JOBS: Readonly<Record<string, () => Promise<JobResult>>> = {
   rate: publishAtRate,
 };
 // Once around the broker's memory: what is measured writes into pages that are there.
-if (role === "publish") await publishMany(Math.floor(Number(values.get("warmup") ?? 0) / recordBytes));
+if (role !== "append") await publishMany(Math.floor(Number(values.get("warmup") ?? 0) / recordBytes));
 sayReady();
 serveJob(JOBS[role] ?? (() => fail(`There is no role "${role}"`)));
