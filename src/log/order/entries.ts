@@ -111,21 +111,36 @@ export function encodeEntryHeader(
   offset: number,
   crc32: Crc32,
 ): Uint8Array {
-  const header = new Uint8Array(ENTRY_HEADER_BYTES);
-  const view = new DataView(header.buffer);
+  return writeHeader(type, fields, fields.bodyBytes ?? 0, fields.bodyCrc ?? 0, offset, crc32);
+}
+
+/** Where headers are made: a view of each header's own memory would move it out of the heap, which takes several times as long. */
+const MADE = new Uint8Array(ENTRY_HEADER_BYTES);
+const MADE_VIEW = new DataView(MADE.buffer);
+const MADE_CHECKED = MADE.subarray(0, ENTRY_HEADER_BYTES - 4);
+
+function writeHeader(
+  type: EntryType,
+  { id, epoch, count, number, flags }: EntryFields,
+  bodyBytes: number,
+  bodyCrc: number,
+  offset: number,
+  crc32: Crc32,
+): Uint8Array {
+  const view = MADE_VIEW;
   view.setUint32(0, ENTRY_MARK, true);
-  header[4] = ENTRY_TYPES[type];
-  header[5] = fields.flags ?? 0;
+  view.setUint8(4, ENTRY_TYPES[type]);
+  view.setUint8(5, flags ?? 0);
   view.setUint16(6, FORMAT_VERSION, true);
-  view.setBigUint64(8, fields.id ?? 0n, true);
-  view.setUint32(16, fields.epoch ?? 0, true);
-  view.setUint32(20, fields.count ?? 0, true);
-  view.setBigUint64(24, fields.number ?? 0n, true);
-  view.setUint32(32, fields.bodyBytes ?? 0, true);
-  view.setUint32(36, fields.bodyCrc ?? 0, true);
+  view.setBigUint64(8, id ?? 0n, true);
+  view.setUint32(16, epoch ?? 0, true);
+  view.setUint32(20, count ?? 0, true);
+  view.setBigUint64(24, number ?? 0n, true);
+  view.setUint32(32, bodyBytes, true);
+  view.setUint32(36, bodyCrc, true);
   view.setUint32(40, offset % 0x1_0000_0000, true);
-  view.setUint32(44, crc32(header.subarray(0, 44), 0), true);
-  return header;
+  view.setUint32(44, crc32(MADE_CHECKED, 0), true);
+  return MADE.slice();
 }
 
 const PADDING: readonly Uint8Array[] = Array.from({ length: 8 }, (_, bytes) => new Uint8Array(bytes));
@@ -139,7 +154,7 @@ export function encodeEntry(
   crc32: Crc32,
 ): Uint8Array[] {
   const bodyCrc = fields.bodyCrc ?? (body.length === 0 ? 0 : crc32(body, 0));
-  const header = encodeEntryHeader(type, { ...fields, bodyBytes: body.length, bodyCrc }, offset, crc32);
+  const header = writeHeader(type, fields, body.length, bodyCrc, offset, crc32);
   if (body.length === 0) return [header];
   const padding = (8 - body.length % 8) % 8;
   return padding === 0 ? [header, body] : [header, body, PADDING[padding]!];
