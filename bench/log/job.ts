@@ -192,10 +192,12 @@ async function startServer(
     server.on("close", () => resolve());
     server.on("error", () => resolve());
   });
-  process.on("exit", () => server.kill("SIGKILL"));
+  const kill = (): void => void server.kill("SIGKILL");
+  process.on("exit", kill);
   running.servers.push(async () => {
-    server.kill("SIGKILL");
+    kill();
     await ended;
+    process.off("exit", kill);
   });
   await untilListening(port, performance.now() + READY_MS);
   return port;

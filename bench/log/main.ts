@@ -181,7 +181,8 @@ function ratioOf(rounds: readonly ReadonlyMap<string, Sample>[], target: Target)
   return median(rounds.flatMap((samples) => {
     const [one, other] = [samples.get(target.case), samples.get(target.over)];
     if (one === undefined || other === undefined) return [];
-    return [target.latency === true ? one.p50Us! / other.p50Us! : speed(one) / speed(other)];
+    if (target.latency !== true) return [speed(one) / speed(other)];
+    return one.p50Us === null || other.p50Us === null ? [] : [one.p50Us / other.p50Us];
   }));
 }
 
