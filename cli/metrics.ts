@@ -176,7 +176,12 @@ const TOPIC_METRICS: readonly Metric[] = [
         STATES.map((state): Sample => [{ topic: topic.name, state }, topic.state === state ? 1 : 0])
       ),
   },
-  ofTopics("gauge", "generation", "Rises with every start after a crash.", (topic) => topic.generation),
+  ofTopics(
+    "gauge",
+    "generation",
+    "In files it rises with every start after a crash; in memory it is any number.",
+    (topic) => topic.generation,
+  ),
   ofTopics(
     "gauge",
     "earliest_position",
