@@ -1,7 +1,7 @@
 // `npm test`: the one test runner. Checks first, then every test file on every runtime it is for.
 //   --runtime node|deno|bun   only this runtime (may be repeated)
 //   --only <text>             only test files whose path contains it; leaves the checks out
-//   --jobs <count>            test processes at a time (default: the machine's cores, at most four)
+//   --jobs <count>            test processes at a time (default: one more than the machine's cores, at most four: some only wait)
 //   --file-timeout-ms <ms>    how long one file may take
 //   --root <folder>           tests of another folder, already compiled, without checks and build (tests the runner)
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -37,7 +37,7 @@ function readOptions() {
   return {
     runtimes,
     only: values.only,
-    jobs: Number(values.jobs ?? Math.min(4, availableParallelism())) || 1,
+    jobs: Number(values.jobs ?? Math.min(4, availableParallelism() + 1)) || 1,
     fileTimeoutMs: Number(values["file-timeout-ms"] ?? FILE_TIMEOUT_MS),
     root: values.root === undefined ? undefined : resolve(values.root),
   };
