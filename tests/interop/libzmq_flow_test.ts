@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { Pull, Push } from "../../mod.ts";

@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { Context, Publisher, Pull, Push, Subscriber } from "../../mod.ts";

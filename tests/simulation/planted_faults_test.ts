@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assert } from "@std/assert";
 import { Engine } from "../../src/engine/engine.ts";

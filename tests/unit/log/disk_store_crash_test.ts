@@ -1,3 +1,4 @@
+// runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../../support/properties.ts";
