@@ -17,7 +17,7 @@ export interface SimulateOptions extends WorldInit {
  * The part of the seeds that run where nobody asks for more: all on Node, and elsewhere enough to see that the same machines
  * run there too. Tests that count on what happens in some of many worlds take their share of it.
  */
-export const SEED_SHARE: number = detectRuntime() === "node" ? 1 : 1 / 6;
+export const SEED_SHARE: number = detectRuntime() === "node" ? 1 : 1 / 3;
 
 /**
  * Runs `body` in a swarm world for each seed: 1 to {@link SEED_SHARE} of `seeds`, or those listed. A failure names its seed and shows the
