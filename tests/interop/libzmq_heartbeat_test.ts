@@ -13,13 +13,13 @@ import { OwnSpeaker, PeerSpeaker } from "./support/speakers.ts";
 
 const skip = hasNodePeer() ? false : "the npm package zeromq does not load in a Node process";
 const INTERVAL_MS = 40;
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 1_200;
 /** As many answers as take longer than the time-out: one that is not disarmed would show. */
-const PONGS = 15;
+const PONGS = 36;
 const HEARTBEATS = {
   heartbeatInterval: INTERVAL_MS,
   heartbeatTimeout: TIMEOUT_MS,
-  heartbeatTimeToLive: 1_000,
+  heartbeatTimeToLive: 2_000,
 };
 let peer: PeerProcess | undefined;
 
