@@ -25,8 +25,8 @@ export {
   type FlushState,
   INPUT_TRANSITIONS,
   type InputState,
-  type Table,
 } from "./engine/states.ts";
+export { next, type Table } from "./state_table.ts";
 export { SESSION_TRANSITIONS, type SessionState } from "./session/states.ts";
 export {
   type BodyAllocator,

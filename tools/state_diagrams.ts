@@ -6,12 +6,8 @@
  * @module
  */
 
-import {
-  ENGINE_TRANSITIONS,
-  FLUSH_TRANSITIONS,
-  INPUT_TRANSITIONS,
-  type Table,
-} from "../src/engine/states.ts";
+import { ENGINE_TRANSITIONS, FLUSH_TRANSITIONS, INPUT_TRANSITIONS } from "../src/engine/states.ts";
+import type { Table } from "../src/state_table.ts";
 import { CONNECTION_TRANSITIONS } from "../src/log/client/connection.ts";
 import { BATCH_TRANSITIONS, INGEST_TRANSITIONS } from "../src/log/ingest/states.ts";
 import { SESSION_TRANSITIONS as EPOCH_TRANSITIONS } from "../src/log/order/states.ts";

@@ -13,7 +13,8 @@ import type { Engine } from "./engine.ts";
 import type { CloseReason, EngineEvent } from "./engine_events.ts";
 import type { OutboundListener } from "./link.ts";
 import type { Scheduler, Task } from "./scheduler.ts";
-import { FLUSH_TRANSITIONS, type FlushInput, type FlushState, next } from "./states.ts";
+import { FLUSH_TRANSITIONS, type FlushInput, type FlushState } from "./states.ts";
+import { next } from "../state_table.ts";
 
 /** What a driver tells the session that owns it. */
 export interface DriverEvents {

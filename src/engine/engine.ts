@@ -32,7 +32,8 @@ import { Liveness, type Timings } from "./liveness.ts";
 import type { Inbound, Outbound } from "./link.ts";
 import { OutputSide } from "./output_side.ts";
 import type { PendingTotal } from "./pending_chunks.ts";
-import { ENGINE_TRANSITIONS, type EngineInput, type EngineState, next } from "./states.ts";
+import { ENGINE_TRANSITIONS, type EngineInput, type EngineState } from "./states.ts";
+import { next } from "../state_table.ts";
 
 /** What an engine is made of. */
 export interface EngineInit {

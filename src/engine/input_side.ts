@@ -10,7 +10,8 @@ import { CommandScanner } from "../zmtp/command_scanner.ts";
 import { type BodyAllocator, FrameDecoder, type FrameOpener } from "../zmtp/frame_decoder.ts";
 import type { Limits } from "./limits.ts";
 import type { Inbound } from "./link.ts";
-import { INPUT_TRANSITIONS, type InputInput, type InputState, next } from "./states.ts";
+import { INPUT_TRANSITIONS, type InputInput, type InputState } from "./states.ts";
+import { next } from "../state_table.ts";
 import { PendingChunks, type PendingTotal } from "./pending_chunks.ts";
 
 /** What an {@link InputSide} is made of. */

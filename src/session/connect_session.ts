@@ -5,7 +5,7 @@
  * @module
  */
 
-import { next } from "../engine/states.ts";
+import { next } from "../state_table.ts";
 import { PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import type { Peer } from "../pattern/pipe.ts";

@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Table } from "../engine/states.ts";
+import type { Table } from "../state_table.ts";
 
 export type SessionState = "idle" | "dialing" | "handshaking" | "ready" | "backoff" | "lingering" | "closed";
 

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { bunAdapter } from "../../adapters/bun/mod.ts";
 import { factoryOf } from "./support.ts";
-import { transportSuite } from "./suite.ts";
+import { transportSuite } from "../../testing/transport_suite.ts";
 
 transportSuite(test, "bun tcp", {
   factory: factoryOf(bunAdapter, "tcp"),

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { denoAdapter } from "../../adapters/deno/mod.ts";
 import { factoryOf } from "./support.ts";
-import { transportSuite } from "./suite.ts";
+import { transportSuite } from "../../testing/transport_suite.ts";
 
 transportSuite(test, "deno tcp", {
   factory: factoryOf(denoAdapter, "tcp"),

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { memoryAdapter, memoryTransport } from "../../adapters/memory/mod.ts";
 import { factoryOf } from "./support.ts";
-import { transportSuite } from "./suite.ts";
+import { transportSuite } from "../../testing/transport_suite.ts";
 
 transportSuite(test, "memory", { factory: factoryOf(memoryAdapter, "memory"), address: () => "memory://*" });
 // So little room that nearly every write is lent.

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { nodeAdapter } from "../../adapters/node/mod.ts";
 import { factoryOf, freshPath } from "./support.ts";
-import { transportSuite } from "./suite.ts";
+import { transportSuite } from "../../testing/transport_suite.ts";
 
 transportSuite(test, "node ipc", {
   factory: factoryOf(nodeAdapter, "ipc"),

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { pipeTransport } from "../../examples/duplex_transport.ts";
-import { transportSuite } from "../adapters/suite.ts";
+import { transportSuite } from "../../testing/transport_suite.ts";
 
 let names = 0;
 

@@ -6,9 +6,8 @@ import {
   type FlushInput,
   type FlushState,
   INPUT_TRANSITIONS,
-  next,
-  type Table,
 } from "../../src/engine/states.ts";
+import { next, type Table } from "../../src/state_table.ts";
 import { BugError } from "../../src/errors.ts";
 import { SESSION_TRANSITIONS } from "../../src/session/states.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { next, type Table } from "../../engine/states.ts";
+import { next, type Table } from "../../state_table.ts";
 import type { Host } from "../../ports.ts";
 import type { Crc32 } from "../../bytes/crc32.ts";
 import { LogError } from "../errors.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assert } from "../../assert.ts";
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import type { Batch } from "../wire/messages.ts";
 import type { IngestCounters } from "./counters.ts";
 import type { IngestTarget } from "./ingest_types.ts";

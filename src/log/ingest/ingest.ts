@@ -15,7 +15,7 @@
 
 import { assert } from "../../assert.ts";
 import { MisuseError } from "../../errors.ts";
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
 import { LogError } from "../errors.ts";
 import type { Batch } from "../wire/messages.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Table } from "../../engine/states.ts";
+import type { Table } from "../../state_table.ts";
 import type { LogErrorCode } from "../errors.ts";
 import type { Admission } from "../order/sequencer_types.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import { AckSlot, type AckSource } from "./acks.ts";
 import { Deadline } from "./deadlines.ts";
 import { Grant } from "./grant.ts";

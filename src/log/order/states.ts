@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Table } from "../../engine/states.ts";
+import type { Table } from "../../state_table.ts";
 
 /**
  * How far a session's current epoch is.

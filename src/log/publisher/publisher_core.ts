@@ -5,7 +5,7 @@
  * @module
  */
 
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import { LogError } from "../errors.ts";
 import type { SessionOpened } from "../wire/messages.ts";
 import { Flight } from "./flight.ts";

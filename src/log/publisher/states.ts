@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Table } from "../../engine/states.ts";
+import type { Table } from "../../state_table.ts";
 
 /**
  * How far the session is.

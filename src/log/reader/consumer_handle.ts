@@ -7,7 +7,7 @@
  * @module
  */
 
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import { LogError } from "../errors.ts";
 import type {
   CloseConsumer,

@@ -7,7 +7,7 @@
  */
 
 import type { Crc32 } from "../../bytes/crc32.ts";
-import { next } from "../../engine/states.ts";
+import { next } from "../../state_table.ts";
 import { LogError, type LogErrorCode } from "../errors.ts";
 import type {
   Credit,

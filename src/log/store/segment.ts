@@ -8,7 +8,7 @@
 
 import { assert } from "../../assert.ts";
 import { countBytes, NO_BYTES, viewOf } from "../../bytes/bytes.ts";
-import { next, type Table } from "../../engine/states.ts";
+import { next, type Table } from "../../state_table.ts";
 import type { SegmentPool } from "./segment_pool.ts";
 import type { SegmentInfo, StoreRead } from "./store.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { next, type Table } from "../../engine/states.ts";
+import { next, type Table } from "../../state_table.ts";
 import type { FolderEntries } from "./folder_entries.ts";
 import { isFailure, type OpenFiles } from "./open_files.ts";
 import type { SegmentFile, SegmentFiles } from "./segment_files.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { next, type Table } from "../../../src/engine/states.ts";
+import { next, type Table } from "../../../src/state_table.ts";
 import { BugError } from "../../../src/errors.ts";
 import { CONNECTION_TRANSITIONS } from "../../../src/log/client/connection.ts";
 import { isFinal, PUBLISHER_TRANSITIONS } from "../../../src/log/publisher/states.ts";

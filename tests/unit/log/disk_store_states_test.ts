@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { Table } from "../../../src/engine/states.ts";
+import type { Table } from "../../../src/state_table.ts";
 import { SYNCER_TRANSITIONS, type SyncerInput, type SyncerState } from "../../../src/log/store/syncer.ts";
 import { WRITER_TRANSITIONS, type WriterInput, type WriterState } from "../../../src/log/store/writer.ts";
 

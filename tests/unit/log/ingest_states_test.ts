@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { next, type Table } from "../../../src/engine/states.ts";
+import { next, type Table } from "../../../src/state_table.ts";
 import { BugError } from "../../../src/errors.ts";
 import { BATCH_TRANSITIONS, INGEST_TRANSITIONS, REFUSAL_CODES } from "../../../src/log/ingest/states.ts";
 

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { createHost } from "../../adapters/host.ts";
-import type { Dial, Host, Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
+import { createHost } from "../adapters/host.ts";
+import type { Dial, Host, Transport, TransportHandlers, TransportInfo } from "../src/ports.ts";
 
 const host: Host = createHost();
 

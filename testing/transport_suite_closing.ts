@@ -5,7 +5,7 @@
  */
 
 import { check } from "./probe.ts";
-import { FILL_BYTES_MAX, type SuiteCase } from "./suite.ts";
+import { FILL_BYTES_MAX, type SuiteCase } from "./transport_suite.ts";
 
 /** Cases about the end of a stream. */
 export const closingCases: readonly SuiteCase[] = [

@@ -18,9 +18,9 @@
  * @module
  */
 
-import { MisuseError } from "../../src/errors.ts";
-import type { Dial, Listener, StreamOptions, TransportFactory } from "../../src/ports.ts";
-import { closingCases } from "./suite_closing.ts";
+import { MisuseError } from "../src/errors.ts";
+import type { Dial, Listener, StreamOptions, TransportFactory } from "../src/ports.ts";
+import { closingCases } from "./transport_suite_closing.ts";
 import { check, patternAt, Probe, turns } from "./probe.ts";
 
 /** Registers one case. `test` of `node:test`, `Deno.test` and `it` of others fit. */

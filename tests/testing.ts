@@ -1,7 +1,0 @@
-/**
- * For authors of transports: the compliance suite.
- *
- * @module
- */
-
-export { type SuiteTest, transportSuite, type TransportSuiteOptions } from "./adapters/suite.ts";
