@@ -1,17 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { within } from "./support/deadline.ts";
+import { findPython } from "./support/libzmq.ts";
 import { RawBroker, RawLogClient } from "./support/raw_log_client.ts";
 import { sourcePath } from "./support/runtimes.ts";
 
 // examples/tail_topic.py reads a topic with nothing but the system's libzmq and what docs/PROTOCOL.md says.
 
-// A Python of the user's own may stand before the system's, which has the system's packages.
-const python = ["python3", "/usr/bin/python3"].find((program) =>
-  spawnSync(program, ["-c", "import zmq"], { timeout: 20_000 }).status === 0
-);
+const python = findPython();
 const skip = python === undefined ? "no Python here has the package zmq" : false;
 
 /** A running example: its lines, and how it ended. */
