@@ -11,7 +11,7 @@ import type { Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 
-/** One end; the inproc registry (src/session/inproc.ts) joins two of them. */
+/** One end; the inproc registry (src/session/inproc_registry.ts) joins two of them. */
 export class InprocPipe extends Pipe {
   readonly #pattern: Pattern;
   readonly #options: PatternOptions;

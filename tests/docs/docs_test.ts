@@ -18,6 +18,7 @@ import { placeOf, Programs } from "./programs.ts";
 
 const DOCUMENTS = [
   "README.md",
+  "CONTRIBUTING.md",
   "CHANGELOG.md",
   "docs/ADAPTERS.md",
   "docs/ARCHITECTURE.md",
