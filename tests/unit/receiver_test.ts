@@ -247,3 +247,14 @@ test("a Reply that has not replied rejects a receive, and iteration too", async 
   bench.receive("two");
   assertEquals(await bench.settle(), ["two=2"]);
 });
+
+test("leaving an iteration says that it is done, and takes nothing with it", async () => {
+  const bench = new Bench();
+  bench.arrive("1", "2");
+  const [messages, batches] = [bench.receiver.messages(), bench.receiver.batches(1)];
+  assertEquals(textOf((await messages.next()).value), "1");
+  for (const iterator of [messages, batches]) {
+    assertEquals(await iterator.return!(), { value: undefined, done: true });
+  }
+  assertEquals(textOf(bench.receiver.tryReceive()!), "2");
+});

@@ -256,6 +256,72 @@ test("an awaited send loop is held once a turn, by one promise", async () => {
   assert(turns >= 2 && turns < 20, `${turns} turns`);
 });
 
+test("nobody overtakes a send that waits for the next turn's budget alone, though there is room", async () => {
+  for (const Kind of [PushPattern, RouterPattern]) {
+    const bench = new Bench(Kind, { mandatory: true });
+    const name = (text: string): string => Kind === RouterPattern ? `a|${text}` : text;
+    const pipe = bench.join("a", 0);
+    const large = "x".repeat(1_048_576);
+    for (const text of [large, "1"]) bench.send(name(text));
+    bench.makeRoom(pipe, Infinity);
+    bench.send(name("2"));
+    assertEquals(pipe.texts, [large], "the large one spent the turn's budget");
+    await bench.world.driveFor(1);
+    assertEquals(pipe.texts.slice(1), ["1", "2"]);
+    assertEquals((await bench.settle()).length, 3);
+  }
+});
+
+test("sends that waited spend the turn's budget, too", async () => {
+  const bench = new Bench(PushPattern);
+  bench.options.sendWaitersMax = 10_000;
+  const pipe = bench.join("a", 0);
+  for (let i = 0; i < 5_000; i++) bench.send("x");
+  bench.makeRoom(pipe, Infinity);
+  assertEquals(pipe.written.length, 4_096);
+  await bench.world.driveFor(1);
+  assertEquals([pipe.written.length, (await bench.settle()).length], [5_000, 5_000]);
+});
+
+test("room that is told of while the turn's budget is spent wakes nobody before the next turn", async () => {
+  const bench = new Bench(PushPattern);
+  const pipe = bench.join("a");
+  while (bench.sender.trySend("x"));
+  let writable = 0;
+  void bench.sender.waitWritable({}).then(() => writable++);
+  bench.makeRoom(pipe, Infinity);
+  await bench.settle();
+  assertEquals(writable, 0);
+  await bench.world.driveFor(1);
+  assertEquals(writable, 1);
+});
+
+test("a peer that takes a message and tells of room in the same breath gets each message once", async () => {
+  const bench = new Bench(PushPattern);
+  const pipe = bench.join("a", 0);
+  for (const text of ["1", "2", "3"]) bench.send(text);
+  const { write } = pipe;
+  pipe.write = (message): boolean => {
+    const taken = write.call(pipe, message);
+    if (taken) bench.pattern.writable(pipe);
+    return taken;
+  };
+  bench.makeRoom(pipe, Infinity);
+  assertEquals([await bench.settle(), pipe.texts], [["1", "2", "3"], ["1", "2", "3"]]);
+});
+
+test("a mandatory Router's peer is free once its own sends are through, whoever else waits", async () => {
+  const bench = new Bench(RouterPattern, { mandatory: true });
+  const [a] = [bench.join("a", 0), bench.join("b", 0)];
+  for (const text of ["a|1", "a|2", "a|3", "b|1"]) bench.send(text);
+  bench.makeRoom(a, 1);
+  assertEquals(await bench.settle(), ["a|1"]);
+  bench.makeRoom(a, Infinity);
+  assertEquals(await bench.settle(), ["a|2", "a|3"]);
+  assertEquals(bench.sender.trySend(["a", "4"]), true, "b's send holds up nobody else");
+  assertEquals(bench.sender.trySend(["b", "2"]), false);
+});
+
 test("what cannot be a message is refused before anything happens", async () => {
   const bench = new Bench(PushPattern);
   const pipe = bench.join("a");
