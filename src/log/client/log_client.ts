@@ -176,10 +176,10 @@ export class LogClient implements Log, ClientCore {
     init.context.add(this.#contextMember);
   }
 
-  /** Resolves when the broker is there for the first time. */
-  async connected(timeoutMs: number, wait: LogWaitOptions = {}): Promise<void> {
+  /** Resolves when the broker is there for the first time. `timeoutMs`: `undefined` is no limit. */
+  async connected(timeoutMs: number | undefined, wait: LogWaitOptions = {}): Promise<void> {
     if (this.connection.broker !== undefined) return;
-    const cancel = this.host.schedule(timeoutMs, () => {
+    const cancel = timeoutMs === undefined ? undefined : this.host.schedule(timeoutMs, () => {
       const cause = this.#lastFailure;
       const why = cause === undefined ? "" : `: ${cause.message}`;
       const text = `Cannot reach the broker within ${timeoutMs} ms${why}`;
@@ -188,7 +188,7 @@ export class LogClient implements Log, ClientCore {
     try {
       await this.#connects.wait(undefined, wait);
     } finally {
-      cancel();
+      cancel?.();
     }
   }
 

@@ -144,7 +144,7 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
       link: (events) => new EmbeddedLink(runtime, machine, events),
       closed,
     });
-    await client.connected(Infinity);
+    await client.connected(undefined);
     return client;
   } catch (error) {
     // The context was closed meanwhile.
