@@ -47,11 +47,6 @@ export class Flight<Token> {
     this.#target = target;
   }
 
-  /** Whether nothing is sent that is not committed. */
-  get idle(): boolean {
-    return this.#next <= this.#committed;
-  }
-
   /** One more than the highest number that was sent in this epoch. */
   get high(): number {
     return this.#high;
