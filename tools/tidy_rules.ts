@@ -16,6 +16,7 @@ export interface SourceFile {
 
 const FILE_LINES_MAX = 600;
 const FUNCTION_LINES_MAX = 60;
+const LINE_COLUMNS_MAX = 110;
 const CODE = /\.(?:ts|mts|js|mjs)$/;
 const TEST = /_test\.ts$/;
 
@@ -24,6 +25,7 @@ export function tidyFindings(file: SourceFile): string[] {
   const findings: string[] = [];
   const report: Report = (line, text) => findings.push(`${file.path}:${line}: ${text}`);
   checkText(file, report);
+  checkWidth(file, report);
   if (!CODE.test(file.path)) return findings;
   const code: Code = { ...file, masked: maskSource(file.text), report };
   checkName(code);
@@ -73,6 +75,44 @@ function checkText(file: SourceFile, report: Report): void {
   if (!TEST.test(file.path)) ban(where, MARKERS, (found) => `${found}: finish it or write it down elsewhere`);
   ban(where, MACHINE_PATHS, (found) => `${found}… is a path of one machine`);
   ban(where, REGISTRIES, (found) => `${found}… names a package registry`);
+}
+
+/**
+ * Files, and folders with all that is in them, whose lines are not held to their width yet. What is mended is taken
+ * out, and nothing is put in.
+ */
+const WIDE_YET: readonly string[] = [
+  "CHANGELOG.md",
+  "README.md",
+  "adapters/",
+  "bench/",
+  "cli/",
+  "docs/",
+  "examples/",
+  "log.ts",
+  "src/",
+  "testing/",
+  "tests/",
+  "tools/",
+];
+
+/**
+ * Lines of code, comments and documents end where a reader's window does. A table, a block of a document and an
+ * address cannot be broken.
+ */
+function checkWidth({ path, text }: SourceFile, report: Report): void {
+  const document = path.endsWith(".md");
+  if (!document && !CODE.test(path)) return;
+  if (WIDE_YET.some((wide) => wide.endsWith("/") ? path.startsWith(wide) : path === wide)) return;
+  let block = false;
+  text.split("\n").forEach((line, index) => {
+    // Doc comments have blocks as well.
+    const fence = /^\s*(?:\* )?(?:`{3,}|~{3,})/.test(line);
+    if (fence) block = !block;
+    if (block || fence || (document && line.startsWith("|")) || /https?:\/\//.test(line)) return;
+    const columns = [...line].length;
+    if (columns > LINE_COLUMNS_MAX) report(index + 1, `${columns} columns; ${LINE_COLUMNS_MAX} is the most`);
+  });
 }
 
 function checkName({ path, report }: Code): void {

@@ -133,9 +133,9 @@ test("published code imports only what is there for everyone", () => {
 
 test("files and functions have a size", () => {
   const statements = (count: number): string => "  work();\n".repeat(count);
-  assertEquals(findings("bench/a.ts", "a;\n".repeat(400)), []);
-  assertFound("bench/a.ts", "a;\n".repeat(401), /^401: 401 lines/);
-  assertEquals(findings("tests/a_test.ts", "a;\n".repeat(401)), []);
+  assertEquals(findings("bench/a.ts", "a;\n".repeat(600)), []);
+  assertFound("bench/a.ts", "a;\n".repeat(601), /^601: 601 lines/);
+  assertEquals(findings("tests/a_test.ts", "a;\n".repeat(601)), []);
   const heads = [
     ["export function a(): void {", "}"],
     ["export async function* a(): AsyncGenerator<void> {", "}"],
@@ -155,6 +155,27 @@ test("files and functions have a size", () => {
   }
   assertEquals(findings("bench/a.ts", `const table = define({\n${"  a: 1,\n".repeat(80)}});\n`), []);
   assertEquals(findings("bench/a.ts", `if (a) {\n${statements(80)}}\n`), []);
+});
+
+test("lines end at 110 columns, but for tables, blocks and addresses", () => {
+  const wide = "a".repeat(111);
+  assertFound("mod.ts", `a;\n// ${"a".repeat(108)}\n`, /^2: 111 columns; 110 is the most/);
+  assertFound("mod.ts", `const a = "${wide}";\n`, /^1: 124 columns/);
+  assertFound("CONTRIBUTING.md", `${wide}\n`, /^1: 111 columns/);
+  assertFound("CONTRIBUTING.md", `\`\`\`\na\n\`\`\`\n${wide}\n`, /^4: 111 columns/);
+  assertFound("mod.ts", `// | ${wide} |\n`, /^1: 118 columns/);
+  const right = [
+    ["mod.ts", `// ${"a".repeat(107)}\n`],
+    // A character is a column, whatever it takes in UTF-16.
+    ["mod.ts", `// ${"🐚".repeat(107)}\n`],
+    ["mod.ts", `/**\n * \`\`\`ts\n * ${wide}\n * \`\`\`\n */\n`],
+    ["mod.ts", `// https://example.org/${wide}\n`],
+    ["CONTRIBUTING.md", `| ${wide} |\n`],
+    ["CONTRIBUTING.md", `\`\`\`\n${wide}\n\`\`\`\n`],
+    ["CONTRIBUTING.md", `[a](https://example.org/${wide})\n`],
+    ["deno.json", `${wide}\n`],
+  ] as const;
+  for (const [path, text] of right) assertEquals(findings(path, text), [], text);
 });
 
 test("nothing unfinished, lonely or local is committed", () => {
