@@ -42,6 +42,21 @@ async function positionOf(
   return done === true ? "done" : value.position;
 }
 
+test("a wait that ended leaves no listener on its signal", async () => {
+  const listeners = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: undefined,
+    addEventListener: (_type: "abort", listener: () => void) => void listeners.add(listener),
+    removeEventListener: (_type: "abort", listener: () => void) => void listeners.delete(listener),
+  };
+  const waits = new Waits<number, string>(new Held());
+  const waiting = waits.wait(1, { signal });
+  assertEquals(listeners.size, 1);
+  waits.resolveAll("done");
+  assertEquals([await waiting, listeners.size], ["done", 0]);
+});
+
 test("waits end once, in order, and hold the process for as long", async () => {
   const held = new Held();
   const waits = new Waits<number, string>(held);

@@ -6,7 +6,7 @@ import { LogError } from "../../../src/log/errors.ts";
 import { BatchMemory } from "../../../src/log/publisher/batch_memory.ts";
 import { formatProgress, ProgressCounter } from "../../../src/log/publisher/progress.ts";
 import { RESEND_TIMEOUT_MS_MAX, ResendTimeout } from "../../../src/log/publisher/resend.ts";
-import { Sealer } from "../../../src/log/publisher/sealer.ts";
+import { Sealer, type SealerInit } from "../../../src/log/publisher/sealer.ts";
 import { OutgoingBatch, Window } from "../../../src/log/publisher/window.ts";
 import { RecordBatch } from "../../../src/log/wire/record.ts";
 import fc from "../../support/properties.ts";
@@ -48,6 +48,13 @@ test("the time-out doubles with each try, to a bound, and is short again after p
   assertEquals(new ResendTimeout(90_000).timeoutMs, 90_000, "a floor above the bound is one");
 });
 
+test("the time-out is the floor before anything was measured, and doubles ten times", () => {
+  for (const floor of [0, 1, 10]) assertEquals(new ResendTimeout(floor).timeoutMs, floor);
+  const timeout = new ResendTimeout(10);
+  for (let i = 0; i < 20; i++) timeout.resent();
+  assertEquals(timeout.timeoutMs, 10 * 1_024);
+});
+
 test("progress is a line for people", () => {
   const counter = new ProgressCounter();
   assertEquals(formatProgress(counter.snapshot(5)), "waiting for acks: [] total=0/5");
@@ -62,12 +69,20 @@ test("progress is a line for people", () => {
 
 test("acknowledged records are counted for the broker that acknowledged them", () => {
   const counter = new ProgressCounter();
+  assertEquals(counter.snapshot(20), { brokers: [], acknowledged: 0, submitted: 20, refused: 0 });
   counter.linked(1);
   counter.add(5);
   counter.linked(2);
   counter.add(7);
-  const { brokers, acknowledged } = counter.snapshot(20);
-  assertEquals([brokers, acknowledged], [[{ brokerId: 1, records: 5 }, { brokerId: 2, records: 7 }], 12]);
+  counter.add(1);
+  counter.linked(1);
+  counter.add(2);
+  counter.refuse(3);
+  counter.refuse(1);
+  const { brokers, acknowledged, refused } = counter.snapshot(20);
+  assertEquals(brokers, [{ brokerId: 1, records: 7 }, { brokerId: 2, records: 8 }]);
+  assertEquals([acknowledged, refused], [15, 4]);
+  assertEquals([counter.acknowledged, counter.refused], [15, 4]);
 });
 
 function batchOf(firstRecord: number, bytes = 10): OutgoingBatch<string> {
@@ -143,7 +158,7 @@ test("what an older epoch has left comes before the numbers, and counts for itse
   assertEquals([window.older, window.olderBytes, window.baseNumber, window.nextNumber], [0, 0, 1, 1]);
 });
 
-function makeSealer(batchBytes = 100, more: { batchRecordsMax?: number } = {}): Sealer<string> {
+function makeSealer(batchBytes = 100, more: Partial<SealerInit> = {}): Sealer<string> {
   return new Sealer<string>({
     batchBytes,
     batchRecordsMax: 1_000,
@@ -189,6 +204,21 @@ test("a small body is copied, a large one takes its memory with it", () => {
   assert(sealer.seal().memory === large.memory, "its memory is used again");
 });
 
+test("small batches are copied out of one memory, until a broker wants smaller ones", () => {
+  let made = 0;
+  const memory = (bytes: number): Uint8Array => (made++, new Uint8Array(bytes));
+  const sealer = makeSealer(100, { memory });
+  for (let i = 0; i < 10; i++) {
+    sealer.add("small", undefined, undefined);
+    sealer.seal();
+  }
+  assertEquals(made, 1);
+  sealer.add("small", undefined, undefined);
+  sealer.limit(50);
+  sealer.seal();
+  assert(!sealer.add(new Uint8Array(60), undefined, undefined), "the next batch has the new size");
+});
+
 test("what does not fit is not taken, and a record that never will is a batch of its own", () => {
   const sealer = makeSealer(100);
   assert(sealer.add(new Uint8Array(80), undefined, "a"));
@@ -200,6 +230,7 @@ test("what does not fit is not taken, and a record that never will is a batch of
   const batch = sealer.sealLarge(101, new Uint8Array(93).fill(7), { sequence: 3n }, "c");
   assertEquals([batch.body.length, batch.count, batch.firstRecord, batch.lastSequence], [101, 1, 1, 3n]);
   assertEquals([batch.tokens, batch.tokenRecords, batch.memory], [["c"], [0], undefined]);
+  assertEquals(sealer.large(new Uint8Array(992), undefined), 1_000, "as large as the broker takes");
   const error = assertThrows(() => sealer.large(new Uint8Array(993), undefined), LogError, "1001 bytes");
   assertEquals(error.code, "ERR_LOG_BATCH_TOO_LARGE");
   assertThrows(
