@@ -373,3 +373,34 @@ test("inproc: whoever waits for a peer that left may queue for the next one", as
   assertEquals(next.receiveMany().length, 2);
   await scene.end();
 });
+
+test("from the call of close to its end the process lives, however long the peer takes, on either side", async () => {
+  for (const closes of ["push", "pull"] as const) {
+    const world = new World(3);
+    const scene = new Scene(world);
+    const { context } = scene;
+    const push = scene.add(new Push({ context }));
+    const pull = scene.add(new Pull({ context }));
+    await scene.bind(pull, "sim://work");
+    push.connect("sim://work");
+    await world.driveTo(push.ready());
+    const closing = closes === "push" ? push : pull;
+    // The peer hears of nothing for a while, so the stream stays half open.
+    const { toServer, toClient } = world.links.at(-1)!;
+    for (const lane of [toServer, toClient]) lane.hold();
+    // A listener holds the process by itself.
+    await world.driveTo(pull.unbind("sim://work"));
+    await world.driveFor(100);
+    assertEquals(world.holdsProcess, false, "an idle connection holds nothing");
+    let ended = false;
+    closing.events.on("end", () => ended = true);
+    closing.close();
+    for (let ms = 0; ms < 20; ms++) {
+      await world.driveFor(20);
+      if (!ended) assertEquals(world.holdsProcess, true, `${closes} is not closed after ${20 * ms} ms`);
+    }
+    for (const lane of [toServer, toClient]) lane.release();
+    await world.drive(() => ended, { waitingFor: `the end of ${closes}` });
+    await scene.end();
+  }
+});

@@ -34,6 +34,20 @@ test("a request loop, which holds and releases over and over, does not ask the h
   assert(calls < 200, `${calls} calls for 1 000 messages`);
 });
 
+test("whoever holds while the last release is still waited for is not let go", () => {
+  const world = new World(4);
+  const keepAlive = new KeepAlive(world.host);
+  keepAlive.hold();
+  keepAlive.release();
+  world.runFor(5);
+  keepAlive.hold();
+  world.runFor(1_000);
+  assertEquals(world.keptAlive, true);
+  keepAlive.release();
+  world.runFor(1_000);
+  assertEquals(world.keptAlive, false);
+});
+
 test("the timer that lets go does not itself hold the process", () => {
   const world = new World(3);
   const keepAlive = new KeepAlive(world.host);

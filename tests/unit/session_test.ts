@@ -281,3 +281,57 @@ test("bind refuses a name in use and leaves the socket as it was; port 0 gives e
   await world.driveTo(one.bind("sim://*"));
   assert(first !== one.lastEndpoint && first!.startsWith("sim://"));
 });
+
+test("an endpoint whose transport cannot be had tells so once, and closes; one that is closed already tells nothing", async () => {
+  for (const closedFirst of [false, true]) {
+    const world = new World(1);
+    let fail = (_error: Error): void => {};
+    const context = new Context({
+      host: world.host,
+      schemes: ["odd"],
+      loadAdapter: () => new Promise((_resolve, reject) => fail = reject),
+    });
+    const push = new Push({ context });
+    const { told, events } = listen(push);
+    push.connect("odd://place");
+    if (closedFirst) push.disconnect("odd://place");
+    const before = closedFirst ? ["close odd://place"] : [];
+    assertEquals(told, before);
+    const error = new Error("no such module");
+    fail(error);
+    await world.driveFor(1_000);
+    assertEquals(told, closedFirst ? before : ["connect:delay odd://place", "close odd://place"]);
+    if (!closedFirst) assertEquals(events[0]!.error, error);
+    push.close();
+    await world.driveIdle();
+    assertEquals(world.holdsProcess, false);
+  }
+});
+
+test("a dial that throws is an attempt that failed: it is told, and made again", async () => {
+  const { world, context } = makeWorld();
+  let attempts = 0;
+  context.register("odd", {
+    dial: (address, options) => {
+      const dial = world.network.dial(address.replace("odd", "sim"), options);
+      return (handlers) => {
+        if (++attempts < 3) throw new Error(`attempt ${attempts}`);
+        return dial(handlers);
+      };
+    },
+    listen: () => {
+      throw new Error("nobody binds here");
+    },
+  });
+  const [pull, push] = [new Pull({ context }), new Push({ context, reconnectInterval: 10 })];
+  await world.driveTo(pull.bind("sim://place"));
+  const { told, events } = listen(push);
+  push.connect("odd://place");
+  await world.driveTo(push.ready());
+  const failed = ["connect:delay odd://place", "connect:retry odd://place"];
+  assertEquals(told, [...failed, ...failed, "connect odd://place", "handshake odd://place"]);
+  assertEquals(events.map(({ error }) => error?.message).filter(Boolean), ["attempt 1", "attempt 2"]);
+  context.close();
+  await world.driveIdle();
+  assertEquals(world.holdsProcess, false);
+});
