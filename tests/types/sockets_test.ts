@@ -14,6 +14,7 @@ import {
   Request,
   Router,
   type Socket,
+  type SocketEvent,
   Subscriber,
   XPublisher,
   XSubscriber,
@@ -182,6 +183,67 @@ export async function messages(push: Push, pull: Pull, request: Request): Promis
   // @ts-expect-error: a misspelled option
   await request.request("question", { timeout: 100 });
   void reply;
+}
+
+export function events(push: Push): void {
+  push.events.on("connect:retry", (event) => event.interval.toFixed());
+  push.events.on("handshake", ({ peer }) => holds<Same<typeof peer, Peer>>());
+  push.events.on("disconnect", ({ peer, error }) => {
+    holds<Same<typeof peer, Peer | undefined>>();
+    holds<Same<typeof error, Error | undefined>>();
+  });
+  push.events.on("drop", ({ count, error }) => {
+    holds<Same<typeof count, number>>();
+    holds<Same<typeof error, Error>>();
+  });
+  for (const type of ["accept:error", "handshake:error:auth"] as const) {
+    push.events.on(type, ({ error }) => holds<Same<typeof error, Error>>());
+  }
+  // @ts-expect-error: there is no such event
+  push.events.on("connected", () => {});
+  // @ts-expect-error: a handshake has no interval
+  push.events.on("handshake", ({ interval }) => interval);
+  // @ts-expect-error: only what failed has an error
+  push.events.on("bind", ({ error }) => error);
+  // @ts-expect-error: a listener is a function
+  push.events.on("bind", {});
+  const both = (event: SocketEvent<"bind" | "close">): void => void event.address;
+  push.events.on("bind", both).off("bind", both).on("close", both);
+  // @ts-expect-error: this listener knows of binding and closing alone
+  push.events.on("drop", both);
+}
+
+export async function everyEvent(pull: Pull): Promise<void> {
+  for await (const event of pull.events) {
+    // @ts-expect-error: not every event has an error
+    event.error;
+    switch (event.type) {
+      case "connect:retry":
+        holds<Same<typeof event.interval, number>>();
+        break;
+      case "handshake":
+        holds<Same<typeof event.peer, Peer>>();
+        break;
+    }
+  }
+}
+
+export async function waits(push: Push, pull: Pull, publisher: Publisher, request: Request): Promise<void> {
+  const { signal } = new AbortController();
+  await push.send("x", { signal, timeoutMs: 5 });
+  await push.waitWritable({ timeoutMs: 5 });
+  await pull.receive({ timeoutMs: 5 });
+  await pull.waitReadable({ signal, timeoutMs: 5 });
+  await pull.ready({ peers: 2, timeoutMs: 5 });
+  await pull.events.receive({ timeoutMs: 5 });
+  await publisher.subscribed("topic", { timeoutMs: 5 });
+  await request.request("x", { timeoutMs: 5, retries: 1, signal });
+  // @ts-expect-error: a misspelled option
+  await pull.receive({ timeout: 5 });
+  // @ts-expect-error: no signal
+  await pull.receive({ signal: {} });
+  // @ts-expect-error: text for a number
+  await pull.receive({ timeoutMs: "5" });
 }
 
 export async function publishing(
