@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import { BYTES, show, TIMER_MAX, valueFault } from "./call_options.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
@@ -181,8 +182,6 @@ function bound(what: string, value: number): Row {
 
 const FLAG: Row = { schema: z.boolean(), allowed: "true or false", value: false };
 const BYTES_OR_TEXT = z.union([z.string(), z.instanceof(Uint8Array)]);
-/** The longest wait a timer of every runtime can tell. */
-const TIMER_MAX = 2_147_483_647;
 
 function time(value: number, min: number): Row {
   return whole("milliseconds", value, min, TIMER_MAX);
@@ -324,14 +323,14 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
   }
   const row = ROWS[name as OptionName];
   if (row.schema.safeParse(value).success) return row.keep === undefined ? value : row.keep(value);
-  throw new MisuseError(
-    "ERR_OPTION",
-    `Cannot set option "${name}" to ${show(value)}: allowed is ${row.allowed}`,
-  );
+  throw valueFault(name, value, row.allowed);
 }
 
-/** Text as UTF-8, bytes as they are. */
+/** Text as UTF-8, bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */
 export function optionBytes(value: string | Uint8Array): Uint8Array {
+  if (!BYTES.allows(value)) {
+    throw new MisuseError("ERR_OPTION", `Cannot take ${show(value)} for bytes: allowed is ${BYTES.allowed}`);
+  }
   return typeof value === "string" ? encodeUtf8(value) : value;
 }
 
@@ -344,10 +343,4 @@ function isRoutingId(value: string | Uint8Array | null): boolean {
   if (value === null) return true;
   const bytes = optionBytes(value);
   return bytes.length >= 1 && bytes.length <= 255 && bytes[0] !== 0;
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  return typeof value === "object" && value !== null ? `an object` : String(value);
 }

@@ -4,19 +4,22 @@
  * @module
  */
 
+import { MisuseError } from "../errors.ts";
 import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { type Context, sharedContext } from "./context.ts";
+import { type CallOption, checkValue, isPlainObject, show, type WaitOptions } from "./call_options.ts";
+import { Context, sharedContext } from "./context.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName } from "./options.ts";
-import { SocketCore } from "./socket_core.ts";
-import type { WaitOptions } from "./wait_list.ts";
+import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 
 /** The context that a socket lives in; missing: the shared one. */
 export interface ContextOption {
   readonly context?: Context;
 }
+
+const CONTEXT: CallOption = { allowed: "a Context", allows: (value) => value instanceof Context };
 
 /** What every socket can do. */
 export abstract class Socket {
@@ -25,12 +28,15 @@ export abstract class Socket {
 
   /** @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a closed context. */
   constructor(type: SocketType, options: object & ContextOption = {}) {
-    const { context } = options;
-    this.core = new SocketCore(
-      type,
-      context ?? sharedContext(),
-      options as Readonly<Record<string, unknown>>,
-    );
+    if (!isPlainObject(options)) {
+      throw new MisuseError(
+        "ERR_OPTION",
+        `Cannot take ${show(options)} for the options of a ${type} socket: allowed is a plain object`,
+      );
+    }
+    const { context } = options as ContextOption;
+    if (context !== undefined) checkValue("context", context, CONTEXT);
+    this.core = new SocketCore(type, context ?? sharedContext(), options);
   }
 
   /** The type as peers see it, `"PUSH"`. */
@@ -97,8 +103,8 @@ export abstract class Socket {
    *
    * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_ABORTED`
    */
-  ready(options: WaitOptions & { readonly peers?: number } = {}): Promise<void> {
-    return this.core.waitForPeers(options.peers ?? 1, options);
+  ready(options?: ReadyOptions): Promise<void> {
+    return this.core.waitForPeers(options);
   }
 
   /** Closes. Returns at once: waiting operations are rejected (`ERR_CLOSED`), queued messages may leave for the linger time. */
@@ -136,7 +142,7 @@ export abstract class SendingSocket extends Socket {
   }
 
   /** Resolves when `trySend` is worth a try. */
-  waitWritable(options: WaitOptions = {}): Promise<void> {
+  waitWritable(options?: WaitOptions): Promise<void> {
     return this.core.sender.waitWritable(options);
   }
 }
@@ -169,7 +175,7 @@ export abstract class ReceivingSocket extends Socket {
   }
 
   /** Resolves when `tryReceive` is worth a try. */
-  waitReadable(options: WaitOptions = {}): Promise<void> {
+  waitReadable(options?: WaitOptions): Promise<void> {
     return this.core.receiver.waitReadable(options);
   }
 
@@ -202,7 +208,7 @@ export abstract class DuplexSocket extends ReceivingSocket {
   }
 
   /** See {@link SendingSocket.waitWritable}. */
-  waitWritable(options: WaitOptions = {}): Promise<void> {
+  waitWritable(options?: WaitOptions): Promise<void> {
     return this.core.sender.waitWritable(options);
   }
 }

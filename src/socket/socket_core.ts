@@ -17,13 +17,28 @@ import type { SocketEvent } from "../session/events.ts";
 import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";
 import { nullMechanism } from "../zmtp/mechanism/null.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import {
+  type CallOptions,
+  refusedWait,
+  WAIT_OPTIONS,
+  type WaitOptions,
+  wholeNumber,
+} from "./call_options.ts";
 import type { Context } from "./context.ts";
 import { Endpoints } from "./endpoints.ts";
 import { Observer } from "./observer.ts";
 import { checkOption, defaultOptions, optionBytes, type OptionName, type OptionValues } from "./options.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
-import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { closedError, WaitList } from "./wait_list.ts";
+
+/** How {@link SocketCore.waitForPeers} waits. */
+export interface ReadyOptions extends WaitOptions {
+  /** Peers that must be there. Default 1. */
+  readonly peers?: number;
+}
+
+const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers: wholeNumber("peers", 0) };
 
 /** See the module. */
 export class SocketCore implements SessionOwner, PatternEvents {
@@ -45,6 +60,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
   #engineInit: EngineInit | undefined;
+  #whenClosed: () => void = () => {};
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -98,7 +114,13 @@ export class SocketCore implements SessionOwner, PatternEvents {
     this.receiver.close();
     this.pattern.close();
     this.#peerWaits.rejectAll(closedError());
+    this.#whenClosed();
     this.endpoints.close(this.options.linger);
+  }
+
+  /** What the socket's type does besides when it is closed, by itself or with its context. */
+  whenClosed(run: () => void): void {
+    this.#whenClosed = run;
   }
 
   /** Resolves when a closed socket holds nothing any more. */
@@ -119,8 +141,13 @@ export class SocketCore implements SessionOwner, PatternEvents {
   }
 
   /** Resolves when so many peers are there. */
-  waitForPeers(count: number, options: WaitOptions): Promise<void> {
+  waitForPeers(options?: ReadyOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
+    if (options !== undefined) {
+      const refused = refusedWait("ready", options, READY_OPTIONS);
+      if (refused !== undefined) return Promise.reject(refused);
+    }
+    const count = options?.peers ?? 1;
     if (this.#peers.size >= count) return Promise.resolve();
     return this.#peerWaits.wait(count, options);
   }
