@@ -5,9 +5,9 @@
  * import { Pull, Push } from "hawser";
  *
  * const pull = new Pull();
- * await pull.bind("tcp://127.0.0.1:0");
+ * const endpoint = await pull.bind("tcp://127.0.0.1:0");
  * const push = new Push();
- * push.connect(pull.lastEndpoint!);
+ * push.connect(endpoint);
  * await push.send(["hello", "world"]);
  * const [hello, world] = await pull.receive();
  * console.log(new TextDecoder().decode(hello), new TextDecoder().decode(world));

@@ -20,9 +20,9 @@ const watching = (async () => {
   }
 })();
 
-await pull.bind("tcp://127.0.0.1:0");
+const endpoint = await pull.bind("tcp://127.0.0.1:0");
 const push = new Push();
-push.connect(pull.lastEndpoint!);
+push.connect(endpoint);
 await push.send("hello");
 await pull.receive();
 push.close();

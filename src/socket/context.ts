@@ -29,6 +29,7 @@ export class Context {
   readonly #schemes: readonly string[];
   readonly #loadAdapter: (() => Promise<Adapter>) | undefined;
   readonly #sockets: Set<{ close(): void }> = new Set();
+  readonly #whenEmpty: (() => void)[] = [];
   #adapter: Promise<Adapter> | undefined;
   #closed = false;
 
@@ -63,13 +64,28 @@ export class Context {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
+  /** As {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Closes every socket and log and waits until all are gone, sockets each at most its linger time. For `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
   /** A transport that is here already, or a promise of it. @internal */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
     if (this.#loadAdapter === undefined || !this.#schemes.includes(scheme)) {
-      const known = ["inproc", ...this.#transports.keys(), ...this.#schemes].join(", ");
-      throw new MisuseError("ERR_ENDPOINT", `Unknown transport "${scheme}": this context has ${known}`);
+      // Once the adapter is loaded, its schemes are transports like any other.
+      const known = new Set(["inproc", ...this.#schemes, ...this.#transports.keys()]);
+      throw new MisuseError(
+        "ERR_ENDPOINT",
+        `Unknown transport "${scheme}": this context has ${[...known].join(", ")}`,
+      );
     }
     this.#adapter ??= this.#loadAdapter();
     return this.#adapter.then((adapter) => {
@@ -86,9 +102,10 @@ export class Context {
     this.#sockets.add(socket);
   }
 
-  /** A socket was closed. @internal */
+  /** A socket was closed and holds nothing any more. @internal */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) { for (const tell of this.#whenEmpty.splice(0)) tell(); }
   }
 }
 

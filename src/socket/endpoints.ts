@@ -49,11 +49,14 @@ export class Endpoints {
     this.#core = core;
   }
 
-  /** Binds and starts to accept. */
-  async bind(address: string): Promise<void> {
+  /** Binds and starts to accept. Resolves with the real endpoint. */
+  async bind(address: string): Promise<string> {
     this.#core.assertOpen();
     const endpoint = parseEndpoint(address, "bind");
-    if (endpoint.kind === "inproc") return this.#bindInproc(address);
+    if (endpoint.kind === "inproc") {
+      this.#bindInproc(address);
+      return address;
+    }
     const transport = this.#core.context.transport(endpoint.scheme);
     const session = new ListenSession(this.#core, this.#core.runtime, (accepted) => this.#accepted(accepted));
     this.#opening++;
@@ -71,6 +74,7 @@ export class Endpoints {
     this.#bindings.set(session.endpoint, session);
     this.last = session.endpoint;
     this.#core.emit({ type: "bind", address: session.endpoint });
+    return session.endpoint;
   }
 
   /** Stops accepting; accepted connections live on. `address` is the real endpoint (`lastEndpoint`). */

@@ -143,6 +143,11 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     this.#resumed?.();
   }
 
+  /** As {@link terminate}, for `using`. */
+  [Symbol.dispose](): void {
+    this.terminate();
+  }
+
   /** Ends {@link run}. The sockets stay open. */
   terminate(): void {
     if (this.#terminated) return;

@@ -71,15 +71,16 @@ export abstract class Socket {
 
   /**
    * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
-   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`.
+   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with the port or path
+   * that the system chose: what others connect to.
    *
    * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The socket is as before.
    */
-  bind(address: string): Promise<void> {
+  bind(address: string): Promise<string> {
     return this.core.endpoints.bind(address);
   }
 
-  /** Stops accepting on a bound endpoint (`lastEndpoint`); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
+  /** Stops accepting on a bound endpoint (what `bind` resolved with); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
   unbind(address: string): Promise<void> {
     return this.core.endpoints.unbind(address);
   }
@@ -112,7 +113,12 @@ export abstract class Socket {
     this.core.close();
   }
 
-  /** Closes and waits until everything is gone, at most the linger time. */
+  /** As {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Closes and waits until everything is gone, at most the linger time. For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return this.core.ended;

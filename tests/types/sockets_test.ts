@@ -140,7 +140,7 @@ export async function endpoints(router: Router, dealer: Dealer, pull: Pull): Pro
   dealer.connect("tcp://127.0.0.1:5555", { routingId: "peer" });
   // @ts-expect-error: an endpoint is text
   dealer.connect(5555);
-  holds<Same<ReturnType<Pull["bind"]>, Promise<void>>>();
+  holds<Same<ReturnType<Pull["bind"]>, Promise<string>>>();
   holds<Same<ReturnType<Pull["connect"]>, void>>();
   await pull.ready({ peers: 3, signal: new AbortController().signal });
   // @ts-expect-error: peers are counted
