@@ -256,22 +256,12 @@ export class SocketCore implements SessionOwner, PatternEvents {
   }
 }
 
+/** Most options of patterns are the socket's own, by the same names. */
 function makePatternOptions(options: OptionValues): PatternOptions {
   return {
+    ...options,
     sendMark: { messages: options.sendHighWaterMark, bytes: options.sendHighWaterMarkBytes },
     receiveMark: { messages: options.receiveHighWaterMark, bytes: options.receiveHighWaterMarkBytes },
-    conflate: options.conflate,
-    mandatory: options.mandatory,
-    handover: options.handover,
-    probeRouter: options.probeRouter,
-    correlate: options.correlate,
-    relaxed: options.relaxed,
-    invertMatching: options.invertMatching,
-    noDrop: options.noDrop,
-    verbosity: options.verbosity,
-    manual: options.manual,
     welcomeMessage: options.welcomeMessage === null ? undefined : optionBytes(options.welcomeMessage),
-    subscriptionsMax: options.subscriptionsMax,
-    subscriptionBytesMax: options.subscriptionBytesMax,
   };
 }
