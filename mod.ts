@@ -77,6 +77,7 @@ export {
   ReceivingSocket,
   SendingSocket,
   Socket,
+  type SocketSummary,
 } from "./src/socket/socket.ts";
 export type {
   ConflateOptions,

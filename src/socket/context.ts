@@ -7,6 +7,7 @@
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
+import { showAs } from "./inspect.ts";
 
 /** What a context is made of. */
 export interface ContextInit {
@@ -64,6 +65,11 @@ export class Context {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
+  /** What `JSON.stringify` shows of a context; `console.log` shows it in a line. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    return { sockets: this.#sockets.size, transports: this.#schemesKnown(), closed: this.#closed };
+  }
+
   /** As {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
@@ -80,12 +86,8 @@ export class Context {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
     if (this.#loadAdapter === undefined || !this.#schemes.includes(scheme)) {
-      // Once the adapter is loaded, its schemes are transports like any other.
-      const known = new Set(["inproc", ...this.#schemes, ...this.#transports.keys()]);
-      throw new MisuseError(
-        "ERR_ENDPOINT",
-        `Unknown transport "${scheme}": this context has ${[...known].join(", ")}`,
-      );
+      const known = this.#schemesKnown().join(", ");
+      throw new MisuseError("ERR_ENDPOINT", `Unknown transport "${scheme}": this context has ${known}`);
     }
     this.#adapter ??= this.#loadAdapter();
     return this.#adapter.then((adapter) => {
@@ -94,6 +96,11 @@ export class Context {
       }
       return this.#transports.get(scheme)!;
     });
+  }
+
+  /** Each once: when the adapter is loaded, its schemes are transports like any other. */
+  #schemesKnown(): string[] {
+    return [...new Set(["inproc", ...this.#schemes, ...this.#transports.keys()])];
   }
 
   /** A socket lives here. @internal */
@@ -108,6 +115,8 @@ export class Context {
     if (this.#sockets.size === 0) { for (const tell of this.#whenEmpty.splice(0)) tell(); }
   }
 }
+
+showAs(Context.prototype, (context) => context.toJSON());
 
 let makeDefault: (() => Context) | undefined;
 let defaultContext: Context | undefined;

@@ -49,6 +49,23 @@ export class Endpoints {
     this.#core = core;
   }
 
+  /** What the socket is bound to, by its real endpoints. */
+  get bound(): string[] {
+    return [...this.#bindings.keys()];
+  }
+
+  /** What the socket is connected to, or tries to be, as it was asked for. */
+  get connected(): string[] {
+    return [...this.#connects.keys()];
+  }
+
+  /** Messages that were sent and that no transport has taken. */
+  get queuedMessages(): number {
+    let messages = 0;
+    for (const session of this.#sessions) messages += session.queuedMessages;
+    return messages;
+  }
+
   /** Binds and starts to accept. Resolves with the real endpoint. */
   async bind(address: string): Promise<string> {
     this.#core.assertOpen();

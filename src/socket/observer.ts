@@ -8,6 +8,7 @@ import { MisuseError } from "../errors.ts";
 import { SOCKET_EVENT_TYPES, type SocketEvent, type SocketEventType } from "../session/events.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { refusedWait, show, type WaitOptions } from "./call_options.ts";
+import { showAs } from "./inspect.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 
 /** Events that wait for an iterating reader; beyond it the oldest are dropped. */
@@ -43,6 +44,12 @@ export class Observer {
   /** Whether the `end` event has happened. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** What `JSON.stringify` shows; `console.log` shows it in a line. `waiting`: events that nobody has received yet. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const listeners = [...this.#listeners].flatMap(([type, { size }]) => size > 0 ? [type] : []);
+    return { listeners, waiting: this.#queue.length, closed: this.#closed };
   }
 
   /**
@@ -116,6 +123,8 @@ export class Observer {
     return this.#waits.wait(undefined, options);
   }
 }
+
+showAs(Observer.prototype, (observer) => observer.toJSON());
 
 function checkListener(type: unknown, listener: unknown): void {
   if (!SOCKET_EVENT_TYPES.includes(type as SocketEventType)) {

@@ -7,6 +7,7 @@
 import { MisuseError } from "../errors.ts";
 import type { Message } from "../pattern/pipe.ts";
 import type { AbortSignalLike } from "../ports.ts";
+import { showAs } from "./inspect.ts";
 import { type DuplexSocket, ReceivingSocket, SendingSocket, type Socket } from "./socket.ts";
 import { Router } from "./sockets.ts";
 
@@ -143,6 +144,17 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     this.#resumed?.();
   }
 
+  /** What `JSON.stringify` shows of a proxy; `console.log` shows it in a line. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    return {
+      frontEnd: this.frontEnd.type,
+      backEnd: this.backEnd.type,
+      ...this.statistics,
+      running: this.#running,
+      paused: this.#paused,
+    };
+  }
+
   /** As {@link terminate}, for `using`. */
   [Symbol.dispose](): void {
     this.terminate();
@@ -237,6 +249,8 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     stop.abort();
   }
 }
+
+showAs(Proxy.prototype, (proxy) => proxy.toJSON());
 
 /** Waits until `to` can take just this message: of a Router that means its peer, not any. */
 function roomFor(message: Message, to: DuplexSocket | SendingSocket, signal: AbortSignalLike): Promise<void> {

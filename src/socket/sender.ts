@@ -38,6 +38,11 @@ export class Sender {
     this.#budget = new SendBudget(runtime.scheduler, () => this.pump());
   }
 
+  /** Sends that are blocked. */
+  get waiting(): number {
+    return this.#sends.size;
+  }
+
   /** Takes a message now, or waits for room. */
   send(input: MessageInput, options?: WaitOptions): Promise<void> {
     let message: Outgoing;

@@ -9,6 +9,7 @@ import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { type CallOption, checkValue, isPlainObject, show, type WaitOptions } from "./call_options.ts";
 import { Context, sharedContext } from "./context.ts";
+import { showAs } from "./inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName } from "./options.ts";
@@ -17,6 +18,19 @@ import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 /** The context that a socket lives in; missing: the shared one. */
 export interface ContextOption {
   readonly context?: Context;
+}
+
+/** What a socket says of itself. */
+export interface SocketSummary {
+  readonly type: SocketType;
+  /** Endpoints that it is bound to, and that it is connected to or tries to be. */
+  readonly bound: readonly string[];
+  readonly connected: readonly string[];
+  /** How many peers are there. */
+  readonly peers: number;
+  /** Messages that were sent and that no transport has taken. */
+  readonly queued: number;
+  readonly closed: boolean;
 }
 
 const CONTEXT: CallOption = { allowed: "a Context", allows: (value) => value instanceof Context };
@@ -111,6 +125,19 @@ export abstract class Socket {
   /** Closes. Returns at once: waiting operations are rejected (`ERR_CLOSED`), queued messages may leave for the linger time. */
   close(): void {
     this.core.close();
+  }
+
+  /** What `JSON.stringify` shows of a socket; `console.log` shows it in a line. */
+  toJSON(): SocketSummary {
+    const { type, endpoints, peers, sender, closed } = this.core;
+    return {
+      type,
+      bound: endpoints.bound,
+      connected: endpoints.connected,
+      peers: peers.length,
+      queued: endpoints.queuedMessages + sender.waiting,
+      closed,
+    };
   }
 
   /** As {@link close}, for `using`. */
@@ -218,6 +245,17 @@ export abstract class DuplexSocket extends ReceivingSocket {
     return this.core.sender.waitWritable(options);
   }
 }
+
+showAs(Socket.prototype, (socket) => {
+  const { bound, connected, peers, queued, closed } = socket.toJSON();
+  return {
+    bound: bound.length > 0 ? bound : undefined,
+    connected: connected.length > 0 ? connected : undefined,
+    peers,
+    queued: "send" in socket ? queued : undefined,
+    closed: closed ? true : undefined,
+  };
+});
 
 /** Gives a class its options as properties. */
 export function defineOptions(prototype: Socket, type: SocketType): void {

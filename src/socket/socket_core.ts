@@ -131,6 +131,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   /** Called when the last endpoint and session are gone. */
   finish(): void {
     this.context.remove(this);
+    this.#peers.clear();
     this.#flushDrops();
     this.emit({ type: "end", address: "" });
     this.#end();
