@@ -248,5 +248,6 @@ export class ConnectSession implements Session {
 
   #go(input: SessionInput): void {
     this.#state = next(SESSION_TRANSITIONS, this.#state, input);
+    this.#owner.traceState(this.endpoint, this.#state);
   }
 }

@@ -43,6 +43,7 @@ const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers:
 /** See the module. */
 export class SocketCore implements SessionOwner, PatternEvents {
   readonly type: SocketType;
+  readonly id: number;
   readonly context: Context;
   readonly runtime: Runtime;
   readonly options: OptionValues = defaultOptions();
@@ -73,6 +74,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
     this.type = type;
     this.context = context;
     this.runtime = context.runtime;
+    this.id = this.runtime.nextSocketId();
     for (const [name, value] of Object.entries(options)) {
       if (name === "context" || value === undefined) continue;
       (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
@@ -230,7 +232,17 @@ export class SocketCore implements SessionOwner, PatternEvents {
     } else if (event.type === "disconnect" && event.peer !== undefined) {
       this.#peers.delete(event.peer.id);
     }
+    const { host } = this.runtime;
+    if (host.trace !== undefined) {
+      host.trace({ kind: "event", socketType: this.type, socketId: this.id, event });
+    }
     this.observer.emit(event);
+  }
+
+  traceState(address: string, state: string): void {
+    const { host } = this.runtime;
+    if (host.trace === undefined) return;
+    host.trace({ kind: "state", socketType: this.type, socketId: this.id, address, state });
   }
 
   sessionClosed(session: Session): void {
