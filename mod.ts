@@ -76,6 +76,7 @@ export {
   DuplexSocket,
   ReceivingSocket,
   SendingSocket,
+  type SendMethods,
   Socket,
   type SocketSummary,
 } from "./src/socket/socket.ts";

@@ -152,35 +152,43 @@ export abstract class Socket {
   }
 }
 
-/** A socket that sends only. */
-export abstract class SendingSocket extends Socket {
+/** What every socket that sends can do, whatever else it can. */
+export interface SendMethods {
   /** Whether `trySend` is worth a try. */
-  get writable(): boolean {
-    return !this.core.closed && this.core.pattern.canSend;
-  }
-
+  readonly writable: boolean;
   /**
    * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer; waits while nobody has room.
    * Many sends may be in flight; they are served in order.
    *
-   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`
+   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`, `ERR_OPTION`
    */
+  send(message: MessageInput, options?: WaitOptions): Promise<void>;
+  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
+  trySend(message: MessageInput): boolean;
+  /** Resolves when `trySend` is worth a try. @throws {MisuseError} (rejects) as {@link send} */
+  waitWritable(options?: WaitOptions): Promise<void>;
+}
+
+/** A socket that sends. Those that also receive are instances of it, too. */
+export abstract class SendingSocket extends Socket implements SendMethods {
+  get writable(): boolean {
+    return !this.core.closed && this.core.pattern.canSend;
+  }
+
   send(message: MessageInput, options?: WaitOptions): Promise<void> {
     return this.core.sender.send(message, options);
   }
 
-  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
   trySend(message: MessageInput): boolean {
     return this.core.sender.trySend(message);
   }
 
-  /** Resolves when `trySend` is worth a try. */
   waitWritable(options?: WaitOptions): Promise<void> {
     return this.core.sender.waitWritable(options);
   }
 }
 
-/** A socket that receives only. */
+/** A socket that receives. Those that also send are instances of it, too. */
 export abstract class ReceivingSocket extends Socket {
   /** Whether `tryReceive` is worth a try. */
   get readable(): boolean {
@@ -224,27 +232,25 @@ export abstract class ReceivingSocket extends Socket {
 }
 
 /** A socket that does both. */
-export abstract class DuplexSocket extends ReceivingSocket {
-  /** Whether `trySend` is worth a try. */
-  get writable(): boolean {
-    return !this.core.closed && this.core.pattern.canSend;
-  }
+export abstract class DuplexSocket extends ReceivingSocket {}
+export interface DuplexSocket extends SendMethods {}
 
-  /** See {@link SendingSocket.send}. */
-  send(message: MessageInput, options?: WaitOptions): Promise<void> {
-    return this.core.sender.send(message, options);
-  }
-
-  /** See {@link SendingSocket.trySend}. */
-  trySend(message: MessageInput): boolean {
-    return this.core.sender.trySend(message);
-  }
-
-  /** See {@link SendingSocket.waitWritable}. */
-  waitWritable(options?: WaitOptions): Promise<void> {
-    return this.core.sender.waitWritable(options);
-  }
+// A class has one base; the other's members are its very functions.
+for (const name of ["writable", "send", "trySend", "waitWritable"] satisfies (keyof SendMethods)[]) {
+  Object.defineProperty(
+    DuplexSocket.prototype,
+    name,
+    Object.getOwnPropertyDescriptor(SendingSocket.prototype, name)!,
+  );
 }
+
+// To the compiler a socket that does both is a SendingSocket, for it has all of its members; `instanceof` says the same.
+Object.defineProperty(SendingSocket, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    const isInstance = (kind: unknown): boolean => Function.prototype[Symbol.hasInstance].call(kind, value);
+    return isInstance(this) || (this === SendingSocket && isInstance(DuplexSocket));
+  },
+});
 
 showAs(Socket.prototype, (socket) => {
   const { bound, connected, peers, queued, closed } = socket.toJSON();
@@ -252,7 +258,7 @@ showAs(Socket.prototype, (socket) => {
     bound: bound.length > 0 ? bound : undefined,
     connected: connected.length > 0 ? connected : undefined,
     peers,
-    queued: "send" in socket ? queued : undefined,
+    queued: socket instanceof SendingSocket ? queued : undefined,
     closed: closed ? true : undefined,
   };
 });

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import {
   type Context,
   Dealer,
+  DuplexSocket,
   type Message,
   type MessageInput,
   Pair,
@@ -10,9 +11,11 @@ import {
   Publisher,
   Pull,
   Push,
+  ReceivingSocket,
   Reply,
   Request,
   Router,
+  SendingSocket,
   type Socket,
   type SocketEvent,
   Subscriber,
@@ -67,6 +70,24 @@ export async function pushAndPull(push: Push, pull: Pull): Promise<void> {
   pull.trySend("x");
   // @ts-expect-error: nor has it marks of a sender
   pull.sendHighWaterMark = 5;
+}
+
+/** Functions that take any socket that sends, or receives, take those that do both. */
+export function directionsOfArguments(push: Push, dealer: Dealer, pull: Pull): void {
+  const send = (socket: SendingSocket): boolean => socket.trySend("x");
+  const receive = (socket: ReceivingSocket): Message | undefined => socket.tryReceive();
+  send(push);
+  send(dealer);
+  receive(dealer);
+  receive(pull);
+  // @ts-expect-error: a Pull does not send
+  send(pull);
+  // @ts-expect-error: a Push does not receive
+  receive(push);
+  const unknown: Socket = dealer;
+  if (unknown instanceof SendingSocket) unknown.trySend("x");
+  // @ts-expect-error: it is not known to send
+  unknown.trySend("x");
 }
 
 export function options(context: Context): void {
@@ -297,6 +318,19 @@ for (const { socket, sends, receives } of CLASSES) {
     ) {
       assertEquals(name in socket, receives, String(name));
     }
+    assertEquals(socket instanceof SendingSocket, sends);
+    assertEquals(socket instanceof ReceivingSocket, receives);
+    assertEquals(socket instanceof DuplexSocket, sends && receives);
+    assertEquals(socket instanceof Push, socket.type === "PUSH");
+    assertEquals(socket instanceof Dealer, socket.type === "DEALER");
     socket.close();
   });
 }
+
+test("what is no socket is an instance of no kind of socket", () => {
+  for (const value of [undefined, null, 5, {}, Push, SendingSocket.prototype.constructor]) {
+    for (const kind of [SendingSocket, ReceivingSocket, DuplexSocket, Push]) {
+      assertEquals((value as unknown) instanceof kind, false);
+    }
+  }
+});
