@@ -5,9 +5,9 @@
  * import { Pull, Push } from "hawser";
  *
  * const pull = new Pull();
- * await pull.bind("tcp://127.0.0.1:0");
+ * const endpoint = await pull.bind("tcp://127.0.0.1:0");
  * const push = new Push();
- * push.connect(pull.lastEndpoint!);
+ * push.connect(endpoint);
  * await push.send(["hello", "world"]);
  * const [hello, world] = await pull.receive();
  * console.log(new TextDecoder().decode(hello), new TextDecoder().decode(world));
@@ -20,6 +20,7 @@
 
 import { detectHost, loadAdapter } from "./adapters/detect.ts";
 import type { TransportFactory } from "./src/ports.ts";
+import { callFault, type CallOptions, isPlainObject, wholeNumber } from "./src/socket/call_options.ts";
 import { Context as CoreContext, provideDefaultContext } from "./src/socket/context.ts";
 
 /** Options of a {@link Context}. */
@@ -30,9 +31,16 @@ export interface ContextOptions {
   readonly pendingTotalBytesMax?: number;
 }
 
+const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
+  transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
+  pendingTotalBytesMax: wholeNumber("bytes", 1),
+};
+
 /** A place for sockets, on this runtime. Sockets of one context reach each other over `inproc://`. */
 export class Context extends CoreContext {
   constructor(options: ContextOptions = {}) {
+    const fault = callFault("a Context", options, CONTEXT_OPTIONS);
+    if (fault !== undefined) throw fault;
     super({ ...options, host: detectHost(), loadAdapter, schemes: ["tcp", "ipc"] });
   }
 }
@@ -68,7 +76,9 @@ export {
   DuplexSocket,
   ReceivingSocket,
   SendingSocket,
+  type SendMethods,
   Socket,
+  type SocketSummary,
 } from "./src/socket/socket.ts";
 export type {
   ConflateOptions,
@@ -86,8 +96,19 @@ export type { MessageInput, MessageLike } from "./src/socket/message.ts";
 export type { Message, Peer } from "./src/pattern/pipe.ts";
 export type { SocketType } from "./src/zmtp/socket_type.ts";
 export { type EventListener, Observer } from "./src/socket/observer.ts";
-export type { SocketEvent, SocketEventType } from "./src/session/events.ts";
-export type { WaitOptions } from "./src/socket/wait_list.ts";
+export type {
+  DisconnectEvent,
+  DropEvent,
+  EndpointEvent,
+  FailureEvent,
+  HandshakeEvent,
+  RetryEvent,
+  SocketEvent,
+  SocketEvents,
+  SocketEventType,
+} from "./src/session/events.ts";
+export type { WaitOptions } from "./src/socket/call_options.ts";
+export type { ReadyOptions } from "./src/socket/socket_core.ts";
 export {
   BugError,
   type HawserError,
@@ -104,6 +125,9 @@ export type {
   Listen,
   Listener,
   StreamOptions,
+  TracedEvent,
+  TracedState,
+  TraceRecord,
   Transport,
   TransportFactory,
   TransportHandlers,

@@ -47,12 +47,24 @@ export interface NodeZlib {
   crc32(bytes: Uint8Array, seed: number): number;
 }
 
+/** A channel of `node:diagnostics_channel`. */
+export interface DiagnosticsChannel {
+  readonly hasSubscribers: boolean;
+  publish(message: unknown): void;
+}
+
+/** `node:diagnostics_channel` */
+export interface NodeDiagnosticsChannel {
+  channel(name: string): DiagnosticsChannel;
+}
+
 interface Builtins {
   "node:net": NodeNet;
   "node:os": NodeOs;
   "node:fs": NodeFs;
   "node:dns": NodeDns;
   "node:zlib": NodeZlib;
+  "node:diagnostics_channel": NodeDiagnosticsChannel;
 }
 
 interface Globals {

@@ -6,6 +6,7 @@
 
 import type { Host } from "../src/ports.ts";
 import { builtin, hasBuiltins } from "./builtin.ts";
+import { trace } from "./trace.ts";
 
 interface Timer {
   ref?(): void;
@@ -46,7 +47,7 @@ export function createHost(): Host {
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
   };
   // `node:zlib` has had crc32 for longer than `process` has had getBuiltinModule, so the latter tells.
-  return hasBuiltins() ? { ...host, crc32 } : host;
+  return hasBuiltins() ? { ...host, crc32, trace } : host;
 }
 
 /** Of its own, never a piece of Node's shared pool, and without Buffer's methods, which differ from a Uint8Array's. */

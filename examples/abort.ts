@@ -3,7 +3,7 @@
 import { MisuseError, Pull, Push } from "../mod.ts";
 
 const pull = new Pull();
-await pull.bind("tcp://127.0.0.1:0");
+const endpoint = await pull.bind("tcp://127.0.0.1:0");
 
 /** What became of a wait. */
 async function outcome(wait: Promise<unknown>): Promise<string> {
@@ -28,7 +28,7 @@ const deadline = AbortSignal.timeout(100);
 deadline.addEventListener("abort", () => console.log("time is up"));
 console.log((await outcome(push.send("nobody is there", { signal: deadline }))).split(",")[0]);
 
-push.connect(pull.lastEndpoint!);
+push.connect(endpoint);
 await push.send("hello");
 console.log(await outcome(pull.receive({ signal: AbortSignal.timeout(10_000) })));
 

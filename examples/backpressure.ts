@@ -7,8 +7,8 @@ const COUNT = 20_000;
 // At most so many messages wait for the peer on this side, and so many on the other.
 const push = new Push({ sendHighWaterMark: 100 });
 const pull = new Pull({ receiveHighWaterMark: 100 });
-await pull.bind("tcp://127.0.0.1:0");
-push.connect(pull.lastEndpoint!);
+const endpoint = await pull.bind("tcp://127.0.0.1:0");
+push.connect(endpoint);
 
 /** Sends until somebody is full, then waits until it is worth another try. */
 async function produce(): Promise<number> {

@@ -6,7 +6,7 @@ const pull = new Pull();
 
 // By callback, for one kind of event …
 pull.events.on("handshake", ({ peer }) => {
-  console.log(`a ${peer?.socketType} is there, speaking ZMTP ${peer?.version} (${peer?.mechanism})`);
+  console.log(`a ${peer.socketType} is there, speaking ZMTP ${peer.version} (${peer.mechanism})`);
 });
 
 // … or all of them in order, until the socket is closed.
@@ -14,15 +14,15 @@ const types: string[] = [];
 const watching = (async () => {
   for await (const event of pull.events) {
     types.push(event.type);
-    if (event.error !== undefined) console.log(`${event.type}: ${event.error.message}`);
+    if ("error" in event && event.error !== undefined) console.log(`${event.type}: ${event.error.message}`);
     // When its only peer has left, this program is done.
     if (event.type === "disconnect") pull.close();
   }
 })();
 
-await pull.bind("tcp://127.0.0.1:0");
+const endpoint = await pull.bind("tcp://127.0.0.1:0");
 const push = new Push();
-push.connect(pull.lastEndpoint!);
+push.connect(endpoint);
 await push.send("hello");
 await pull.receive();
 push.close();

@@ -5,13 +5,13 @@ import { Dealer, Proxy, Reply, Request, Router } from "../mod.ts";
 const text = (frame?: Uint8Array): string => new TextDecoder().decode(frame);
 
 const proxy = new Proxy(new Router(), new Dealer());
-await proxy.frontEnd.bind("tcp://127.0.0.1:0");
-await proxy.backEnd.bind("tcp://127.0.0.1:0");
+const front = await proxy.frontEnd.bind("tcp://127.0.0.1:0");
+const back = await proxy.backEnd.bind("tcp://127.0.0.1:0");
 const running = proxy.run();
 
 /** A worker that doubles numbers. */
 async function double(worker: Reply): Promise<void> {
-  worker.connect(proxy.backEnd.lastEndpoint!);
+  worker.connect(back);
   for await (const [number] of worker) await worker.send(String(2 * Number(text(number))));
 }
 const workers = [new Reply(), new Reply()];
@@ -20,7 +20,7 @@ await proxy.backEnd.ready({ peers: workers.length });
 
 const clients = [new Request(), new Request(), new Request()];
 const answers = await Promise.all(clients.map(async (client, index) => {
-  client.connect(proxy.frontEnd.lastEndpoint!);
+  client.connect(front);
   const [answer] = await client.request(String(index + 1));
   return text(answer);
 }));

@@ -3,11 +3,11 @@
 import { Publisher, Subscriber } from "../mod.ts";
 
 const publisher = new Publisher();
-await publisher.bind("tcp://127.0.0.1:0");
+const endpoint = await publisher.bind("tcp://127.0.0.1:0");
 
 const subscriber = new Subscriber();
 subscriber.subscribe("weather.");
-subscriber.connect(publisher.lastEndpoint!);
+subscriber.connect(endpoint);
 
 // A publisher does not wait for anybody: what is sent before the subscription arrives is gone. So wait for it.
 await publisher.subscribed("weather.");

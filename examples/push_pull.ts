@@ -3,10 +3,10 @@
 import { Pull, Push } from "../mod.ts";
 
 const push = new Push();
-await push.bind("tcp://127.0.0.1:0");
+const endpoint = await push.bind("tcp://127.0.0.1:0");
 
 const workers = ["Ada", "Grace"].map((name) => ({ name, pull: new Pull() }));
-for (const { pull } of workers) pull.connect(push.lastEndpoint!);
+for (const { pull } of workers) pull.connect(endpoint);
 // Who connects late gets nothing of what was sent before. Wait until both are there.
 await push.ready({ peers: workers.length });
 

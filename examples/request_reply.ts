@@ -10,16 +10,16 @@ async function shout(reply: Reply): Promise<void> {
 }
 
 const broken = new Reply();
-await broken.bind("tcp://127.0.0.1:0");
+const silent = await broken.bind("tcp://127.0.0.1:0");
 const working = new Reply();
-await working.bind("tcp://127.0.0.1:0");
+const serving = await working.bind("tcp://127.0.0.1:0");
 const server = shout(working);
 
 // `correlate` numbers the requests, so that a late answer is never taken for the answer to a later question.
 const request = new Request({ correlate: true });
-request.connect(broken.lastEndpoint!);
+request.connect(silent);
 await request.ready();
-request.connect(working.lastEndpoint!);
+request.connect(serving);
 await request.ready({ peers: 2 });
 
 // The first attempt goes to the server that never answers, the second to the next one.

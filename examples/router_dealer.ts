@@ -6,11 +6,11 @@ const text = (frame?: Uint8Array): string => new TextDecoder().decode(frame);
 
 // `mandatory`: a message for somebody unknown is an error, and one for somebody who is full waits.
 const router = new Router({ mandatory: true });
-await router.bind("tcp://127.0.0.1:0");
+const endpoint = await router.bind("tcp://127.0.0.1:0");
 
 const dealers = ["left", "right"].map((routingId) => new Dealer({ routingId }));
 for (const dealer of dealers) {
-  dealer.connect(router.lastEndpoint!);
+  dealer.connect(endpoint);
   // A dealer may send as often as it likes before anything comes back.
   await dealer.send("first");
   await dealer.send("second");

@@ -9,7 +9,7 @@
 /** What a caller did wrong, or asked of a socket that cannot do it now. */
 export type MisuseCode =
   | "ERR_ENDPOINT" // an endpoint that cannot be parsed, or whose scheme is unknown
-  | "ERR_OPTION" // an unknown option, or a value outside its range
+  | "ERR_OPTION" // an unknown option or event, or a value that is not allowed
   | "ERR_MESSAGE" // a value that cannot be sent
   | "ERR_STATE" // an operation that the socket's state forbids (a Request that sends twice)
   | "ERR_CLOSED" // the socket or context is closed
@@ -17,9 +17,9 @@ export type MisuseCode =
   | "ERR_ADDRESS" // bind: the system refuses the address
   | "ERR_NOT_BOUND" // unbind or disconnect of an endpoint that is not in use
   | "ERR_UNROUTABLE" // a mandatory Router knows no such peer
-  | "ERR_AGAIN" // a send or receive time-out ran out
+  | "ERR_AGAIN" // the time of a wait ran out
   | "ERR_WAITERS" // more waiting sends than `sendWaitersMax`
-  | "ERR_ABORTED" // the caller's signal was aborted; `cause` is its reason
+  | "ERR_ABORTED" // the caller's signal was aborted: `name` is "AbortError", `cause` the signal's reason
   | "ERR_TIMEOUT"; // a Request's reply did not come in time
 
 /** What a peer did, or what the connection to it suffered. */

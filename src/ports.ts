@@ -119,6 +119,31 @@ export interface Host {
   memory?(bytes: number): Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */
   crc32?(bytes: Uint8Array, seed: number): number;
+  /** Hears of every event and state of every socket. Must not throw. Missing: nobody watches, and nothing is made for it. */
+  trace?(record: TraceRecord): void;
+}
+
+/** Something that happened to a socket, for those who watch a program from outside. */
+export type TraceRecord = TracedEvent | TracedState;
+
+/** An event of a socket. */
+export interface TracedEvent {
+  readonly kind: "event";
+  /** The type as peers see it, `"PUSH"`. */
+  readonly socketType: string;
+  /** Tells the sockets of a context apart. */
+  readonly socketId: number;
+  /** What listeners of the socket's `events` get. */
+  readonly event: { readonly type: string; readonly address: string };
+}
+
+/** An endpoint that connects went from one state to another: `dialing`, `handshaking`, `ready`, `backoff`, … */
+export interface TracedState {
+  readonly kind: "state";
+  readonly socketType: string;
+  readonly socketId: number;
+  readonly address: string;
+  readonly state: string;
 }
 
 /** A host and the transports of one runtime. */

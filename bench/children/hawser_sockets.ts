@@ -14,7 +14,7 @@ export interface Sender {
 
 /** What the receiving loops need of a socket. */
 export interface Receiver extends AsyncIterable<Uint8Array[]> {
-  bind(endpoint: string): Promise<void>;
+  bind(endpoint: string): Promise<unknown>;
   readonly lastEndpoint: string | null | undefined;
   tryReceive(): Uint8Array[] | undefined;
   waitReadable(): Promise<void>;

@@ -31,6 +31,8 @@ interface Sockets {
   readonly results: Pull;
   readonly control: Publisher;
   readonly display: Subscriber;
+  /** What the workers connect to: of tasks, results and control. */
+  readonly endpoints: readonly string[];
 }
 
 /** How the work went. */
@@ -42,8 +44,8 @@ export interface Report {
 /** Digests `files` of `folder`. @throws {JobError} when a worker is lost or a file cannot be read; no worker is left then. */
 export async function digestFiles(folder: string, files: readonly FoundFile[]): Promise<Report> {
   const sockets = await openSockets();
-  const { tasks, results, control } = sockets;
-  const workers = new Workers([tasks.lastEndpoint!, results.lastEndpoint!, control.lastEndpoint!]);
+  const { tasks, results, control, endpoints } = sockets;
+  const workers = new Workers(endpoints);
   try {
     return await Promise.race([work({ folder, files, sockets, workers }), workers.failed, interrupted()]);
   } finally {
@@ -71,8 +73,9 @@ async function openSockets(): Promise<Sockets> {
   const display = new Subscriber({ linger });
   await control.bind("inproc://control");
   display.connect("inproc://control");
-  for (const socket of [tasks, results, control]) await socket.bind("tcp://127.0.0.1:0");
-  return { tasks, results, control, display };
+  const endpoints: string[] = [];
+  for (const socket of [tasks, results, control]) endpoints.push(await socket.bind("tcp://127.0.0.1:0"));
+  return { tasks, results, control, display, endpoints };
 }
 
 interface Work {

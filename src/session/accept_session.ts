@@ -97,8 +97,10 @@ export class AcceptSession implements Session {
     const { peer } = this.#connection;
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
     if (this.#closing || this.#refused) return;
-    const type = peer === undefined ? handshakeErrorType(error) : "disconnect";
-    this.#owner.emit({ type, address: this.endpoint, peer, error });
+    const address = this.endpoint;
+    if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
+    const why = error ?? new Error("The stream ended in the handshake");
+    this.#owner.emit({ type: handshakeErrorType(error), address, error: why });
   }
 
   #gone(): void {

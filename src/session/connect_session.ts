@@ -13,7 +13,7 @@ import { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
-import type { SocketEventType } from "./events.ts";
+import type { HandshakeErrorType } from "./events.ts";
 import type { Session, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
@@ -75,7 +75,7 @@ export class ConnectSession implements Session {
   /** The transport cannot be had. */
   failToStart(error: Error): void {
     if (this.#state === "closed") return;
-    this.#emit("connect:delay", undefined, error);
+    this.#tellFailed("connect:delay", error);
     this.#end("giveUp");
   }
 
@@ -98,7 +98,7 @@ export class ConnectSession implements Session {
     const connection = new Connection(this.#owner, this.#runtime, this.endpoint, {
       opened: () => {
         this.#go("opened");
-        this.#emit("connect");
+        this.#owner.emit({ type: "connect", address: this.endpoint });
       },
       ready: (peer) => this.#ready(connection, peer),
       lost: (handshaken, error) => this.#lost(connection, handshaken, error),
@@ -108,7 +108,7 @@ export class ConnectSession implements Session {
     try {
       connection.start(this.#dial!);
     } catch (error) {
-      this.#emit("connect:delay", undefined, error as Error);
+      this.#tellFailed("connect:delay", error as Error);
       this.#connection = undefined;
       this.#retry();
     }
@@ -119,23 +119,25 @@ export class ConnectSession implements Session {
     this.#backoff.reset();
     this.#go("handshaken");
     connection.join(this.#pipe ?? this.#attachPipe());
-    if (this.#connection === connection) this.#emit("handshake", peer);
+    if (this.#connection === connection) {
+      this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
+    }
   }
 
   #lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
     const { peer } = connection;
     if (this.#state === "closed") {
       // We ended it. While the socket lives on, whoever counts peers must hear of it all the same.
-      if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#emit("disconnect", peer);
+      if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(peer, undefined);
       return;
     }
     if (peer !== undefined) {
       if (this.#pipe !== undefined && this.#state !== "lingering") this.#owner.pattern.lost(this.#pipe);
-      this.#emit("disconnect", peer, error);
+      this.#tellGone(peer, error);
     } else if (this.#state === "dialing" || (this.#state === "lingering" && !handshaken)) {
-      this.#emit("connect:delay", undefined, error);
+      this.#tellFailed("connect:delay", error ?? new Error("The stream could not be opened"));
     } else {
-      this.#emit(handshakeErrorType(error), undefined, error);
+      this.#tellFailed(handshakeErrorType(error), error ?? new Error("The stream ended in the handshake"));
     }
     if (this.#isOver) return;
     if (this.#owner.sessionOptions.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
@@ -199,7 +201,7 @@ export class ConnectSession implements Session {
   #refuse(why: Error): void {
     if (this.#state === "closed") return;
     this.#refused = true;
-    this.#emit("disconnect", this.#connection?.peer, why);
+    this.#tellGone(this.#connection?.peer, why);
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detachPipe(this.#pipe);
     this.#end("giveUp", "abort");
   }
@@ -223,7 +225,7 @@ export class ConnectSession implements Session {
   #report(): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.#emit("close");
+    this.#owner.emit({ type: "close", address: this.endpoint });
     this.#hold(false);
     this.#owner.sessionClosed(this);
   }
@@ -236,11 +238,16 @@ export class ConnectSession implements Session {
     else this.#runtime.keepAlive.release();
   }
 
-  #emit(type: SocketEventType, peer?: Peer, error?: Error): void {
-    this.#owner.emit({ type, address: this.endpoint, peer, error });
+  #tellGone(peer: Peer | undefined, error: Error | undefined): void {
+    this.#owner.emit({ type: "disconnect", address: this.endpoint, peer, error });
+  }
+
+  #tellFailed(type: "connect:delay" | HandshakeErrorType, error: Error): void {
+    this.#owner.emit({ type, address: this.endpoint, error });
   }
 
   #go(input: SessionInput): void {
     this.#state = next(SESSION_TRANSITIONS, this.#state, input);
+    this.#owner.traceState(this.endpoint, this.#state);
   }
 }

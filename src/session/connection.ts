@@ -12,7 +12,7 @@ import type { Peer } from "../pattern/pipe.ts";
 import type { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial, TransportInfo } from "../ports.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
-import type { SocketEventType } from "./events.ts";
+import type { HandshakeErrorType } from "./events.ts";
 import type { ConnectionInput, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -159,7 +159,7 @@ function asError(cause: unknown): Error | undefined {
 }
 
 /** Which event tells of a handshake that failed for `error`. */
-export function handshakeErrorType(error: Error | undefined): SocketEventType {
+export function handshakeErrorType(error: Error | undefined): HandshakeErrorType {
   if (!(error instanceof PeerError)) return "handshake:error:other";
   switch (error.code) {
     case "ERR_PEER_ERROR":

@@ -93,7 +93,7 @@ export class InprocSession implements Session {
       if (end.#other === undefined) return;
       end.owner.pattern.ready(end.pipe);
       if (end.#other === undefined) return;
-      end.owner.emit({ type: "handshake", address: end.endpoint, peer: end.pipe.peer });
+      end.owner.emit({ type: "handshake", address: end.endpoint, peer: end.pipe.peer! });
     }
     for (const end of [this, other]) {
       if (end.#other === undefined) return;
@@ -118,7 +118,7 @@ export class InprocSession implements Session {
     const { peer } = this.pipe;
     this.pipe.part();
     if (this.#closed) return;
-    this.owner.emit({ type: "disconnect", address: this.endpoint, peer });
+    this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
     if (this.#closed) return;
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
@@ -163,7 +163,12 @@ export class InprocSession implements Session {
     if (other !== undefined) {
       // As over streams: a socket that closes itself need not be told.
       if (!this.#refused && !this.owner.closed) {
-        this.owner.emit({ type: "disconnect", address: this.endpoint, peer: this.pipe.peer });
+        this.owner.emit({
+          type: "disconnect",
+          address: this.endpoint,
+          peer: this.pipe.peer,
+          error: undefined,
+        });
       }
       other.#part(this.#refused);
     }

@@ -45,6 +45,8 @@ export interface SessionOwner {
    */
   readonly allocatorFor?: ((input: ConnectionInput) => BodyAllocator | undefined) | undefined;
   emit(event: SocketEvent): void;
+  /** A connecting endpoint is in another state. */
+  traceState(address: string, state: string): void;
   /** A session is over and holds nothing any more. */
   sessionClosed(session: Session): void;
 }

@@ -21,12 +21,18 @@ export class Runtime {
   readonly pendingTotal: PendingTotal;
   readonly inproc: InprocRegistry = new InprocRegistry();
   #lastPeerId = 0;
+  #lastSocketId = 0;
 
   constructor(host: Host, options: { readonly pendingTotalBytesMax?: number } = {}) {
     this.host = host;
     this.scheduler = new Scheduler(host);
     this.keepAlive = new KeepAlive(host);
     this.pendingTotal = new PendingTotal(options.pendingTotalBytesMax ?? PENDING_TOTAL_BYTES_MAX);
+  }
+
+  /** A number for the next socket. */
+  nextSocketId(): number {
+    return ++this.#lastSocketId;
   }
 
   /** A number for the next peer. */

@@ -7,6 +7,7 @@
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
+import { showAs } from "./inspect.ts";
 
 /** What a context is made of. */
 export interface ContextInit {
@@ -29,6 +30,7 @@ export class Context {
   readonly #schemes: readonly string[];
   readonly #loadAdapter: (() => Promise<Adapter>) | undefined;
   readonly #sockets: Set<{ close(): void }> = new Set();
+  readonly #whenEmpty: (() => void)[] = [];
   #adapter: Promise<Adapter> | undefined;
   #closed = false;
 
@@ -63,12 +65,28 @@ export class Context {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
+  /** What `JSON.stringify` shows of a context; `console.log` shows it in a line. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    return { sockets: this.#sockets.size, transports: this.#schemesKnown(), closed: this.#closed };
+  }
+
+  /** As {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Closes every socket and log and waits until all are gone, sockets each at most its linger time. For `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
   /** A transport that is here already, or a promise of it. @internal */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
     if (this.#loadAdapter === undefined || !this.#schemes.includes(scheme)) {
-      const known = ["inproc", ...this.#transports.keys(), ...this.#schemes].join(", ");
+      const known = this.#schemesKnown().join(", ");
       throw new MisuseError("ERR_ENDPOINT", `Unknown transport "${scheme}": this context has ${known}`);
     }
     this.#adapter ??= this.#loadAdapter();
@@ -80,17 +98,25 @@ export class Context {
     });
   }
 
+  /** Each once: when the adapter is loaded, its schemes are transports like any other. */
+  #schemesKnown(): string[] {
+    return [...new Set(["inproc", ...this.#schemes, ...this.#transports.keys()])];
+  }
+
   /** A socket lives here. @internal */
   add(socket: { close(): void }): void {
     if (this.#closed) throw new MisuseError("ERR_CLOSED", "The context is closed");
     this.#sockets.add(socket);
   }
 
-  /** A socket was closed. @internal */
+  /** A socket was closed and holds nothing any more. @internal */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) { for (const tell of this.#whenEmpty.splice(0)) tell(); }
   }
 }
+
+showAs(Context.prototype, (context) => context.toJSON());
 
 let makeDefault: (() => Context) | undefined;
 let defaultContext: Context | undefined;

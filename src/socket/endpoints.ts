@@ -49,11 +49,31 @@ export class Endpoints {
     this.#core = core;
   }
 
-  /** Binds and starts to accept. */
-  async bind(address: string): Promise<void> {
+  /** What the socket is bound to, by its real endpoints. */
+  get bound(): string[] {
+    return [...this.#bindings.keys()];
+  }
+
+  /** What the socket is connected to, or tries to be, as it was asked for. */
+  get connected(): string[] {
+    return [...this.#connects.keys()];
+  }
+
+  /** Messages that were sent and that no transport has taken. */
+  get queuedMessages(): number {
+    let messages = 0;
+    for (const session of this.#sessions) messages += session.queuedMessages;
+    return messages;
+  }
+
+  /** Binds and starts to accept. Resolves with the real endpoint. */
+  async bind(address: string): Promise<string> {
     this.#core.assertOpen();
     const endpoint = parseEndpoint(address, "bind");
-    if (endpoint.kind === "inproc") return this.#bindInproc(address);
+    if (endpoint.kind === "inproc") {
+      this.#bindInproc(address);
+      return address;
+    }
     const transport = this.#core.context.transport(endpoint.scheme);
     const session = new ListenSession(this.#core, this.#core.runtime, (accepted) => this.#accepted(accepted));
     this.#opening++;
@@ -71,6 +91,7 @@ export class Endpoints {
     this.#bindings.set(session.endpoint, session);
     this.last = session.endpoint;
     this.#core.emit({ type: "bind", address: session.endpoint });
+    return session.endpoint;
   }
 
   /** Stops accepting; accepted connections live on. `address` is the real endpoint (`lastEndpoint`). */

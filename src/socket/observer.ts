@@ -4,15 +4,20 @@
  * @module
  */
 
-import type { SocketEvent, SocketEventType } from "../session/events.ts";
+import { MisuseError } from "../errors.ts";
+import { SOCKET_EVENT_TYPES, type SocketEvent, type SocketEventType } from "../session/events.ts";
 import type { Runtime } from "../session/runtime.ts";
-import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { refusedWait, show, type WaitOptions } from "./call_options.ts";
+import { showAs } from "./inspect.ts";
+import { closedError, WaitList } from "./wait_list.ts";
 
 /** Events that wait for an iterating reader; beyond it the oldest are dropped. */
 const EVENTS_MAX = 1_000;
 
 /** Hears of one kind of events. What it throws reaches nobody. */
-export type EventListener = (event: SocketEvent) => void;
+export type EventListener<Type extends SocketEventType = SocketEventType> = (
+  event: SocketEvent<Type>,
+) => void;
 
 /**
  * What happens to a socket. Events are kept for {@link receive} and iteration only once either was used.
@@ -21,7 +26,7 @@ export type EventListener = (event: SocketEvent) => void;
  * import { Pull } from "hawser";
  *
  * const pull = new Pull();
- * pull.events.on("handshake", ({ peer }) => console.log("hello", peer?.remoteAddress));
+ * pull.events.on("handshake", ({ peer }) => console.log("hello", peer.remoteAddress));
  * pull.close();
  * ```
  */
@@ -41,21 +46,37 @@ export class Observer {
     return this.#closed;
   }
 
-  /** Calls `listener` with every event of a kind. */
-  on(type: SocketEventType, listener: EventListener): this {
+  /** What `JSON.stringify` shows; `console.log` shows it in a line. `waiting`: events that nobody has received yet. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const listeners = [...this.#listeners].flatMap(([type, { size }]) => size > 0 ? [type] : []);
+    return { listeners, waiting: this.#queue.length, closed: this.#closed };
+  }
+
+  /**
+   * Calls `listener` with every event of a kind. The kind says which fields the event has.
+   *
+   * @throws {MisuseError} `ERR_OPTION`: there is no such kind of events, or `listener` is no function.
+   */
+  on<Type extends SocketEventType>(type: Type, listener: EventListener<Type>): this {
+    checkListener(type, listener);
     const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners.add(listener));
+    this.#listeners.set(type, listeners.add(listener as EventListener));
     return this;
   }
 
-  /** Calls it no more. */
-  off(type: SocketEventType, listener: EventListener): this {
-    this.#listeners.get(type)?.delete(listener);
+  /** Calls it no more. @throws {MisuseError} `ERR_OPTION`, as {@link on} does */
+  off<Type extends SocketEventType>(type: Type, listener: EventListener<Type>): this {
+    checkListener(type, listener);
+    this.#listeners.get(type)?.delete(listener as EventListener);
     return this;
   }
 
-  /** The next event. Rejects with `ERR_CLOSED` after the last. */
-  async receive(options: WaitOptions = {}): Promise<SocketEvent> {
+  /** The next event. @throws {MisuseError} (rejects) `ERR_CLOSED` after the last, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION` */
+  async receive(options?: WaitOptions): Promise<SocketEvent> {
+    if (options !== undefined) {
+      const refused = refusedWait("receive", options);
+      if (refused !== undefined) throw refused;
+    }
     const event = await this.#next(options);
     if (event === undefined) throw closedError();
     return event;
@@ -66,7 +87,7 @@ export class Observer {
     this.#reading = true;
     return {
       next: async (): Promise<IteratorResult<SocketEvent>> => {
-        const event = await this.#next({});
+        const event = await this.#next(undefined);
         return event === undefined ? { value: undefined, done: true } : { value: event, done: false };
       },
       return: (): Promise<IteratorResult<SocketEvent>> => Promise.resolve({ value: undefined, done: true }),
@@ -94,11 +115,28 @@ export class Observer {
     this.#waits.resolveAll(undefined);
   }
 
-  #next(options: WaitOptions): Promise<SocketEvent | undefined> {
+  #next(options: WaitOptions | undefined): Promise<SocketEvent | undefined> {
     this.#reading = true;
     const event = this.#queue.shift();
     if (event !== undefined) return Promise.resolve(event);
     if (this.#closed) return Promise.resolve(undefined);
     return this.#waits.wait(undefined, options);
+  }
+}
+
+showAs(Observer.prototype, (observer) => observer.toJSON());
+
+function checkListener(type: unknown, listener: unknown): void {
+  if (!SOCKET_EVENT_TYPES.includes(type as SocketEventType)) {
+    throw new MisuseError(
+      "ERR_OPTION",
+      `There is no event ${show(type)}; a socket has ${SOCKET_EVENT_TYPES.join(", ")}`,
+    );
+  }
+  if (typeof listener !== "function") {
+    throw new MisuseError(
+      "ERR_OPTION",
+      `Cannot listen for "${type as string}" with ${show(listener)}: allowed is a function`,
+    );
   }
 }

@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import { BYTES, show, TIMER_MAX, valueFault } from "./call_options.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
@@ -154,7 +155,8 @@ export type OptionValues = Required<AnyOptions>;
 /** The name of an option. */
 export type OptionName = keyof OptionValues;
 
-interface Row {
+/** Everything about an option but its type and its text for people, which stand in the interfaces above. */
+export interface OptionRow {
   readonly schema: z.ZodTypeAny;
   /** What the message of an error says is allowed. */
   readonly allowed: string;
@@ -165,7 +167,7 @@ interface Row {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-function whole(what: string, value: number, min: number, max = MAX): Row {
+function whole(what: string, value: number, min: number, max = MAX): OptionRow {
   const upTo = max === MAX ? "or more" : `to ${max}`;
   return {
     schema: z.number().int().min(min).max(max),
@@ -175,138 +177,136 @@ function whole(what: string, value: number, min: number, max = MAX): Row {
 }
 
 /** A count or size without "no limit". */
-function bound(what: string, value: number): Row {
+function bound(what: string, value: number): OptionRow {
   return whole(what, value, 1);
 }
 
-const FLAG: Row = { schema: z.boolean(), allowed: "true or false", value: false };
+const FLAG: OptionRow = { schema: z.boolean(), allowed: "true or false", value: false };
 const BYTES_OR_TEXT = z.union([z.string(), z.instanceof(Uint8Array)]);
-/** The longest wait a timer of every runtime can tell. */
-const TIMER_MAX = 2_147_483_647;
 
-function time(value: number, min: number): Row {
+function time(value: number, min: number): OptionRow {
   return whole("milliseconds", value, min, TIMER_MAX);
 }
 
-const ROWS: Readonly<Record<OptionName, Row>> = {
-  linger: time(1_000, -1),
-  maxMessageSize: whole("bytes, -1 for no limit", DEFAULT_LIMITS.frameBytesMax, -1),
-  ipv6: FLAG,
-  backlog: whole("connections", 511, 1, 65_535),
-  connectTimeout: time(0, 0),
-  handshakeInterval: time(30_000, 0),
-  heartbeatInterval: time(0, 0),
-  heartbeatTimeout: time(-1, -1),
-  heartbeatTimeToLive: whole("milliseconds", 0, 0, 6_553_500),
-  reconnectInterval: time(100, -1),
-  reconnectMaxInterval: time(0, 0),
-  tcpKeepalive: whole("-1 (system), 0 (off) or 1 (on)", -1, -1, 1),
-  tcpKeepaliveIdle: whole("seconds, -1 for the system's", -1, -1, 32_767),
-  metadata: {
-    schema: z.record(z.string(), BYTES_OR_TEXT).refine(isMetadata),
-    allowed: "an object of strings or Uint8Arrays by different names of 1 to 255 of A-Z a-z 0-9 - _ . +, " +
-      "neither Socket-Type nor Identity",
-    value: Object.freeze({}),
-    // Connections read it long after it was checked.
-    keep: (value) => Object.freeze({ ...value as object }),
-  },
-  messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
-  messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
-  pendingBytesMax: bound("bytes", DEFAULT_LIMITS.pendingBytesMax),
-  handshakesMax: bound("handshakes", HANDSHAKES_MAX),
-  sendHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-  sendHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
-  sendTimeout: time(-1, -1),
-  sendWaitersMax: whole("sends", 65_536, 0),
-  immediate: FLAG,
-  receiveHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-  receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
-  receiveTimeout: time(-1, -1),
-  conflate: FLAG,
-  routingId: {
-    schema: BYTES_OR_TEXT.nullable().refine(isRoutingId),
-    allowed: "null, or a string or Uint8Array of 1 to 255 bytes whose first is not 0",
-    value: null,
-  },
-  probeRouter: FLAG,
-  mandatory: FLAG,
-  handover: FLAG,
-  correlate: FLAG,
-  relaxed: FLAG,
-  noDrop: FLAG,
-  invertMatching: FLAG,
-  subscriptionsMax: bound("topics", DEFAULT_LIMITS.subscriptionsMax),
-  subscriptionBytesMax: bound("bytes", DEFAULT_LIMITS.subscriptionBytesMax),
-  verbosity: {
-    schema: z.enum(["allSubs", "allSubsUnsubs"]).nullable(),
-    allowed: 'null, "allSubs" or "allSubsUnsubs"',
-    value: null,
-  },
-  manual: FLAG,
-  welcomeMessage: {
-    schema: BYTES_OR_TEXT.nullable(),
-    allowed: "null, a string or a Uint8Array",
-    value: null,
-  },
-};
+const BOTH_WAYS: readonly SocketType[] = ["PAIR", "DEALER", "ROUTER", "REQ", "REP", "XPUB", "XSUB"];
+const ALL: readonly SocketType[] = ["PUSH", "PULL", "PUB", "SUB", ...BOTH_WAYS];
 
-const ALL: readonly OptionName[] = [
-  "linger",
-  "maxMessageSize",
-  "ipv6",
-  "backlog",
-  "connectTimeout",
-  "handshakeInterval",
-  "heartbeatInterval",
-  "heartbeatTimeout",
-  "heartbeatTimeToLive",
-  "reconnectInterval",
-  "reconnectMaxInterval",
-  "tcpKeepalive",
-  "tcpKeepaliveIdle",
-  "metadata",
-  "messageBytesMax",
-  "messageFramesMax",
-  "pendingBytesMax",
-  "handshakesMax",
+interface Group {
+  readonly types: readonly SocketType[];
+  readonly rows: Readonly<Record<string, OptionRow>>;
+}
+
+/** The options of one of the interfaces above, and the types of sockets that have them. The compiler misses none. */
+function group<Options>(
+  types: readonly SocketType[],
+  rows: Readonly<Record<keyof Options, OptionRow>>,
+): Group {
+  return { types, rows };
+}
+
+const GROUPS: readonly Group[] = [
+  group<SocketOptions>(ALL, {
+    linger: time(1_000, -1),
+    maxMessageSize: whole("bytes, -1 for no limit", DEFAULT_LIMITS.frameBytesMax, -1),
+    ipv6: FLAG,
+    backlog: whole("connections", 511, 1, 65_535),
+    connectTimeout: time(0, 0),
+    handshakeInterval: time(30_000, 0),
+    heartbeatInterval: time(0, 0),
+    heartbeatTimeout: time(-1, -1),
+    heartbeatTimeToLive: whole("milliseconds", 0, 0, 6_553_500),
+    reconnectInterval: time(100, -1),
+    reconnectMaxInterval: time(0, 0),
+    tcpKeepalive: whole("-1 (system), 0 (off) or 1 (on)", -1, -1, 1),
+    tcpKeepaliveIdle: whole("seconds, -1 for the system's", -1, -1, 32_767),
+    metadata: {
+      schema: z.record(z.string(), BYTES_OR_TEXT).refine(isMetadata),
+      allowed: "an object of strings or Uint8Arrays by different names of 1 to 255 of A-Z a-z 0-9 - _ . +, " +
+        "neither Socket-Type nor Identity",
+      value: Object.freeze({}),
+      // Connections read it long after it was checked.
+      keep: (value) => Object.freeze({ ...value as object }),
+    },
+    messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
+    messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
+    pendingBytesMax: bound("bytes", DEFAULT_LIMITS.pendingBytesMax),
+    handshakesMax: bound("handshakes", HANDSHAKES_MAX),
+  }),
+  group<SendOptions>(["PUSH", "PUB", ...BOTH_WAYS], {
+    sendHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
+    sendHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+    sendTimeout: time(-1, -1),
+    sendWaitersMax: whole("sends", 65_536, 0),
+    immediate: FLAG,
+  }),
+  group<ReceiveOptions>(["PULL", "SUB", ...BOTH_WAYS], {
+    receiveHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
+    receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+    receiveTimeout: time(-1, -1),
+  }),
+  group<ConflateOptions>(["PUSH", "PULL", "DEALER", "PUB", "SUB"], {
+    conflate: FLAG,
+  }),
+  group<RoutingIdOptions>(["DEALER", "ROUTER", "REQ"], {
+    routingId: {
+      schema: BYTES_OR_TEXT.nullable().refine(isRoutingId),
+      allowed: "null, or a string or Uint8Array of 1 to 255 bytes whose first is not 0",
+      value: null,
+    },
+    probeRouter: FLAG,
+  }),
+  group<RouterOptions>(["ROUTER"], {
+    mandatory: FLAG,
+    handover: FLAG,
+  }),
+  group<RequestOptions>(["REQ"], {
+    correlate: FLAG,
+    relaxed: FLAG,
+  }),
+  group<PublishOptions>(["PUB", "XPUB"], {
+    noDrop: FLAG,
+    invertMatching: FLAG,
+    subscriptionsMax: bound("topics", DEFAULT_LIMITS.subscriptionsMax),
+    subscriptionBytesMax: bound("bytes", DEFAULT_LIMITS.subscriptionBytesMax),
+  }),
+  group<XPublishOptions>(["XPUB"], {
+    verbosity: {
+      schema: z.enum(["allSubs", "allSubsUnsubs"]).nullable(),
+      allowed: 'null, "allSubs" or "allSubsUnsubs"',
+      value: null,
+    },
+    manual: FLAG,
+    welcomeMessage: {
+      schema: BYTES_OR_TEXT.nullable(),
+      allowed: "null, a string or a Uint8Array",
+      value: null,
+    },
+  }),
+  group<SubscribeOptions>(["SUB"], {
+    invertMatching: FLAG,
+  }),
 ];
-const SEND: readonly OptionName[] = [
-  "sendHighWaterMark",
-  "sendHighWaterMarkBytes",
-  "sendTimeout",
-  "sendWaitersMax",
-  "immediate",
-];
-const RECEIVE: readonly OptionName[] = [
-  "receiveHighWaterMark",
-  "receiveHighWaterMarkBytes",
-  "receiveTimeout",
-];
-const PUBLISH: readonly OptionName[] = [
-  "noDrop",
-  "invertMatching",
-  "subscriptionsMax",
-  "subscriptionBytesMax",
-];
+
+/** Every option. */
+export const OPTION_ROWS: Readonly<Record<OptionName, OptionRow>> = Object.assign(
+  {},
+  ...GROUPS.map(({ rows }) => rows),
+);
 
 /** Which options a type of socket has. */
-export const OPTION_NAMES: Readonly<Record<SocketType, readonly OptionName[]>> = {
-  PAIR: [...ALL, ...SEND, ...RECEIVE],
-  PUSH: [...ALL, ...SEND, "conflate"],
-  PULL: [...ALL, ...RECEIVE, "conflate"],
-  DEALER: [...ALL, ...SEND, ...RECEIVE, "conflate", "routingId", "probeRouter"],
-  ROUTER: [...ALL, ...SEND, ...RECEIVE, "routingId", "probeRouter", "mandatory", "handover"],
-  REQ: [...ALL, ...SEND, ...RECEIVE, "routingId", "probeRouter", "correlate", "relaxed"],
-  REP: [...ALL, ...SEND, ...RECEIVE],
-  PUB: [...ALL, ...SEND, ...PUBLISH, "conflate"],
-  SUB: [...ALL, ...RECEIVE, "conflate", "invertMatching"],
-  XPUB: [...ALL, ...SEND, ...RECEIVE, ...PUBLISH, "verbosity", "manual", "welcomeMessage"],
-  XSUB: [...ALL, ...SEND, ...RECEIVE],
-};
+export const OPTION_NAMES: Readonly<Record<SocketType, readonly OptionName[]>> = Object.fromEntries(
+  ALL.map((type): readonly [SocketType, readonly OptionName[]] => [type, namesOf(type)]),
+) as Record<SocketType, readonly OptionName[]>;
+
+function namesOf(type: SocketType): readonly OptionName[] {
+  return GROUPS.flatMap(({ types, rows }) => types.includes(type) ? Object.keys(rows) as OptionName[] : []);
+}
 
 /** Every option's default. */
 export function defaultOptions(): OptionValues {
-  return Object.fromEntries(Object.entries(ROWS).map(([name, row]) => [name, row.value])) as OptionValues;
+  return Object.fromEntries(
+    Object.entries(OPTION_ROWS).map(([name, row]) => [name, row.value]),
+  ) as OptionValues;
 }
 
 /**
@@ -322,16 +322,16 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
       `Unknown option "${name}" of a ${type} socket; it has ${names.join(", ")}`,
     );
   }
-  const row = ROWS[name as OptionName];
+  const row = OPTION_ROWS[name as OptionName];
   if (row.schema.safeParse(value).success) return row.keep === undefined ? value : row.keep(value);
-  throw new MisuseError(
-    "ERR_OPTION",
-    `Cannot set option "${name}" to ${show(value)}: allowed is ${row.allowed}`,
-  );
+  throw valueFault(name, value, row.allowed);
 }
 
-/** Text as UTF-8, bytes as they are. */
+/** Text as UTF-8, bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */
 export function optionBytes(value: string | Uint8Array): Uint8Array {
+  if (!BYTES.allows(value)) {
+    throw new MisuseError("ERR_OPTION", `Cannot take ${show(value)} for bytes: allowed is ${BYTES.allowed}`);
+  }
   return typeof value === "string" ? encodeUtf8(value) : value;
 }
 
@@ -344,10 +344,4 @@ function isRoutingId(value: string | Uint8Array | null): boolean {
   if (value === null) return true;
   const bytes = optionBytes(value);
   return bytes.length >= 1 && bytes.length <= 255 && bytes[0] !== 0;
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  return typeof value === "object" && value !== null ? `an object` : String(value);
 }

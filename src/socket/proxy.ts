@@ -7,7 +7,8 @@
 import { MisuseError } from "../errors.ts";
 import type { Message } from "../pattern/pipe.ts";
 import type { AbortSignalLike } from "../ports.ts";
-import { type DuplexSocket, ReceivingSocket, SendingSocket, type Socket } from "./socket.ts";
+import { showAs } from "./inspect.ts";
+import { ReceivingSocket, SendingSocket, type Socket } from "./socket.ts";
 import { Router } from "./sockets.ts";
 
 /** Messages in one direction before the other has its turn. */
@@ -36,7 +37,7 @@ interface Flow {
 /** A message that was taken from one side and has no room on the other yet, and the side's counters. */
 interface Direction {
   readonly from: ReceivingSocket;
-  readonly to: DuplexSocket | SendingSocket;
+  readonly to: SendingSocket;
   readonly flow: Flow;
   held: Message | undefined;
 }
@@ -63,7 +64,7 @@ interface Direction {
 export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> {
   readonly frontEnd: Front;
   readonly backEnd: Back;
-  readonly #capture: SendingSocket | DuplexSocket | undefined;
+  readonly #capture: SendingSocket | undefined;
   readonly #directions: Direction[] = [];
   readonly #flows: { readonly frontToBack: Flow; readonly backToFront: Flow } = {
     frontToBack: { messages: 0, frames: 0, bytes: 0 },
@@ -80,7 +81,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
    *
    * @throws {MisuseError} `ERR_STATE`: nothing could ever flow between these two.
    */
-  constructor(frontEnd: Front, backEnd: Back, capture?: SendingSocket | DuplexSocket) {
+  constructor(frontEnd: Front, backEnd: Back, capture?: SendingSocket) {
     this.frontEnd = frontEnd;
     this.backEnd = backEnd;
     this.#capture = capture;
@@ -143,6 +144,22 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     this.#resumed?.();
   }
 
+  /** What `JSON.stringify` shows of a proxy; `console.log` shows it in a line. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    return {
+      frontEnd: this.frontEnd.type,
+      backEnd: this.backEnd.type,
+      ...this.statistics,
+      running: this.#running,
+      paused: this.#paused,
+    };
+  }
+
+  /** As {@link terminate}, for `using`. */
+  [Symbol.dispose](): void {
+    this.terminate();
+  }
+
   /** Ends {@link run}. The sockets stay open. */
   terminate(): void {
     if (this.#terminated) return;
@@ -152,9 +169,8 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
   }
 
   #add(from: Socket, to: Socket, flow: Flow): void {
-    const sends = to instanceof SendingSocket || "send" in to;
-    if (!(from instanceof ReceivingSocket) || !sends) return;
-    this.#directions.push({ from, to: to as DuplexSocket, flow, held: undefined });
+    if (!(from instanceof ReceivingSocket) || !(to instanceof SendingSocket)) return;
+    this.#directions.push({ from, to, flow, held: undefined });
   }
 
   async #move(direction: Direction): Promise<void> {
@@ -233,8 +249,10 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
   }
 }
 
+showAs(Proxy.prototype, (proxy) => proxy.toJSON());
+
 /** Waits until `to` can take just this message: of a Router that means its peer, not any. */
-function roomFor(message: Message, to: DuplexSocket | SendingSocket, signal: AbortSignalLike): Promise<void> {
+function roomFor(message: Message, to: SendingSocket, signal: AbortSignalLike): Promise<void> {
   return to instanceof Router
     ? to.waitWritable({ signal, routingId: message[0]! })
     : to.waitWritable({ signal });

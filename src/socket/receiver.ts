@@ -8,10 +8,13 @@ import { MisuseError } from "../errors.ts";
 import type { Pattern } from "../pattern/pattern.ts";
 import type { Message } from "../pattern/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
+import { checkValue, refusedWait, type WaitOptions, wholeNumber } from "./call_options.ts";
 import type { OptionValues } from "./options.ts";
-import { abortedError, closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { closedError, WaitList } from "./wait_list.ts";
 
 const DONE: Promise<void> = Promise.resolve();
+const MANY = wholeNumber("messages", 0);
+const BATCH = wholeNumber("messages", 1);
 
 /** See the module. */
 export class Receiver {
@@ -30,20 +33,23 @@ export class Receiver {
   }
 
   /** The next message, now or later. */
-  receive(options: WaitOptions = {}): Promise<Message> {
+  receive(options?: WaitOptions): Promise<Message> {
     try {
       if (this.#closed) throw closedError();
-      if (options.signal?.aborted === true) throw abortedError(options.signal);
+      if (options !== undefined) {
+        const refused = refusedWait("receive", options);
+        if (refused !== undefined) throw refused;
+      }
       const message = this.#receives.size === 0 ? this.#pattern.tryReceive() : undefined;
       if (message !== undefined) return Promise.resolve(message);
     } catch (error) {
       return Promise.reject(error);
     }
-    const { receiveTimeout } = this.#options;
-    if (receiveTimeout === 0) {
+    const timeoutMs = options?.timeoutMs ?? this.#options.receiveTimeout;
+    if (timeoutMs === 0) {
       return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot receive now: there is no message"));
     }
-    return this.#receives.wait(undefined, { signal: options.signal, timeoutMs: receiveTimeout }).then(
+    return this.#receives.wait(undefined, { signal: options?.signal, timeoutMs }).then(
       (message) => {
         if (message === undefined) throw closedError();
         return message;
@@ -60,6 +66,7 @@ export class Receiver {
   /** As many messages as are there, at most `max`. */
   receiveMany(max: number): Message[] {
     if (this.#closed) throw closedError();
+    checkValue("max", max, MANY);
     const messages: Message[] = [];
     try {
       while (messages.length < max) {
@@ -75,9 +82,12 @@ export class Receiver {
   }
 
   /** Resolves when `tryReceive` is worth a try. */
-  waitReadable(options: WaitOptions = {}): Promise<void> {
+  waitReadable(options?: WaitOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    if (options.signal?.aborted === true) return Promise.reject(abortedError(options.signal));
+    if (options !== undefined) {
+      const refused = refusedWait("waitReadable", options);
+      if (refused !== undefined) return Promise.reject(refused);
+    }
     if (this.#pattern.canReceive) return DONE;
     return this.#readables.wait(undefined, options).then((there) => {
       if (!there) throw closedError();
@@ -91,6 +101,7 @@ export class Receiver {
 
   /** Whatever is there, in arrays of 1 to `max` messages, until the socket closes. What is not taken is not lost. */
   batches(max: number): AsyncIterableIterator<Message[]> {
+    checkValue("max", max, BATCH);
     const next = (): Promise<IteratorResult<Message[]>> => {
       if (this.#closed) return Promise.resolve({ value: undefined, done: true });
       let batch: Message[];

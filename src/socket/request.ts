@@ -7,6 +7,13 @@
 import { MisuseError } from "../errors.ts";
 import type { Message } from "../pattern/pipe.ts";
 import type { ReqPattern } from "../pattern/req.ts";
+import {
+  type CallOptions,
+  refusedWait,
+  WAIT_OPTIONS,
+  type WaitOptions,
+  wholeNumber,
+} from "./call_options.ts";
 import type { MessageInput } from "./message.ts";
 import type {
   ReceiveOptions,
@@ -16,7 +23,6 @@ import type {
   SocketOptions,
 } from "./options.ts";
 import { type ContextOption, defineOptions, DuplexSocket } from "./socket.ts";
-import type { WaitOptions } from "./wait_list.ts";
 
 /** Options of {@link Request}. */
 export interface RequestSocketOptions
@@ -24,11 +30,16 @@ export interface RequestSocketOptions
 
 /** How {@link Request.request} waits. */
 export interface RetryOptions extends WaitOptions {
-  /** Milliseconds that one attempt may take. Missing: as long as it takes. */
-  readonly timeoutMs?: number;
+  /** Milliseconds that one attempt may take. Missing or -1: as long as it takes. */
+  readonly timeoutMs?: number | undefined;
   /** Attempts after the first, each to the next peer in turn. Default 0. */
   readonly retries?: number;
 }
+
+const RETRY_OPTIONS: CallOptions<keyof RetryOptions> = {
+  ...WAIT_OPTIONS,
+  retries: wholeNumber("attempts", 0),
+};
 
 /**
  * REQ: a request, then its reply, in turn.
@@ -60,10 +71,14 @@ export class Request extends DuplexSocket {
    * `retries` times. With retries, set `correlate`, or a late reply may be taken for the answer to a later attempt.
    *
    * @throws {MisuseError} (rejects) `ERR_TIMEOUT`: no reply came. `ERR_STATE`: a request is under way, or retries without
-   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`. The socket can be used again after each but `ERR_CLOSED`.
+   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`, `ERR_OPTION`. The socket can be used again after each but `ERR_CLOSED`.
    */
-  async request(message: MessageInput, options: RetryOptions = {}): Promise<Message> {
-    const { retries = 0, timeoutMs } = options;
+  async request(message: MessageInput, options?: RetryOptions): Promise<Message> {
+    if (options !== undefined) {
+      const refused = refusedWait("request", options, RETRY_OPTIONS);
+      if (refused !== undefined) throw refused;
+    }
+    const { retries = 0, timeoutMs = -1, signal } = options ?? {};
     const pattern = this.core.pattern as ReqPattern;
     if (this.#requesting || pattern.waiting) {
       throw new MisuseError("ERR_STATE", "Cannot send: the last request has no reply yet");
@@ -74,7 +89,7 @@ export class Request extends DuplexSocket {
     this.#requesting = true;
     try {
       for (let attempt = 0; attempt <= retries; attempt++) {
-        const reply = await this.#attempt(message, options);
+        const reply = await this.#attempt(message, timeoutMs, signal);
         if (reply !== undefined) return reply;
       }
     } finally {
@@ -83,15 +98,18 @@ export class Request extends DuplexSocket {
     }
     throw new MisuseError(
       "ERR_TIMEOUT",
-      `No reply within ${timeoutMs} ms${retries > 0 ? `, ${retries + 1} times` : ""}`,
+      `No reply within ${Math.ceil(timeoutMs)} ms${retries > 0 ? `, ${retries + 1} times` : ""}`,
     );
   }
 
   /** One attempt; `undefined`: its time ran out. */
-  async #attempt(message: MessageInput, options: RetryOptions): Promise<Message | undefined> {
-    const { signal, timeoutMs } = options;
+  async #attempt(
+    message: MessageInput,
+    timeoutMs: number,
+    signal: WaitOptions["signal"],
+  ): Promise<Message | undefined> {
     const attempt = new Attempt(signal);
-    const cancel = timeoutMs === undefined
+    const cancel = timeoutMs < 0
       ? undefined
       : this.core.runtime.host.schedule(timeoutMs, () => attempt.timeOut(), false);
     try {

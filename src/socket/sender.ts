@@ -9,10 +9,11 @@ import { keepForLater, type Outgoing } from "../pattern/outbound_queue.ts";
 import type { Pattern } from "../pattern/pattern.ts";
 import type { Pipe } from "../pattern/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
+import { type CallOptions, refusedWait, type WaitOptions } from "./call_options.ts";
 import { messageBytes, type MessageInput, toOutgoing } from "./message.ts";
 import type { OptionValues } from "./options.ts";
 import { SendBudget } from "./send_budget.ts";
-import { abortedError, closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { closedError, WaitList } from "./wait_list.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
@@ -37,12 +38,20 @@ export class Sender {
     this.#budget = new SendBudget(runtime.scheduler, () => this.pump());
   }
 
+  /** Sends that are blocked. */
+  get waiting(): number {
+    return this.#sends.size;
+  }
+
   /** Takes a message now, or waits for room. */
-  send(input: MessageInput, options: WaitOptions = {}): Promise<void> {
+  send(input: MessageInput, options?: WaitOptions): Promise<void> {
     let message: Outgoing;
     try {
       if (this.#closed) throw closedError();
-      if (options.signal?.aborted === true) throw abortedError(options.signal);
+      if (options !== undefined) {
+        const refused = refusedWait("send", options);
+        if (refused !== undefined) throw refused;
+      }
       message = toOutgoing(input);
       if (!this.#mustQueue(message) && this.#pattern.trySend(message)) {
         this.#budget.spend(messageBytes(message));
@@ -64,9 +73,12 @@ export class Sender {
   }
 
   /** Resolves when `trySend` is worth a try. `ask`: whether it is, where that is a question of its own. */
-  waitWritable(options: WaitOptions, ask?: () => boolean): Promise<void> {
+  waitWritable(options?: WaitOptions, ask?: () => boolean, known?: CallOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    if (options.signal?.aborted === true) return Promise.reject(abortedError(options.signal));
+    if (options !== undefined) {
+      const refused = refusedWait("waitWritable", options, known);
+      if (refused !== undefined) return Promise.reject(refused);
+    }
     const can = ask ?? ((): boolean => this.#pattern.canSend);
     if (!this.#budget.spent && !this.#anyoneWaits && can()) return DONE;
     return this.#writables.wait(ask, options);
@@ -103,9 +115,10 @@ export class Sender {
     return this.#sends.size > this.#blockedSends;
   }
 
-  #wait(message: Outgoing, options: WaitOptions): Promise<void> {
+  #wait(message: Outgoing, options: WaitOptions | undefined): Promise<void> {
     const { sendTimeout, sendWaitersMax } = this.#options;
-    if (sendTimeout === 0) {
+    const timeoutMs = options?.timeoutMs ?? sendTimeout;
+    if (timeoutMs === 0) {
       return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot send now: nobody has room"));
     }
     if (this.#sends.size >= sendWaitersMax) {
@@ -114,11 +127,8 @@ export class Sender {
     }
     const only = this.#pattern.onlyPipeFor(message);
     if (only !== undefined) this.#block(only);
-    return this.#sends.wait(keepForLater(message), {
-      signal: options.signal,
-      timeoutMs: sendTimeout,
-      ended: () => only !== undefined && this.#unblock(only),
-    });
+    const ended = only === undefined ? undefined : (): void => this.#unblock(only);
+    return this.#sends.wait(keepForLater(message), { signal: options?.signal, timeoutMs }, ended);
   }
 
   #block(pipe: Pipe): void {

@@ -4,19 +4,36 @@
  * @module
  */
 
+import { MisuseError } from "../errors.ts";
 import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { type Context, sharedContext } from "./context.ts";
+import { type CallOption, checkValue, isPlainObject, show, type WaitOptions } from "./call_options.ts";
+import { Context, sharedContext } from "./context.ts";
+import { showAs } from "./inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName } from "./options.ts";
-import { SocketCore } from "./socket_core.ts";
-import type { WaitOptions } from "./wait_list.ts";
+import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 
 /** The context that a socket lives in; missing: the shared one. */
 export interface ContextOption {
   readonly context?: Context;
 }
+
+/** What a socket says of itself. */
+export interface SocketSummary {
+  readonly type: SocketType;
+  /** Endpoints that it is bound to, and that it is connected to or tries to be. */
+  readonly bound: readonly string[];
+  readonly connected: readonly string[];
+  /** How many peers are there. */
+  readonly peers: number;
+  /** Messages that were sent and that no transport has taken. */
+  readonly queued: number;
+  readonly closed: boolean;
+}
+
+const CONTEXT: CallOption = { allowed: "a Context", allows: (value) => value instanceof Context };
 
 /** What every socket can do. */
 export abstract class Socket {
@@ -25,12 +42,15 @@ export abstract class Socket {
 
   /** @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a closed context. */
   constructor(type: SocketType, options: object & ContextOption = {}) {
-    const { context } = options;
-    this.core = new SocketCore(
-      type,
-      context ?? sharedContext(),
-      options as Readonly<Record<string, unknown>>,
-    );
+    if (!isPlainObject(options)) {
+      throw new MisuseError(
+        "ERR_OPTION",
+        `Cannot take ${show(options)} for the options of a ${type} socket: allowed is a plain object`,
+      );
+    }
+    const { context } = options as ContextOption;
+    if (context !== undefined) checkValue("context", context, CONTEXT);
+    this.core = new SocketCore(type, context ?? sharedContext(), options);
   }
 
   /** The type as peers see it, `"PUSH"`. */
@@ -65,15 +85,16 @@ export abstract class Socket {
 
   /**
    * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
-   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`.
+   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with the port or path
+   * that the system chose: what others connect to.
    *
    * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The socket is as before.
    */
-  bind(address: string): Promise<void> {
+  bind(address: string): Promise<string> {
     return this.core.endpoints.bind(address);
   }
 
-  /** Stops accepting on a bound endpoint (`lastEndpoint`); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
+  /** Stops accepting on a bound endpoint (what `bind` resolved with); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
   unbind(address: string): Promise<void> {
     return this.core.endpoints.unbind(address);
   }
@@ -97,8 +118,8 @@ export abstract class Socket {
    *
    * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_ABORTED`
    */
-  ready(options: WaitOptions & { readonly peers?: number } = {}): Promise<void> {
-    return this.core.waitForPeers(options.peers ?? 1, options);
+  ready(options?: ReadyOptions): Promise<void> {
+    return this.core.waitForPeers(options);
   }
 
   /** Closes. Returns at once: waiting operations are rejected (`ERR_CLOSED`), queued messages may leave for the linger time. */
@@ -106,42 +127,68 @@ export abstract class Socket {
     this.core.close();
   }
 
-  /** Closes and waits until everything is gone, at most the linger time. */
+  /** What `JSON.stringify` shows of a socket; `console.log` shows it in a line. */
+  toJSON(): SocketSummary {
+    const { type, endpoints, peers, sender, closed } = this.core;
+    return {
+      type,
+      bound: endpoints.bound,
+      connected: endpoints.connected,
+      peers: peers.length,
+      queued: endpoints.queuedMessages + sender.waiting,
+      closed,
+    };
+  }
+
+  /** As {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Closes and waits until everything is gone, at most the linger time. For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return this.core.ended;
   }
 }
 
-/** A socket that sends only. */
-export abstract class SendingSocket extends Socket {
+/** What every socket that sends can do, whatever else it can. */
+export interface SendMethods {
   /** Whether `trySend` is worth a try. */
-  get writable(): boolean {
-    return !this.core.closed && this.core.pattern.canSend;
-  }
-
+  readonly writable: boolean;
   /**
    * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer; waits while nobody has room.
    * Many sends may be in flight; they are served in order.
    *
-   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`
+   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`, `ERR_OPTION`
    */
+  send(message: MessageInput, options?: WaitOptions): Promise<void>;
+  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
+  trySend(message: MessageInput): boolean;
+  /** Resolves when `trySend` is worth a try. @throws {MisuseError} (rejects) as {@link send} */
+  waitWritable(options?: WaitOptions): Promise<void>;
+}
+
+/** A socket that sends. Those that also receive are instances of it, too. */
+export abstract class SendingSocket extends Socket implements SendMethods {
+  get writable(): boolean {
+    return !this.core.closed && this.core.pattern.canSend;
+  }
+
   send(message: MessageInput, options?: WaitOptions): Promise<void> {
     return this.core.sender.send(message, options);
   }
 
-  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
   trySend(message: MessageInput): boolean {
     return this.core.sender.trySend(message);
   }
 
-  /** Resolves when `trySend` is worth a try. */
-  waitWritable(options: WaitOptions = {}): Promise<void> {
+  waitWritable(options?: WaitOptions): Promise<void> {
     return this.core.sender.waitWritable(options);
   }
 }
 
-/** A socket that receives only. */
+/** A socket that receives. Those that also send are instances of it, too. */
 export abstract class ReceivingSocket extends Socket {
   /** Whether `tryReceive` is worth a try. */
   get readable(): boolean {
@@ -169,7 +216,7 @@ export abstract class ReceivingSocket extends Socket {
   }
 
   /** Resolves when `tryReceive` is worth a try. */
-  waitReadable(options: WaitOptions = {}): Promise<void> {
+  waitReadable(options?: WaitOptions): Promise<void> {
     return this.core.receiver.waitReadable(options);
   }
 
@@ -185,27 +232,36 @@ export abstract class ReceivingSocket extends Socket {
 }
 
 /** A socket that does both. */
-export abstract class DuplexSocket extends ReceivingSocket {
-  /** Whether `trySend` is worth a try. */
-  get writable(): boolean {
-    return !this.core.closed && this.core.pattern.canSend;
-  }
+export abstract class DuplexSocket extends ReceivingSocket {}
+export interface DuplexSocket extends SendMethods {}
 
-  /** See {@link SendingSocket.send}. */
-  send(message: MessageInput, options?: WaitOptions): Promise<void> {
-    return this.core.sender.send(message, options);
-  }
-
-  /** See {@link SendingSocket.trySend}. */
-  trySend(message: MessageInput): boolean {
-    return this.core.sender.trySend(message);
-  }
-
-  /** See {@link SendingSocket.waitWritable}. */
-  waitWritable(options: WaitOptions = {}): Promise<void> {
-    return this.core.sender.waitWritable(options);
-  }
+// A class has one base; the other's members are its very functions.
+for (const name of ["writable", "send", "trySend", "waitWritable"] satisfies (keyof SendMethods)[]) {
+  Object.defineProperty(
+    DuplexSocket.prototype,
+    name,
+    Object.getOwnPropertyDescriptor(SendingSocket.prototype, name)!,
+  );
 }
+
+// To the compiler a socket that does both is a SendingSocket, for it has all of its members; `instanceof` says the same.
+Object.defineProperty(SendingSocket, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    const isInstance = (kind: unknown): boolean => Function.prototype[Symbol.hasInstance].call(kind, value);
+    return isInstance(this) || (this === SendingSocket && isInstance(DuplexSocket));
+  },
+});
+
+showAs(Socket.prototype, (socket) => {
+  const { bound, connected, peers, queued, closed } = socket.toJSON();
+  return {
+    bound: bound.length > 0 ? bound : undefined,
+    connected: connected.length > 0 ? connected : undefined,
+    peers,
+    queued: socket instanceof SendingSocket ? queued : undefined,
+    closed: closed ? true : undefined,
+  };
+});
 
 /** Gives a class its options as properties. */
 export function defineOptions(prototype: Socket, type: SocketType): void {

@@ -17,17 +17,33 @@ import type { SocketEvent } from "../session/events.ts";
 import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";
 import { nullMechanism } from "../zmtp/mechanism/null.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import {
+  type CallOptions,
+  refusedWait,
+  WAIT_OPTIONS,
+  type WaitOptions,
+  wholeNumber,
+} from "./call_options.ts";
 import type { Context } from "./context.ts";
 import { Endpoints } from "./endpoints.ts";
 import { Observer } from "./observer.ts";
 import { checkOption, defaultOptions, optionBytes, type OptionName, type OptionValues } from "./options.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
-import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { closedError, WaitList } from "./wait_list.ts";
+
+/** How {@link SocketCore.waitForPeers} waits. */
+export interface ReadyOptions extends WaitOptions {
+  /** Peers that must be there. Default 1. */
+  readonly peers?: number;
+}
+
+const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers: wholeNumber("peers", 0) };
 
 /** See the module. */
 export class SocketCore implements SessionOwner, PatternEvents {
   readonly type: SocketType;
+  readonly id: number;
   readonly context: Context;
   readonly runtime: Runtime;
   readonly options: OptionValues = defaultOptions();
@@ -45,6 +61,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
   #engineInit: EngineInit | undefined;
+  #whenClosed: () => void = () => {};
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -57,6 +74,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
     this.type = type;
     this.context = context;
     this.runtime = context.runtime;
+    this.id = this.runtime.nextSocketId();
     for (const [name, value] of Object.entries(options)) {
       if (name === "context" || value === undefined) continue;
       (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
@@ -98,7 +116,13 @@ export class SocketCore implements SessionOwner, PatternEvents {
     this.receiver.close();
     this.pattern.close();
     this.#peerWaits.rejectAll(closedError());
+    this.#whenClosed();
     this.endpoints.close(this.options.linger);
+  }
+
+  /** What the socket's type does besides when it is closed, by itself or with its context. */
+  whenClosed(run: () => void): void {
+    this.#whenClosed = run;
   }
 
   /** Resolves when a closed socket holds nothing any more. */
@@ -109,6 +133,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   /** Called when the last endpoint and session are gone. */
   finish(): void {
     this.context.remove(this);
+    this.#peers.clear();
     this.#flushDrops();
     this.emit({ type: "end", address: "" });
     this.#end();
@@ -119,8 +144,13 @@ export class SocketCore implements SessionOwner, PatternEvents {
   }
 
   /** Resolves when so many peers are there. */
-  waitForPeers(count: number, options: WaitOptions): Promise<void> {
+  waitForPeers(options?: ReadyOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
+    if (options !== undefined) {
+      const refused = refusedWait("ready", options, READY_OPTIONS);
+      if (refused !== undefined) return Promise.reject(refused);
+    }
+    const count = options?.peers ?? 1;
     if (this.#peers.size >= count) return Promise.resolve();
     return this.#peerWaits.wait(count, options);
   }
@@ -202,7 +232,17 @@ export class SocketCore implements SessionOwner, PatternEvents {
     } else if (event.type === "disconnect" && event.peer !== undefined) {
       this.#peers.delete(event.peer.id);
     }
+    const { host } = this.runtime;
+    if (host.trace !== undefined) {
+      host.trace({ kind: "event", socketType: this.type, socketId: this.id, event });
+    }
     this.observer.emit(event);
+  }
+
+  traceState(address: string, state: string): void {
+    const { host } = this.runtime;
+    if (host.trace === undefined) return;
+    host.trace({ kind: "state", socketType: this.type, socketId: this.id, address, state });
   }
 
   sessionClosed(session: Session): void {
@@ -229,22 +269,12 @@ export class SocketCore implements SessionOwner, PatternEvents {
   }
 }
 
+/** Most options of patterns are the socket's own, by the same names. */
 function makePatternOptions(options: OptionValues): PatternOptions {
   return {
+    ...options,
     sendMark: { messages: options.sendHighWaterMark, bytes: options.sendHighWaterMarkBytes },
     receiveMark: { messages: options.receiveHighWaterMark, bytes: options.receiveHighWaterMarkBytes },
-    conflate: options.conflate,
-    mandatory: options.mandatory,
-    handover: options.handover,
-    probeRouter: options.probeRouter,
-    correlate: options.correlate,
-    relaxed: options.relaxed,
-    invertMatching: options.invertMatching,
-    noDrop: options.noDrop,
-    verbosity: options.verbosity,
-    manual: options.manual,
     welcomeMessage: options.welcomeMessage === null ? undefined : optionBytes(options.welcomeMessage),
-    subscriptionsMax: options.subscriptionsMax,
-    subscriptionBytesMax: options.subscriptionBytesMax,
   };
 }

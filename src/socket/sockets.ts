@@ -5,7 +5,6 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import type { PubPattern } from "../pattern/pub.ts";
 import type { RouterPattern } from "../pattern/router.ts";
 import type { SubPattern } from "../pattern/sub.ts";
 import type { XPubPattern } from "../pattern/xpub.ts";
@@ -24,8 +23,8 @@ import type {
 import { optionBytes } from "./options.ts";
 import { type ContextOption, defineOptions, DuplexSocket, ReceivingSocket, SendingSocket } from "./socket.ts";
 import type { MessageLike } from "./message.ts";
+import { BYTES, callFault, type CallOptions, WAIT_OPTIONS, type WaitOptions } from "./call_options.ts";
 import { SubscriptionWaits } from "./subscription_waits.ts";
-import type { WaitOptions } from "./wait_list.ts";
 
 /** Options of {@link Pair}. */
 export interface PairOptions extends SocketOptions, SendOptions, ReceiveOptions {}
@@ -50,6 +49,21 @@ export interface XPublisherOptions
   extends SocketOptions, SendOptions, ReceiveOptions, PublishOptions, XPublishOptions {}
 /** Options of {@link XSubscriber}. */
 export interface XSubscriberOptions extends SocketOptions, SendOptions, ReceiveOptions {}
+
+const CONNECT_OPTIONS: CallOptions<"routingId"> = {
+  routingId: {
+    allowed: "a string or Uint8Array of 1 to 255 bytes",
+    allows: (value) => BYTES.allows(value) && isRoutingIdLength(optionBytes(value as BytesLike).length),
+  },
+};
+const WRITABLE_OPTIONS: CallOptions<"routingId" | keyof WaitOptions> = {
+  ...WAIT_OPTIONS,
+  routingId: { allowed: "a Uint8Array", allows: (value) => value instanceof Uint8Array },
+};
+
+function isRoutingIdLength(bytes: number): boolean {
+  return bytes >= 1 && bytes <= 255;
+}
 
 /** PAIR: exactly one peer. */
 export class Pair extends DuplexSocket {
@@ -94,25 +108,22 @@ export class Router extends DuplexSocket {
   }
 
   /** Connects to a peer that is known here as `routingId`, whatever it calls itself, and even before it is there. */
-  override connect(address: string, options: { readonly routingId?: string | Uint8Array } = {}): void {
-    const { routingId } = options;
-    if (routingId === undefined) return super.connect(address);
-    const id = optionBytes(routingId);
-    if (id.length < 1 || id.length > 255) {
-      throw new MisuseError(
-        "ERR_OPTION",
-        `Cannot set option "routingId" to ${id.length} bytes: allowed are 1 to 255 bytes`,
-      );
+  override connect(address: string, options?: { readonly routingId?: string | Uint8Array }): void {
+    if (options !== undefined) {
+      const fault = callFault("connect", options, CONNECT_OPTIONS);
+      if (fault !== undefined) throw fault;
     }
-    this.core.endpoints.connect(address, id);
+    const routingId = options?.routingId;
+    if (routingId === undefined) return super.connect(address);
+    this.core.endpoints.connect(address, optionBytes(routingId));
   }
 
   /** Resolves when `trySend` is worth a try; with a `routingId`, to that peer. */
-  override waitWritable(options: WaitOptions & { readonly routingId?: Uint8Array } = {}): Promise<void> {
-    const { routingId } = options;
-    if (routingId === undefined) return super.waitWritable(options);
+  override waitWritable(options?: WaitOptions & { readonly routingId?: Uint8Array }): Promise<void> {
+    const routingId = options?.routingId;
     const pattern = this.core.pattern as RouterPattern;
-    return this.core.sender.waitWritable(options, () => pattern.canSendTo(routingId));
+    const ask = routingId === undefined ? undefined : (): boolean => pattern.canSendTo(routingId);
+    return this.core.sender.waitWritable(options, ask, WRITABLE_OPTIONS);
   }
 }
 export interface Router extends Required<RouterSocketOptions> {}
@@ -133,17 +144,12 @@ export class Publisher extends SendingSocket {
 
   constructor(options: PublisherOptions & ContextOption = {}) {
     super("PUB", options);
-    this.#waits = new SubscriptionWaits(this.core.runtime, this.core.pattern as PubPattern);
+    this.#waits = new SubscriptionWaits(this.core);
   }
 
   /** Resolves when a message that begins with `topic` would reach somebody: no more lost first messages. */
-  subscribed(topic: string | Uint8Array, options: WaitOptions = {}): Promise<void> {
-    return this.#waits.wait(optionBytes(topic), options);
-  }
-
-  override close(): void {
-    this.#waits.close();
-    super.close();
+  subscribed(topic: string | Uint8Array, options?: WaitOptions): Promise<void> {
+    return this.#waits.wait(topic, options);
   }
 }
 export interface Publisher extends Required<PublisherOptions> {}
@@ -182,12 +188,12 @@ export class XPublisher extends DuplexSocket {
 
   constructor(options: XPublisherOptions & ContextOption = {}) {
     super("XPUB", options);
-    this.#waits = new SubscriptionWaits(this.core.runtime, this.core.pattern as XPubPattern);
+    this.#waits = new SubscriptionWaits(this.core);
   }
 
   /** Resolves when a message that begins with `topic` would reach somebody. */
-  subscribed(topic: string | Uint8Array, options: WaitOptions = {}): Promise<void> {
-    return this.#waits.wait(optionBytes(topic), options);
+  subscribed(topic: string | Uint8Array, options?: WaitOptions): Promise<void> {
+    return this.#waits.wait(topic, options);
   }
 
   /** In manual mode: lets the peer whose request was received last have these topics. */
@@ -198,11 +204,6 @@ export class XPublisher extends DuplexSocket {
   /** In manual mode: takes topics from the peer whose request was received last. */
   unsubscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#decide(topics, false);
-  }
-
-  override close(): void {
-    this.#waits.close();
-    super.close();
   }
 
   #decide(topics: readonly (string | Uint8Array)[], on: boolean): void {

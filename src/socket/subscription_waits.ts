@@ -5,8 +5,10 @@
  */
 
 import type { XPubPattern } from "../pattern/xpub.ts";
-import type { Runtime } from "../session/runtime.ts";
-import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
+import { refusedWait, type WaitOptions } from "./call_options.ts";
+import { optionBytes } from "./options.ts";
+import type { SocketCore } from "./socket_core.ts";
+import { closedError, WaitList } from "./wait_list.ts";
 
 /** Who waits for a subscription to which topic. */
 export class SubscriptionWaits {
@@ -14,19 +16,24 @@ export class SubscriptionWaits {
   readonly #waits: WaitList<Uint8Array, void>;
   #closed = false;
 
-  constructor(runtime: Runtime, pattern: XPubPattern) {
-    this.#pattern = pattern;
-    this.#waits = new WaitList(runtime);
-    pattern.subscribed = () => this.#review();
+  constructor(core: SocketCore) {
+    this.#pattern = core.pattern as XPubPattern;
+    this.#waits = new WaitList(core.runtime);
+    this.#pattern.subscribed = () => this.#review();
+    core.whenClosed(() => this.#close());
   }
 
-  wait(topic: Uint8Array, options: WaitOptions): Promise<void> {
-    if (this.#closed) return Promise.reject(closedError());
-    if (this.#pattern.hasSubscribers(topic)) return Promise.resolve();
-    return this.#waits.wait(topic.slice(), options);
+  async wait(topic: string | Uint8Array, options: WaitOptions | undefined): Promise<void> {
+    if (this.#closed) throw closedError();
+    if (options !== undefined) {
+      const refused = refusedWait("subscribed", options);
+      if (refused !== undefined) throw refused;
+    }
+    const bytes = optionBytes(topic);
+    if (!this.#pattern.hasSubscribers(bytes)) await this.#waits.wait(bytes.slice(), options);
   }
 
-  close(): void {
+  #close(): void {
     this.#closed = true;
     this.#waits.rejectAll(closedError());
   }

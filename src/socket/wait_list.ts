@@ -5,14 +5,8 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import type { AbortSignalLike } from "../ports.ts";
 import type { Runtime } from "../session/runtime.ts";
-
-/** How long and for whom to wait. */
-export interface WaitOptions {
-  /** Ends the wait with `ERR_ABORTED`, whose `cause` is the signal's reason. */
-  readonly signal?: AbortSignalLike | undefined;
-}
+import { abortedError, type WaitOptions } from "./call_options.ts";
 
 /** One operation that waits. */
 export interface Waiter<Task, Answer> {
@@ -46,13 +40,11 @@ export class WaitList<Task, Answer> {
     return undefined;
   }
 
-  /** Adds an operation. `timeoutMs` < 0: no time-out. `ended` is called when it has ended, however. */
-  wait(
-    task: Task,
-    options: WaitOptions & { readonly timeoutMs?: number; readonly ended?: () => void },
-  ): Promise<Answer> {
-    const { signal, timeoutMs = -1, ended } = options;
-    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+  /** Adds an operation. The options are checked ones. `ended` is called when it has ended, however. */
+  wait(task: Task, options: WaitOptions = {}, ended?: () => void): Promise<Answer> {
+    const { signal, timeoutMs = -1 } = options;
+    if (signal?.aborted === true) return this.#refuse(abortedError(signal), ended);
+    if (timeoutMs === 0) return this.#refuse(timedOut(timeoutMs), ended);
     return new Promise((resolve, reject) => {
       let cancelTimer: (() => void) | undefined;
       const onAbort = (): void => waiter.reject(abortedError(signal!));
@@ -78,6 +70,11 @@ export class WaitList<Task, Answer> {
     });
   }
 
+  #refuse(error: Error, ended: (() => void) | undefined): Promise<never> {
+    ended?.();
+    return Promise.reject(error);
+  }
+
   /** Ends all with an error. */
   rejectAll(error: Error): void {
     for (const waiter of this.#waiters) waiter.reject(error);
@@ -89,13 +86,8 @@ export class WaitList<Task, Answer> {
   }
 }
 
-/** The error of an operation whose signal is aborted. */
-export function abortedError(signal: AbortSignalLike): MisuseError {
-  return new MisuseError("ERR_ABORTED", "The wait was aborted", { cause: signal.reason });
-}
-
 function timedOut(timeoutMs: number): MisuseError {
-  return new MisuseError("ERR_AGAIN", `Nothing happened within ${timeoutMs} ms`);
+  return new MisuseError("ERR_AGAIN", `Nothing happened within ${Math.ceil(timeoutMs)} ms`);
 }
 
 /** The error of every operation on a closed socket. */

@@ -61,8 +61,9 @@ async function talk<Kind extends Socket>(
 
 /** What the events say: types, with the code of the error. */
 function told(events: readonly SocketEvent[]): string[] {
-  return events.map(({ type, error }) => {
-    const code = (error as PeerError | undefined)?.code;
+  return events.map((event) => {
+    const { type } = event;
+    const code = (("error" in event ? event.error : undefined) as PeerError | undefined)?.code;
     return code === undefined ? type : `${type} ${code}`;
   });
 }
@@ -474,7 +475,7 @@ test("trap 17: after an ERROR nobody connects again", async () => {
     command("ERROR", concat([Uint8Array.of(2), asciiBytes("no")])),
   );
   const push = new Push({ context, reconnectInterval: 10 });
-  const events: SocketEvent[] = [];
+  const events: SocketEvent<"handshake:error:auth">[] = [];
   push.events.on("handshake:error:auth", (event) => events.push(event));
   push.connect("sim://raw");
   await world.driveFor(10_000);

@@ -61,6 +61,15 @@ test("every program in the documents and doc comments runs, prints what it says,
   assertEquals([...await programs.compile(), ...await programs.run()], []);
 });
 
+test("every program in README.md runs on the oldest Node as it stands, without a compiler, unless it is about types", async () => {
+  const inReadme = markdownBlocks("README.md", read("README.md")).filter(isProgram)
+    .filter(({ code }) => !/^import \{.*\btype /m.test(code));
+  assert(inReadme.length > 0);
+  const programs = new Programs(inReadme, "as_they_stand");
+  programs.copy();
+  assertEquals(await programs.run(), []);
+});
+
 test("every command in the documents names a script or file that is there", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const faults = blocks.filter(({ language }) => ["sh", "bash", "shell"].includes(language)).flatMap((

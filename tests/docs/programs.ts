@@ -104,6 +104,12 @@ export class Programs {
     return stdout.split("\n").filter((line) => line !== "").map((line) => this.#translate(line));
   }
 
+  /** On Node: makes them runnable without a compiler, which works for what is JavaScript as it stands. */
+  copy(): void {
+    if (this.#runtime !== "node") return;
+    for (const { file } of this.#programs) cpSync(file, this.#runnable(file));
+  }
+
   #runnable(file: string): string {
     if (this.#runtime !== "node") return file;
     return join(this.#folder, "js", file.slice(this.#folder.length)).replace(/\.ts$/, ".js");

@@ -6,13 +6,16 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Dealer, Publisher, Pull, Push, Router, type Socket, Subscriber, XPublisher } from "../../mod.ts";
-import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
+import type { HandshakeErrorType, SocketEvent } from "../../src/session/events.ts";
 import { within } from "../interop/support/deadline.ts";
 import { codeOf, nextEvent } from "../interop/support/events.ts";
 import { RawClient } from "../interop/support/raw_client.ts";
 
 /** The types that are attacked. */
 export type AttackedType = "PULL" | "PUB" | "XPUB" | "ROUTER";
+
+/** How a peer can be turned away, or be lost. */
+type RefusalType = HandshakeErrorType | "disconnect";
 
 /** More than garbage and buffers of a healthy run come to, and far less than any attack sends or claims. */
 const GROWTH_BYTES_MAX = 128 * 1_048_576;
@@ -51,9 +54,9 @@ export class Arena {
   /** Writes `bytes` as a new peer, which must be turned away with this event and code and be closed. */
   async assertRefuses(
     bytes: Uint8Array,
-    type: SocketEventType,
+    type: RefusalType,
     code: string | undefined,
-  ): Promise<SocketEvent> {
+  ): Promise<SocketEvent<RefusalType>> {
     const refused = nextEvent(this.socket, type);
     const client = await this.attacker();
     await client.write(bytes);
@@ -62,10 +65,10 @@ export class Arena {
 
   /** Waits until `client` was turned away with this code and closed, and the good peer is still served. */
   async assertRefused(
-    refused: Promise<SocketEvent>,
+    refused: Promise<SocketEvent<RefusalType>>,
     client: RawClient,
     code: string | undefined,
-  ): Promise<SocketEvent> {
+  ): Promise<SocketEvent<RefusalType>> {
     const event = await refused;
     assertEquals(codeOf(event.error), code, event.error?.message ?? "no error");
     assert(event.error === undefined || event.error.message.length > 20, "the event says why");

@@ -97,7 +97,7 @@ test("a transport that cannot pause is closed by name some way past the bound, a
   const scene = new Scene(world);
   const { context } = scene;
   const pull = scene.add(new Pull({ context, receiveHighWaterMark: 1, pendingBytesMax: 10_000 }));
-  const lost: SocketEvent[] = [];
+  const lost: SocketEvent<"disconnect">[] = [];
   pull.events.on("disconnect", (event) => lost.push(event));
   await scene.bind(pull, "sim://work");
   const flood = scene.add(new Push({ context, sendHighWaterMark: 0, reconnectInterval: -1 }));

@@ -10,13 +10,13 @@ import { framesIn, Scene } from "./scene.ts";
 import { assertComplete, play, Sink, Source } from "./streams.ts";
 
 /** All events of some kinds, as they come. */
-function listen(socket: Socket, ...types: SocketEventType[]): SocketEvent[] {
-  const events: SocketEvent[] = [];
+function listen<Type extends SocketEventType>(socket: Socket, ...types: Type[]): SocketEvent<Type>[] {
+  const events: SocketEvent<Type>[] = [];
   for (const type of types) socket.events.on(type, (event) => events.push(event));
   return events;
 }
 
-function codeOf(event: SocketEvent | undefined): string | undefined {
+function codeOf(event: SocketEvent<"disconnect" | "handshake:error:other"> | undefined): string | undefined {
   return (event?.error as PeerError | undefined)?.code;
 }
 

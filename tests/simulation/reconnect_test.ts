@@ -7,8 +7,8 @@ import { simulate } from "../support/simulate.ts";
 import { World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
 
-function listen(socket: Socket, ...types: SocketEventType[]): SocketEvent[] {
-  const events: SocketEvent[] = [];
+function listen<Type extends SocketEventType>(socket: Socket, ...types: Type[]): SocketEvent<Type>[] {
+  const events: SocketEvent<Type>[] = [];
   for (const type of types) socket.events.on(type, (event) => events.push(event));
   return events;
 }

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import {
   type Context,
   Dealer,
+  DuplexSocket,
   type Message,
   type MessageInput,
   Pair,
@@ -10,10 +11,13 @@ import {
   Publisher,
   Pull,
   Push,
+  ReceivingSocket,
   Reply,
   Request,
   Router,
+  SendingSocket,
   type Socket,
+  type SocketEvent,
   Subscriber,
   XPublisher,
   XSubscriber,
@@ -66,6 +70,24 @@ export async function pushAndPull(push: Push, pull: Pull): Promise<void> {
   pull.trySend("x");
   // @ts-expect-error: nor has it marks of a sender
   pull.sendHighWaterMark = 5;
+}
+
+/** Functions that take any socket that sends, or receives, take those that do both. */
+export function directionsOfArguments(push: Push, dealer: Dealer, pull: Pull): void {
+  const send = (socket: SendingSocket): boolean => socket.trySend("x");
+  const receive = (socket: ReceivingSocket): Message | undefined => socket.tryReceive();
+  send(push);
+  send(dealer);
+  receive(dealer);
+  receive(pull);
+  // @ts-expect-error: a Pull does not send
+  send(pull);
+  // @ts-expect-error: a Push does not receive
+  receive(push);
+  const unknown: Socket = dealer;
+  if (unknown instanceof SendingSocket) unknown.trySend("x");
+  // @ts-expect-error: it is not known to send
+  unknown.trySend("x");
 }
 
 export function options(context: Context): void {
@@ -139,7 +161,7 @@ export async function endpoints(router: Router, dealer: Dealer, pull: Pull): Pro
   dealer.connect("tcp://127.0.0.1:5555", { routingId: "peer" });
   // @ts-expect-error: an endpoint is text
   dealer.connect(5555);
-  holds<Same<ReturnType<Pull["bind"]>, Promise<void>>>();
+  holds<Same<ReturnType<Pull["bind"]>, Promise<string>>>();
   holds<Same<ReturnType<Pull["connect"]>, void>>();
   await pull.ready({ peers: 3, signal: new AbortController().signal });
   // @ts-expect-error: peers are counted
@@ -182,6 +204,67 @@ export async function messages(push: Push, pull: Pull, request: Request): Promis
   // @ts-expect-error: a misspelled option
   await request.request("question", { timeout: 100 });
   void reply;
+}
+
+export function events(push: Push): void {
+  push.events.on("connect:retry", (event) => event.interval.toFixed());
+  push.events.on("handshake", ({ peer }) => holds<Same<typeof peer, Peer>>());
+  push.events.on("disconnect", ({ peer, error }) => {
+    holds<Same<typeof peer, Peer | undefined>>();
+    holds<Same<typeof error, Error | undefined>>();
+  });
+  push.events.on("drop", ({ count, error }) => {
+    holds<Same<typeof count, number>>();
+    holds<Same<typeof error, Error>>();
+  });
+  for (const type of ["accept:error", "handshake:error:auth"] as const) {
+    push.events.on(type, ({ error }) => holds<Same<typeof error, Error>>());
+  }
+  // @ts-expect-error: there is no such event
+  push.events.on("connected", () => {});
+  // @ts-expect-error: a handshake has no interval
+  push.events.on("handshake", ({ interval }) => interval);
+  // @ts-expect-error: only what failed has an error
+  push.events.on("bind", ({ error }) => error);
+  // @ts-expect-error: a listener is a function
+  push.events.on("bind", {});
+  const both = (event: SocketEvent<"bind" | "close">): void => void event.address;
+  push.events.on("bind", both).off("bind", both).on("close", both);
+  // @ts-expect-error: this listener knows of binding and closing alone
+  push.events.on("drop", both);
+}
+
+export async function everyEvent(pull: Pull): Promise<void> {
+  for await (const event of pull.events) {
+    // @ts-expect-error: not every event has an error
+    event.error;
+    switch (event.type) {
+      case "connect:retry":
+        holds<Same<typeof event.interval, number>>();
+        break;
+      case "handshake":
+        holds<Same<typeof event.peer, Peer>>();
+        break;
+    }
+  }
+}
+
+export async function waits(push: Push, pull: Pull, publisher: Publisher, request: Request): Promise<void> {
+  const { signal } = new AbortController();
+  await push.send("x", { signal, timeoutMs: 5 });
+  await push.waitWritable({ timeoutMs: 5 });
+  await pull.receive({ timeoutMs: 5 });
+  await pull.waitReadable({ signal, timeoutMs: 5 });
+  await pull.ready({ peers: 2, timeoutMs: 5 });
+  await pull.events.receive({ timeoutMs: 5 });
+  await publisher.subscribed("topic", { timeoutMs: 5 });
+  await request.request("x", { timeoutMs: 5, retries: 1, signal });
+  // @ts-expect-error: a misspelled option
+  await pull.receive({ timeout: 5 });
+  // @ts-expect-error: no signal
+  await pull.receive({ signal: {} });
+  // @ts-expect-error: text for a number
+  await pull.receive({ timeoutMs: "5" });
 }
 
 export async function publishing(
@@ -235,6 +318,19 @@ for (const { socket, sends, receives } of CLASSES) {
     ) {
       assertEquals(name in socket, receives, String(name));
     }
+    assertEquals(socket instanceof SendingSocket, sends);
+    assertEquals(socket instanceof ReceivingSocket, receives);
+    assertEquals(socket instanceof DuplexSocket, sends && receives);
+    assertEquals(socket instanceof Push, socket.type === "PUSH");
+    assertEquals(socket instanceof Dealer, socket.type === "DEALER");
     socket.close();
   });
 }
+
+test("what is no socket is an instance of no kind of socket", () => {
+  for (const value of [undefined, null, 5, {}, Push, SendingSocket.prototype.constructor]) {
+    for (const kind of [SendingSocket, ReceivingSocket, DuplexSocket, Push]) {
+      assertEquals((value as unknown) instanceof kind, false);
+    }
+  }
+});

@@ -51,12 +51,12 @@ export const CLIENT_OPTIONS: Readonly<DealerOptions> = {
 const FIXED_OPTIONS: Readonly<DealerOptions> = { immediate: true, reconnectInterval: -1 };
 
 /** Events that tell why an attempt came to nothing. */
-const FAILURES: readonly SocketEventType[] = [
+const FAILURES = [
   "connect:delay",
   "handshake:error:protocol",
   "handshake:error:auth",
   "handshake:error:other",
-];
+] as const satisfies readonly SocketEventType[];
 
 interface Attempt {
   readonly core: SocketCore;

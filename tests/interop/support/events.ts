@@ -9,9 +9,12 @@ import type { SocketEvent, SocketEventType } from "../../../src/session/events.t
 import { within } from "./deadline.ts";
 
 /** The next event of one of these types, from now on. */
-export function nextEvent(socket: Socket, ...types: readonly SocketEventType[]): Promise<SocketEvent> {
-  const event = new Promise<SocketEvent>((resolve) => {
-    const heard = (event: SocketEvent): void => {
+export function nextEvent<Type extends SocketEventType>(
+  socket: Socket,
+  ...types: readonly Type[]
+): Promise<SocketEvent<Type>> {
+  const event = new Promise<SocketEvent<Type>>((resolve) => {
+    const heard = (event: SocketEvent<Type>): void => {
       for (const type of types) socket.events.off(type, heard);
       resolve(event);
     };
@@ -21,8 +24,11 @@ export function nextEvent(socket: Socket, ...types: readonly SocketEventType[]):
 }
 
 /** Every event of these types from now on, in a list that grows. */
-export function collectEvents(socket: Socket, ...types: readonly SocketEventType[]): SocketEvent[] {
-  const events: SocketEvent[] = [];
+export function collectEvents<Type extends SocketEventType>(
+  socket: Socket,
+  ...types: readonly Type[]
+): SocketEvent<Type>[] {
+  const events: SocketEvent<Type>[] = [];
   for (const type of types) socket.events.on(type, (event) => void events.push(event));
   return events;
 }

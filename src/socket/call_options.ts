@@ -1,0 +1,140 @@
+/**
+ * Options of calls: unknown names are refused and values checked, as those of constructors are. A call without options
+ * pays nothing for it.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../errors.ts";
+import type { AbortSignalLike } from "../ports.ts";
+
+/** How long and for whom to wait. */
+export interface WaitOptions {
+  /** Ends the wait with an `AbortError` (`code` is `ERR_ABORTED`) whose `cause` is the signal's reason. */
+  readonly signal?: AbortSignalLike | undefined;
+  /** Milliseconds after which the wait ends with `ERR_AGAIN`. -1: never, 0: at once. Takes the place of a socket's own time-out. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What one option of a call may be. */
+export interface CallOption {
+  /** What the message of an error says is allowed. */
+  readonly allowed: string;
+  allows(value: unknown): boolean;
+}
+
+/** The options of a call, by name. */
+export type CallOptions<Names extends PropertyKey = string> = Readonly<Record<Names, CallOption>>;
+
+/** The longest wait a timer of every runtime can tell. */
+export const TIMER_MAX = 2_147_483_647;
+
+/** A count. */
+export function wholeNumber(what: string, min: number, max: number = Number.MAX_SAFE_INTEGER): CallOption {
+  return {
+    allowed: `${what}: a whole number, ${min} ${max === Number.MAX_SAFE_INTEGER ? "or more" : `to ${max}`}`,
+    allows: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+  };
+}
+
+/** Text or bytes. */
+export const BYTES: CallOption = {
+  allowed: "a string or a Uint8Array",
+  allows: (value) => typeof value === "string" || value instanceof Uint8Array,
+};
+
+/** The options of every call that waits. */
+export const WAIT_OPTIONS: CallOptions<keyof WaitOptions> = {
+  signal: { allowed: "an AbortSignal", allows: isSignal },
+  // A rest of time, such as `deadline - performance.now()`, is seldom a whole number.
+  timeoutMs: {
+    allowed: `milliseconds: a number, 0 to ${TIMER_MAX}, or -1 for no time-out`,
+    allows: (value) => typeof value === "number" && (value === -1 || (value >= 0 && value <= TIMER_MAX)),
+  },
+};
+
+/** What is wrong with the options of a call; `undefined`: nothing. `call` is its name, for people. */
+export function callFault(call: string, options: unknown, known: CallOptions): MisuseError | undefined {
+  if (!isPlainObject(options)) {
+    return new MisuseError(
+      "ERR_OPTION",
+      `Cannot take ${show(options)} for the options of ${call}: allowed is a plain object with ${
+        names(known)
+      }`,
+    );
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const option = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (option === undefined) {
+      return new MisuseError("ERR_OPTION", `Unknown option "${name}" of ${call}; it has ${names(known)}`);
+    }
+    if (value !== undefined && !option.allows(value)) return valueFault(name, value, option.allowed);
+  }
+  return undefined;
+}
+
+/**
+ * Why a call with such options does not begin to wait: they are wrong, or their signal is aborted already. `undefined`: it
+ * may. For calls that got options at all.
+ */
+export function refusedWait(
+  call: string,
+  options: WaitOptions,
+  known: CallOptions = WAIT_OPTIONS,
+): MisuseError | undefined {
+  const fault = callFault(call, options, known);
+  if (fault !== undefined) return fault;
+  return options.signal?.aborted === true ? abortedError(options.signal) : undefined;
+}
+
+/** The error of a value that an option does not allow. */
+export function valueFault(name: string, value: unknown, allowed: string): MisuseError {
+  return new MisuseError(
+    "ERR_OPTION",
+    `Cannot set option "${name}" to ${show(value)}: allowed is ${allowed}`,
+  );
+}
+
+/** Checks one value that has no other options with it. @throws {MisuseError} `ERR_OPTION` */
+export function checkValue(name: string, value: unknown, option: CallOption): void {
+  if (!option.allows(value)) throw valueFault(name, value, option.allowed);
+}
+
+/** A misuse whose name is the one that every platform gives to what was aborted. */
+class AbortError extends MisuseError {
+  override readonly name: string = "AbortError";
+}
+
+/** The error of an operation whose signal is aborted. */
+export function abortedError(signal: AbortSignalLike): MisuseError {
+  return new AbortError("ERR_ABORTED", "The wait was aborted", { cause: signal.reason });
+}
+
+/** Whether `signal` can end a wait: an `AbortSignal`, or what does the same. */
+export function isSignal(signal: unknown): signal is AbortSignalLike {
+  const given = signal as Partial<AbortSignalLike> | null;
+  return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
+    typeof given.addEventListener === "function" && typeof given.removeEventListener === "function";
+}
+
+/** Whether `value` is an object as literals make them, of any realm: what is given as options. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // A literal's prototype has none itself; that of an array, a map or a class instance does.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** A value in the message of an error: short, and never its content where that may be long. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "function") return "a function";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+function names(known: CallOptions): string {
+  return Object.keys(known).join(", ");
+}
