@@ -1,112 +1,43 @@
 // runtimes: node
 import { after, before, test } from "node:test";
-import { spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import {
-  assert,
-  assertEquals,
-  assertExists,
-  assertFalse,
-  assertMatch,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // What npm would publish is packed, installed into an empty folder and used from there, as a stranger would.
 
-const project = process.cwd();
-const folder = mkdtempSync(join(tmpdir(), "hawser-pack-"));
-const installed = join(folder, "node_modules", "hawser");
+const stranger = new Stranger("pack");
+const { folder, installed } = stranger;
+const execute = (command: readonly string[], input?: string): string => stranger.execute(command, input);
 const programs = {
   node: [process.execPath],
-  deno: [
-    join(project, "node_modules", ".bin", "deno"),
-    "run",
-    "-A",
-    "--no-check",
-    "--node-modules-dir=manual",
-  ],
-  bun: [join(project, "node_modules", ".bin", "bun"), "run"],
+  deno: [binary("deno"), "run", "-A", "--no-check", "--node-modules-dir=manual"],
+  bun: [binary("bun"), "run"],
 } as const;
 
 /** The program that the package brings, as its users start it: by its name, as `deno run npm:hawser`, as `bunx`. */
 const tools = {
   node: [join(folder, "node_modules", ".bin", "hawser")],
   deno: [...programs.deno, "npm:hawser"],
-  bun: [join(project, "node_modules", ".bin", "bun"), "x", "--no-install", "--bun", "hawser"],
+  bun: [binary("bun"), "x", "--no-install", "--bun", "hawser"],
 } as const;
 
-const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-
-/** Runs a program in the empty folder and answers what it printed; throws with its output if it fails. */
-function execute(command: readonly string[], input: string = ""): string {
-  const [program, ...args] = command;
-  assertExists(program);
-  const options = { cwd: folder, encoding: "utf8", timeout: 90_000, env: environment, input } as const;
-  const child = spawnSync(program, args, options);
-  assert(
-    child.status === 0,
-    `${command.join(" ")} ended with ${child.status ?? child.signal}:\n${child.stdout}${child.stderr}`,
-  );
-  return child.stdout;
-}
-
-/** npm without its network: everything it needs is on this machine. */
-function npm(...args: string[]): string {
-  const path = process.env["npm_execpath"];
-  const command = path?.endsWith(".js") ? [process.execPath, path] : ["npm"];
-  return execute([...command, ...args, "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]);
-}
-
-/** The file names inside the packed archive, relative to the package. */
-let packed: readonly string[] = [];
-
-before(() => {
-  writeFileSync(join(folder, "package.json"), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
-    dependencies: object;
-  };
-  // The dependencies are packed from where they are installed, so that this test needs no registry.
-  const dependencies = Object.keys(manifest.dependencies).map((name) => join(project, "node_modules", name));
-  const archives = JSON.parse(npm("pack", project, ...dependencies, "--json")) as {
-    name: string;
-    filename: string;
-    files: { path: string }[];
-  }[];
-  const own = archives.find(({ name }) => name === "hawser");
-  assertExists(own);
-  packed = own.files.map(({ path }) => path);
-  npm("install", ...archives.map(({ filename }) => `./${filename}`));
-});
-
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The names under which the installed package offers something. */
-function entryNames(): string[] {
-  const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { exports: object };
-  return Object.keys(manifest.exports).map((name) => name.replace(/^\./, "hawser"));
-}
+before(() => stranger.install());
+after(() => stranger.remove());
 
 test("the package holds the built library and its papers, and nothing else", () => {
   for (const path of ["package.json", "LICENSE", "README.md", "dist/mod.js", "dist/mod.d.ts"]) {
-    assert(packed.includes(path), `${path} is missing`);
+    assert(stranger.packed.includes(path), `${path} is missing`);
   }
-  const foreign = packed.filter((path) =>
+  const foreign = stranger.packed.filter((path) =>
     !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md)$/.test(path) &&
     !/^dist\/.*\.(?:js|d\.ts)$/.test(path)
   );
   assertEquals(foreign, []);
-  assertEquals(packed.filter((path) => /_test\.|^dist\/(?:bench|examples|tools)\//.test(path)), []);
+  assertEquals(stranger.packed.filter((path) => /_test\.|^dist\/(?:bench|examples|tools)\//.test(path)), []);
 });
 
 test("installing it brings its dependencies alone, and builds nothing", () => {
@@ -156,7 +87,7 @@ async function startBroker(command: readonly string[], dir: string): Promise<{
   readonly stop: () => Promise<{ readonly code: number | null; readonly said: string }>;
 }> {
   const [program = "", ...args] = [...command, "broker", "--listen", "tcp://127.0.0.1:0", "--dir", dir];
-  const child = spawn(program, args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd: folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
   let said = "";
   const ending = new Promise<number | null>((resolve) => child.on("close", resolve))
@@ -209,7 +140,7 @@ for (const [runtime, command] of Object.entries(programs)) {
 
   test(`every entry of the installed package can be imported on ${runtime}`, () => {
     writeFileSync(join(folder, "importer.mjs"), `import process from "node:process";\n${IMPORTER}`);
-    const names = entryNames();
+    const names = stranger.entryNames();
     assertEquals(execute([...command, "importer.mjs", JSON.stringify(names)]), `${names.length} entries\n`);
   });
 
@@ -220,7 +151,7 @@ for (const [runtime, command] of Object.entries(programs)) {
 }
 
 test("the declarations of every entry type-check for a strict stranger", () => {
-  const lines = entryNames().map((name, index) =>
+  const lines = stranger.entryNames().map((name, index) =>
     `import * as entry${index} from "${name}";\nvoid entry${index};`
   );
   mkdirSync(join(folder, "types"), { recursive: true });
@@ -234,9 +165,9 @@ test("the declarations of every entry type-check for a strict stranger", () => {
     skipLibCheck: false,
     exactOptionalPropertyTypes: true,
     types: ["node"],
-    typeRoots: [join(project, "node_modules", "@types")],
+    typeRoots: [join(PROJECT, "node_modules", "@types")],
   };
   writeFileSync(join(folder, "types", "tsconfig.json"), JSON.stringify({ compilerOptions }));
-  const compiler = join(project, "node_modules", "typescript", "bin", "tsc");
+  const compiler = join(PROJECT, "node_modules", "typescript", "bin", "tsc");
   execute([process.execPath, compiler, "-p", join(folder, "types", "tsconfig.json"), "--pretty", "false"]);
 });
