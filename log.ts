@@ -22,13 +22,13 @@
 
 import { type FileStoresInit, openFileStores as openFolder } from "./adapters/store/file_store.ts";
 import { detectHost } from "./adapters/detect.ts";
-import { Context } from "./mod.ts";
 import { checkObject, type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
 import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
 import { BrokerServer } from "./src/log/server/broker_server.ts";
 import type { StoreFactory } from "./src/log/store/store.ts";
+import { Context } from "./src/socket/context.ts";
 
 /**
  * A log of this process, without network. With `dir` its topics are files in that folder, which nobody else may use; with `stores`

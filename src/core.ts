@@ -52,7 +52,6 @@ export { compatible, SOCKET_TYPES, type SocketType } from "./zmtp/socket_type.ts
 export { OutboundQueue } from "./pattern/outbound_queue.ts";
 export { InboundQueue } from "./pattern/inbound_queue.ts";
 export { CountedSubscriptions, SubscriptionTree } from "./pattern/subscriptions.ts";
-export { Context, type ContextInit } from "./socket/context.ts";
 export { type Endpoint, parseEndpoint } from "./socket/endpoint.ts";
 
 // The ordered log. Names that the sockets have too begin with Log.

@@ -1,5 +1,15 @@
 // The build: `dist/` is what npm gets; `.build/` is the whole tree as JavaScript, because Node 20 runs no TypeScript.
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -24,6 +34,7 @@ export async function buildTree() {
     cwd: ROOT,
   });
   for (const folder of DATA_FOLDERS) copyData(join(ROOT, folder));
+  writeManifest();
   return result;
 }
 
@@ -41,6 +52,14 @@ export async function buildDist() {
     rmSync(old, { recursive: true, force: true });
   }
   return result;
+}
+
+/** In the tree, the package's internal names mean files of the tree. The project's own manifest means those of `dist/`. */
+function writeManifest() {
+  const { type, imports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const own = Object.entries(imports).map(([name, target]) => [name, target.default.replace("/dist/", "/")]);
+  const text = JSON.stringify({ type, imports: Object.fromEntries(own) });
+  writeFileSync(join(BUILD, "package.json"), `${text}\n`);
 }
 
 function copyData(folder) {
