@@ -108,6 +108,7 @@ export function openFileStores({ host = detectHost(), ...rest }: FileStoresOptio
   return openFolder({ ...rest, host });
 }
 
+export type { FileStoresInit };
 export {
   connectLog,
   type ConnectOptions,
@@ -135,11 +136,20 @@ export { Consumer, type ConsumerInput as ConsumerOptions } from "./src/log/clien
 export type { LogRecord } from "./src/log/wire/record.ts";
 export type { LogEvent, LogEventType, LogListener } from "./src/log/client/log_events.ts";
 export type { LogWaitOptions } from "./src/log/client/waits.ts";
-export type { From } from "./src/log/configuration/client.ts";
-export type { BrokerInput as BrokerOptions } from "./src/log/configuration/broker.ts";
+export type {
+  From,
+  PublisherOptions as PublisherSettings,
+  SubscribeOptions as SubscribeSettings,
+} from "./src/log/configuration/client.ts";
+export type {
+  BrokerInput as BrokerOptions,
+  BrokerOptions as BrokerSettings,
+} from "./src/log/configuration/broker.ts";
 export type { TopicInput } from "./src/log/configuration/topic.ts";
 export type { BrokerServer } from "./src/log/server/broker_server.ts";
 export type { BrokerStatus, ConsumerStatus, TopicStatus } from "./src/log/broker/status.ts";
+export type { Admission, SequencerCounters } from "./src/log/order/sequencer_types.ts";
+export type { IngestRefusal } from "./src/log/ingest/states.ts";
 export type {
   Disk,
   DiskFailure,

@@ -21,7 +21,7 @@ export interface ContextOptions {
 
 /** A place for sockets. Sockets of one context reach each other over `inproc://`. */
 export class Context {
-  /** For the socket layer. */
+  /** @internal */
   readonly runtime: Runtime;
   readonly #transports: Map<string, TransportFactory>;
   /** Schemes of the runtime's own transports, which are fetched when the first endpoint needs them. */
@@ -61,7 +61,7 @@ export class Context {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
-  /** A transport that is here already, or a promise of it. @internal */
+  /** @internal A transport that is here already, or a promise of it. */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
@@ -78,13 +78,13 @@ export class Context {
     });
   }
 
-  /** A socket lives here. @internal */
+  /** @internal A socket lives here. */
   add(socket: { close(): void }): void {
     if (this.#closed) throw new MisuseError("ERR_CLOSED", "The context is closed");
     this.#sockets.add(socket);
   }
 
-  /** A socket was closed. @internal */
+  /** @internal A socket was closed. */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
   }
@@ -92,7 +92,7 @@ export class Context {
 
 let defaultContext: Context | undefined;
 
-/** The context of sockets that name none. Made when the first one asks: nothing may happen when a module is loaded. @internal */
+/** The context of sockets that name none. Made when the first one asks: nothing may happen when a module is loaded. */
 export function sharedContext(): Context {
   return defaultContext ??= new Context();
 }
