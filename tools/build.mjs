@@ -45,6 +45,7 @@ export async function buildDist() {
   const args = [TSC, "-p", "tsconfig.dist.json", "--outDir", next, "--pretty", "false"];
   const result = await run(process.execPath, args, { cwd: ROOT });
   if (existsSync(next)) {
+    nameLibraries(next);
     const old = join(BUILD, `dist_old_${process.pid}`);
     const target = join(ROOT, "dist");
     if (existsSync(target)) renameSync(target, old);
@@ -60,6 +61,23 @@ function writeManifest() {
   const own = Object.entries(imports).map(([name, target]) => [name, target.default.replace("/dist/", "/")]);
   const text = JSON.stringify({ type, imports: Object.fromEntries(own) });
   writeFileSync(join(BUILD, "package.json"), `${text}\n`);
+}
+
+const DISPOSABLES = /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/;
+
+/**
+ * Declarations bring the one part of the language's library that is younger than a usual `lib`, so that users need not set
+ * any. The sources cannot name it: JSR takes no such lines.
+ */
+function nameLibraries(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) nameLibraries(path);
+    else if (entry.name.endsWith(".d.ts")) {
+      const text = readFileSync(path, "utf8");
+      if (DISPOSABLES.test(text)) writeFileSync(path, `/// <reference lib="esnext.disposable" />\n${text}`);
+    }
+  }
 }
 
 function copyData(folder) {

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import process from "node:process";
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import { isProgram, markdownBlocks } from "../docs/blocks.ts";
 import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // What npm would publish is packed, installed into an empty folder and used from there, as a stranger would.
@@ -150,24 +151,83 @@ for (const [runtime, command] of Object.entries(programs)) {
   });
 }
 
-test("the declarations of every entry type-check for a strict stranger", () => {
-  const lines = stranger.entryNames().map((name, index) =>
-    `import * as entry${index} from "${name}";\nvoid entry${index};`
-  );
-  mkdirSync(join(folder, "types"), { recursive: true });
-  writeFileSync(join(folder, "types", "all.ts"), `${lines.join("\n")}\n`);
+/** Type-checks files as a stranger who checks declarations, too. `types` is none by default: neither Node's types nor others. */
+function compile(name: string, files: Readonly<Record<string, string>>, options: object): void {
+  const place = join(folder, name);
+  mkdirSync(place, { recursive: true });
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(place, file), text);
   const compilerOptions = {
-    target: "ES2022",
-    lib: ["ES2022", "ESNext.Disposable", "DOM"],
-    module: "NodeNext",
     strict: true,
-    noEmit: true,
     skipLibCheck: false,
     exactOptionalPropertyTypes: true,
-    types: ["node"],
+    types: [],
     typeRoots: [join(PROJECT, "node_modules", "@types")],
+    outDir: "out",
+    ...options,
   };
-  writeFileSync(join(folder, "types", "tsconfig.json"), JSON.stringify({ compilerOptions }));
+  writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
   const compiler = join(PROJECT, "node_modules", "typescript", "bin", "tsc");
-  execute([process.execPath, compiler, "-p", join(folder, "types", "tsconfig.json"), "--pretty", "false"]);
+  execute([process.execPath, compiler, "-p", place, "--pretty", "false"]);
+}
+
+/** A module that imports every entry. */
+function everyEntry(): string {
+  return stranger.entryNames().map((name, index) =>
+    `import * as entry${index} from "${name}";\nvoid entry${index};\n`
+  ).join("");
+}
+
+test("the declarations of every entry need nothing but the language, whatever else is there", () => {
+  const own = { module: "NodeNext", target: "ES2022", lib: ["ES2022"] };
+  compile("alone", { "all.ts": everyEntry() }, own);
+  compile("in_browsers", { "all.ts": everyEntry() }, { ...own, lib: ["ES2022", "DOM"] });
+  compile("on_node", { "all.ts": everyEntry() }, { ...own, types: ["node"] });
+  compile("for_bundlers", { "all.ts": everyEntry() }, { module: "Preserve", lib: ["ES2022"] });
+});
+
+/** The programs of README, as files. */
+function readmePrograms(): Record<string, string> {
+  const programs = markdownBlocks("README.md", readFileSync(join(installed, "README.md"), "utf8")).filter(
+    isProgram,
+  );
+  assert(programs.length > 0, "README shows no program");
+  return Object.fromEntries(programs.map(({ line, code }) => [`line_${line}.ts`, code]));
+}
+
+test("README's programs compile with what README says that tsc wants, and nothing else", () => {
+  const text = readFileSync(join(installed, "README.md"), "utf8").replaceAll("\n", " ");
+  const [, said = ""] = /`tsc` wants ((?:(?:, and |, | and )?`"\w+": [^`]+`)+)/.exec(text) ?? [];
+  const options = [...said.matchAll(/`([^`]+)`/g)].map(([, option]) => option);
+  assert(options.length > 0, "README does not say what tsc wants");
+  compile("readme", readmePrograms(), JSON.parse(`{${options.join(",")}}`) as object);
+});
+
+test("README's programs compile with Node's types in place of the DOM's", () => {
+  compile("readme_node", readmePrograms(), { module: "NodeNext", lib: ["ES2022"], types: ["node"] });
+});
+
+const COMMON_JS = `
+import { Pull, Push } from "hawser";
+import hawser = require("hawser");
+import { type Log, openLog } from "hawser/log";
+
+async function main(): Promise<void> {
+  const pull = new Pull();
+  await pull.bind("inproc://common");
+  const push: Push = new hawser.Push();
+  push.connect("inproc://common");
+  await push.send("hi");
+  console.log((await pull.receive())[0].length, push instanceof Push);
+  push.close();
+  pull.close();
+  const log: Log = await openLog();
+  console.log((await log.publisher("orders").publish("socks")).position);
+  await log.close();
+}
+void main();
+`;
+
+test("TypeScript in CommonJS compiles with module nodenext, and runs on Node", () => {
+  compile("common", { "main.cts": COMMON_JS }, { module: "NodeNext", target: "ES2022" });
+  assertEquals(execute([process.execPath, join(folder, "common", "out", "main.cjs")]), "2 true\n0n\n");
 });

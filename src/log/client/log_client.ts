@@ -253,12 +253,10 @@ export class LogClient implements Log, ClientCore {
     return this.close();
   }
 
-  /** @internal */
   remember(closable: Closable): void {
     this.#open.add(closable);
   }
 
-  /** @internal */
   forget(closable: Closable): void {
     this.#open.delete(closable);
   }
