@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import process from "node:process";
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
-import { isProgram, markdownBlocks } from "../docs/blocks.ts";
+import { resolvePath } from "../../tools/tidy_rules.ts";
+import { isProgram, markdownBlocks, relativeLinks } from "../docs/blocks.ts";
 import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // What npm would publish is packed, installed into an empty folder and used from there, as a stranger would.
@@ -34,11 +35,37 @@ test("the package holds the built library and its papers, and nothing else", () 
     assert(stranger.packed.includes(path), `${path} is missing`);
   }
   const foreign = stranger.packed.filter((path) =>
-    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md)$/.test(path) &&
+    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|docs\/\w+\.md|examples\/tail_topic\.py)$/.test(
+      path,
+    ) &&
     !/^dist\/.*\.(?:js|d\.ts)$/.test(path)
   );
   assertEquals(foreign, []);
   assertEquals(stranger.packed.filter((path) => /_test\.|^dist\/(?:bench|examples|tools)\//.test(path)), []);
+});
+
+test("every link of its papers leads to something that the package holds", () => {
+  const papers = stranger.packed.filter((path) => path.endsWith(".md"));
+  const dead = papers.flatMap((paper) =>
+    relativeLinks(readFileSync(join(installed, paper), "utf8"))
+      .map(({ line, target }) => ({ place: `${paper}:${line}`, path: resolvePath(paper, decodeURI(target)) }))
+      .filter(({ path }) => !stranger.packed.includes(path))
+      .map(({ place, path }) => `${place}: ${path}`)
+  );
+  assert(papers.length > 2, "the package has no documents");
+  assertEquals(dead, []);
+});
+
+test("a source that its papers for users name is in the package, as declarations and as JavaScript", () => {
+  const named = ["ADAPTERS", "PROTOCOL", "ARCHITECTURE", "CONFIGURATION", "METRICS"].flatMap((name) => {
+    const text = readFileSync(join(installed, "docs", `${name}.md`), "utf8");
+    return [...text.matchAll(/`((?:src|adapters|cli|testing)\/[\w/]+)\.ts`/g)].map(([, path]) => path!);
+  });
+  assert(named.includes("src/ports"), "ADAPTERS.md does not name the ports");
+  const missing = named.filter((path) =>
+    ![".js", ".d.ts"].every((ending) => stranger.packed.includes(`dist/${path}${ending}`))
+  );
+  assertEquals(missing, []);
 });
 
 test("installing it brings its dependencies alone, and builds nothing", () => {

@@ -94,6 +94,10 @@ test("a name for use inside the package means the same file everywhere", () => {
   }
 });
 
+test("bundlers may drop every module of which nothing is used", () => {
+  assertEquals(npm.sideEffects, false);
+});
+
 test("every entry exists", () => {
   assertEquals(entries.filter(([, target]) => !existsSync(target)).map(([name]) => name), []);
 });
@@ -123,7 +127,7 @@ test("what the entries reach is published, and needs only declared packages", ()
 test("the lock file lets a clean install work on every platform", () => {
   // npm leaves out what it did not install itself, and then `npm ci` refuses the lock file elsewhere.
   const { packages } = readJson<{ packages: Readonly<Record<string, unknown>> }>("package-lock.json");
-  for (const name of ["deno", "bun"]) {
+  for (const name of ["deno", "bun", "esbuild", "rollup", "rolldown"]) {
     const manifest = readJson<{ optionalDependencies: Readonly<Record<string, string>> }>(
       `node_modules/${name}/package.json`,
     );
