@@ -22,13 +22,13 @@
 
 import { type FileStoresInit, openFileStores as openFolder } from "./adapters/store/file_store.ts";
 import { detectHost } from "./adapters/detect.ts";
-import { Context } from "./mod.ts";
 import { checkObject, type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
 import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
 import { BrokerServer } from "./src/log/server/broker_server.ts";
 import type { StoreFactory } from "./src/log/store/store.ts";
+import { Context } from "./src/socket/context.ts";
 
 /**
  * A log of this process, without network. With `dir` its topics are files in that folder, which nobody else may use; with `stores`
@@ -108,6 +108,7 @@ export function openFileStores({ host = detectHost(), ...rest }: FileStoresOptio
   return openFolder({ ...rest, host });
 }
 
+export type { FileStoresInit };
 export {
   connectLog,
   type ConnectOptions,
@@ -135,11 +136,20 @@ export { Consumer, type ConsumerInput as ConsumerOptions } from "./src/log/clien
 export type { LogRecord } from "./src/log/wire/record.ts";
 export type { LogEvent, LogEventType, LogListener } from "./src/log/client/log_events.ts";
 export type { LogWaitOptions } from "./src/log/client/waits.ts";
-export type { From } from "./src/log/configuration/client.ts";
-export type { BrokerInput as BrokerOptions } from "./src/log/configuration/broker.ts";
+export type {
+  From,
+  PublisherOptions as PublisherSettings,
+  SubscribeOptions as SubscribeSettings,
+} from "./src/log/configuration/client.ts";
+export type {
+  BrokerInput as BrokerOptions,
+  BrokerOptions as BrokerSettings,
+} from "./src/log/configuration/broker.ts";
 export type { TopicInput } from "./src/log/configuration/topic.ts";
 export type { BrokerServer } from "./src/log/server/broker_server.ts";
 export type { BrokerStatus, ConsumerStatus, TopicStatus } from "./src/log/broker/status.ts";
+export type { Admission, SequencerCounters } from "./src/log/order/sequencer_types.ts";
+export type { IngestRefusal } from "./src/log/ingest/states.ts";
 export type {
   Disk,
   DiskFailure,

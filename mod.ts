@@ -18,35 +18,7 @@
  * @module
  */
 
-import { detectHost, loadAdapter } from "./adapters/detect.ts";
-import type { TransportFactory } from "./src/ports.ts";
-import { callFault, type CallOptions, isPlainObject, wholeNumber } from "./src/socket/call_options.ts";
-import { Context as CoreContext, provideDefaultContext } from "./src/socket/context.ts";
-
-/** Options of a {@link Context}. */
-export interface ContextOptions {
-  /** Transports by scheme, besides or in place of the runtime's tcp and ipc. */
-  readonly transports?: Readonly<Record<string, TransportFactory>>;
-  /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
-  readonly pendingTotalBytesMax?: number;
-}
-
-const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
-  transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
-  pendingTotalBytesMax: wholeNumber("bytes", 1),
-};
-
-/** A place for sockets, on this runtime. Sockets of one context reach each other over `inproc://`. */
-export class Context extends CoreContext {
-  constructor(options: ContextOptions = {}) {
-    const fault = callFault("a Context", options, CONTEXT_OPTIONS);
-    if (fault !== undefined) throw fault;
-    super({ ...options, host: detectHost(), loadAdapter, schemes: ["tcp", "ipc"] });
-  }
-}
-
-provideDefaultContext(() => new Context());
-
+export { Context, type ContextOptions } from "./src/socket/context.ts";
 export {
   Dealer,
   type DealerOptions,

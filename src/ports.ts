@@ -154,6 +154,16 @@ export interface Adapter {
   readonly transports: ReadonlyMap<string, TransportFactory>;
 }
 
+/** What the core takes from the runtime for contexts that are given nothing else. It imports it as `#platform`. */
+export interface Platform {
+  /** A host of its own for each context. */
+  createHost(): Host;
+  /** Fetches the transports. Asked when the first endpoint needs one. */
+  loadAdapter(): Promise<Adapter>;
+  /** The schemes that {@link loadAdapter} brings, known before it is asked. */
+  readonly schemes: readonly string[];
+}
+
 /** The part of an `AbortSignal` that the core uses. */
 export interface AbortSignalLike {
   readonly aborted: boolean;

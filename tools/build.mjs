@@ -1,5 +1,15 @@
 // The build: `dist/` is what npm gets; `.build/` is the whole tree as JavaScript, because Node 20 runs no TypeScript.
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -24,6 +34,7 @@ export async function buildTree() {
     cwd: ROOT,
   });
   for (const folder of DATA_FOLDERS) copyData(join(ROOT, folder));
+  writeManifest();
   return result;
 }
 
@@ -34,6 +45,7 @@ export async function buildDist() {
   const args = [TSC, "-p", "tsconfig.dist.json", "--outDir", next, "--pretty", "false"];
   const result = await run(process.execPath, args, { cwd: ROOT });
   if (existsSync(next)) {
+    nameLibraries(next);
     const old = join(BUILD, `dist_old_${process.pid}`);
     const target = join(ROOT, "dist");
     if (existsSync(target)) renameSync(target, old);
@@ -41,6 +53,31 @@ export async function buildDist() {
     rmSync(old, { recursive: true, force: true });
   }
   return result;
+}
+
+/** In the tree, the package's internal names mean files of the tree. The project's own manifest means those of `dist/`. */
+function writeManifest() {
+  const { type, imports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const own = Object.entries(imports).map(([name, target]) => [name, target.default.replace("/dist/", "/")]);
+  const text = JSON.stringify({ type, imports: Object.fromEntries(own) });
+  writeFileSync(join(BUILD, "package.json"), `${text}\n`);
+}
+
+const DISPOSABLES = /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/;
+
+/**
+ * Declarations bring the one part of the language's library that is younger than a usual `lib`, so that users need not set
+ * any. The sources cannot name it: JSR takes no such lines.
+ */
+function nameLibraries(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) nameLibraries(path);
+    else if (entry.name.endsWith(".d.ts")) {
+      const text = readFileSync(path, "utf8");
+      if (DISPOSABLES.test(text)) writeFileSync(path, `/// <reference lib="esnext.disposable" />\n${text}`);
+    }
+  }
 }
 
 function copyData(folder) {

@@ -183,10 +183,16 @@ const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
   ["yaml", /^cli\//],
 ]);
 
+/** The one name by which the core reaches the runtime's adapter, and the one file that may do so. */
+const PLATFORM = "#platform";
+const PLATFORM_FILE = "src/socket/context.ts";
+
 function checkPublishedImports({ path, text, masked, report }: Code): void {
   for (const { specifier, line } of listImports(text, masked)) {
     if (specifier.startsWith(".")) {
       if (!/\.(?:ts|json)$/.test(specifier)) report(line, `import "${specifier}" by its full name, with .ts`);
+    } else if (specifier === PLATFORM) {
+      if (path !== PLATFORM_FILE) report(line, `only ${PLATFORM_FILE} imports "${PLATFORM}"`);
     } else if (!specifier.startsWith("node:") && PACKAGES.get(specifier)?.test(path) !== true) {
       report(
         line,
@@ -243,7 +249,7 @@ function checkLayers({ path, text, masked, report }: Code): void {
   for (const { specifier, line } of listImports(text, masked)) {
     if (!specifier.startsWith(".")) {
       const zod = specifier === "zod/v3" && layer !== undefined && ZOD_LAYERS.includes(layer);
-      if (!zod) report(line, `the pure core cannot import "${specifier}"`);
+      if (!zod && specifier !== PLATFORM) report(line, `the pure core cannot import "${specifier}"`);
       continue;
     }
     const target = resolvePath(path, specifier);

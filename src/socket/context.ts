@@ -4,42 +4,49 @@
  * @module
  */
 
+import { platform } from "#platform";
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
+import { callFault, type CallOptions, isPlainObject, wholeNumber } from "./call_options.ts";
 import { showAs } from "./inspect.ts";
 
-/** What a context is made of. */
-export interface ContextInit {
-  readonly host: Host;
-  /** The runtime's own transports, fetched when the first endpoint needs them. */
-  readonly loadAdapter?: () => Promise<Adapter>;
-  /** Schemes of the runtime's own transports; others are misuse at once. */
-  readonly schemes?: readonly string[];
-  /** Transports by scheme, besides or in place of the runtime's. */
+/** Options of a {@link Context}. */
+export interface ContextOptions {
+  /** Time, chance and turns in place of the runtime's. Then `transports` are all there are: tcp and ipc run in real time. */
+  readonly host?: Host;
+  /** Transports by scheme, besides or in place of the runtime's tcp and ipc. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
   /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
   readonly pendingTotalBytesMax?: number;
 }
 
+const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
+  host: { allowed: "a Host", allows: (value) => typeof value === "object" && value !== null },
+  transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
+  pendingTotalBytesMax: wholeNumber("bytes", 1),
+};
+
 /** A place for sockets. Sockets of one context reach each other over `inproc://`. */
 export class Context {
-  /** For the socket layer. */
+  /** @internal */
   readonly runtime: Runtime;
   readonly #transports: Map<string, TransportFactory>;
+  /** Schemes of the runtime's own transports, which are fetched when the first endpoint needs them. */
   readonly #schemes: readonly string[];
-  readonly #loadAdapter: (() => Promise<Adapter>) | undefined;
   readonly #sockets: Set<{ close(): void }> = new Set();
   readonly #whenEmpty: (() => void)[] = [];
   #adapter: Promise<Adapter> | undefined;
   #closed = false;
 
-  constructor(init: ContextInit) {
-    const bytesMax = init.pendingTotalBytesMax;
-    this.runtime = new Runtime(init.host, bytesMax === undefined ? {} : { pendingTotalBytesMax: bytesMax });
-    this.#transports = new Map(Object.entries(init.transports ?? {}));
-    this.#schemes = init.schemes ?? [];
-    this.#loadAdapter = init.loadAdapter;
+  constructor(options: ContextOptions = {}) {
+    const fault = callFault("a Context", options, CONTEXT_OPTIONS);
+    if (fault !== undefined) throw fault;
+    const { host, transports = {}, pendingTotalBytesMax } = options;
+    const limits = pendingTotalBytesMax === undefined ? {} : { pendingTotalBytesMax };
+    this.runtime = new Runtime(host ?? platform.createHost(), limits);
+    this.#transports = new Map(Object.entries(transports));
+    this.#schemes = host === undefined ? platform.schemes : [];
   }
 
   /** Whether {@link close} was called. */
@@ -81,15 +88,15 @@ export class Context {
     if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  /** A transport that is here already, or a promise of it. @internal */
+  /** @internal A transport that is here already, or a promise of it. */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
-    if (this.#loadAdapter === undefined || !this.#schemes.includes(scheme)) {
+    if (!this.#schemes.includes(scheme)) {
       const known = this.#schemesKnown().join(", ");
       throw new MisuseError("ERR_ENDPOINT", `Unknown transport "${scheme}": this context has ${known}`);
     }
-    this.#adapter ??= this.#loadAdapter();
+    this.#adapter ??= platform.loadAdapter();
     return this.#adapter.then((adapter) => {
       for (const [name, factory] of adapter.transports) {
         if (!this.#transports.has(name)) this.#transports.set(name, factory);
@@ -103,13 +110,13 @@ export class Context {
     return [...new Set(["inproc", ...this.#schemes, ...this.#transports.keys()])];
   }
 
-  /** A socket lives here. @internal */
+  /** @internal A socket lives here. */
   add(socket: { close(): void }): void {
     if (this.#closed) throw new MisuseError("ERR_CLOSED", "The context is closed");
     this.#sockets.add(socket);
   }
 
-  /** A socket was closed and holds nothing any more. @internal */
+  /** @internal A socket was closed and holds nothing any more. */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
     if (this.#sockets.size === 0) { for (const tell of this.#whenEmpty.splice(0)) tell(); }
@@ -118,22 +125,9 @@ export class Context {
 
 showAs(Context.prototype, (context) => context.toJSON());
 
-let makeDefault: (() => Context) | undefined;
 let defaultContext: Context | undefined;
 
-/** The entry point of a runtime says once how the default context is made. @internal */
-export function provideDefaultContext(make: () => Context): void {
-  makeDefault ??= make;
-}
-
-/** The context of sockets that name none. @internal */
+/** The context of sockets that name none. Made when the first one asks: nothing may happen when a module is loaded. */
 export function sharedContext(): Context {
-  if (defaultContext !== undefined) return defaultContext;
-  if (makeDefault === undefined) {
-    throw new MisuseError(
-      "ERR_STATE",
-      'No default context: import from "hawser", or give the option "context"',
-    );
-  }
-  return defaultContext = makeDefault();
+  return defaultContext ??= new Context();
 }

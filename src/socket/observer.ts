@@ -37,7 +37,12 @@ export class Observer {
   #reading = false;
   #closed = false;
 
-  constructor(runtime: Runtime) {
+  /** @internal Made by a socket. */
+  static create(runtime: Runtime): Observer {
+    return new Observer(runtime);
+  }
+
+  private constructor(runtime: Runtime) {
     this.#waits = new WaitList(runtime);
   }
 
@@ -97,7 +102,7 @@ export class Observer {
     };
   }
 
-  /** Tells an event. Called by the socket. */
+  /** @internal Tells an event. Called by the socket. */
   emit(event: SocketEvent): void {
     if (this.#closed) return;
     const waiter = this.#waits.first();

@@ -37,7 +37,7 @@ const CONTEXT: CallOption = { allowed: "a Context", allows: (value) => value ins
 
 /** What every socket can do. */
 export abstract class Socket {
-  /** For hawser's own classes. */
+  /** @internal For hawser's own classes. */
   protected readonly core: SocketCore;
 
   /** @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a closed context. */

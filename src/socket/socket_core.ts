@@ -87,7 +87,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
     });
     this.sender = new Sender(this.pattern, this.options, this.runtime);
     this.receiver = new Receiver(this.pattern, this.options, this.runtime);
-    this.observer = new Observer(this.runtime);
+    this.observer = Observer.create(this.runtime);
     this.endpoints = new Endpoints(this);
     this.#peerWaits = new WaitList(this.runtime);
     this.#ended = new Promise((resolve) => {

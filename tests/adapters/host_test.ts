@@ -2,12 +2,29 @@ import { test } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertNotEquals } from "@std/assert";
 import { detectHost, detectRuntime, loadAdapter } from "../../adapters/detect.ts";
 import { createHost } from "../../adapters/host.ts";
+import { Context, MisuseError, Pair } from "../../mod.ts";
 import { startProgram } from "./support.ts";
 
 test("the adapter that is loaded is that of the runtime", async () => {
   const adapter = await loadAdapter();
   assertEquals(adapter.name, detectRuntime());
   assertEquals([...adapter.transports.keys()], ["tcp", "ipc"]);
+});
+
+test("sockets that name no context share one of the class that every entry exports", () => {
+  const [left, right] = [new Pair(), new Pair()];
+  assert(left.context instanceof Context);
+  assertEquals(left.context, right.context);
+  left.close();
+  right.close();
+});
+
+test("a context with a host of its own has no transports of the runtime's", async () => {
+  const context = new Context({ host: createHost() });
+  const error = await new Pair({ context }).bind("tcp://127.0.0.1:0").then(() => undefined, (cause) => cause);
+  assert(error instanceof MisuseError);
+  assertEquals(error.message, 'Unknown transport "tcp": this context has inproc');
+  context.close();
 });
 
 test("deferred calls run in their order: the call, microtasks, the turn", async () => {

@@ -27,7 +27,7 @@ interface Program {
   readonly file: string;
 }
 
-/** Writes the blocks below `.build/docs`, where imports of `hawser` mean this project. */
+/** Writes the blocks below `.scratch/docs`, where imports of `hawser` mean this project. */
 export class Programs {
   readonly #runtime: Runtime = detectRuntime();
   readonly #folder: string;
@@ -37,7 +37,7 @@ export class Programs {
   /** `name`: of the folder. `exitMs`: in which the process ends once its programs have. */
   constructor(blocks: readonly Block[], name: string, exitMs: number = EXIT_MS) {
     this.#exitMs = exitMs;
-    this.#folder = join(PROJECT, ".build", "docs", this.#runtime, name);
+    this.#folder = join(PROJECT, ".scratch", "docs", this.#runtime, name);
     rmSync(this.#folder, { recursive: true, force: true });
     this.#programs = blocks.map((block) => {
       const file = join(this.#folder, fileName(block));

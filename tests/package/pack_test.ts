@@ -1,112 +1,71 @@
 // runtimes: node
 import { after, before, test } from "node:test";
-import { spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import {
-  assert,
-  assertEquals,
-  assertExists,
-  assertFalse,
-  assertMatch,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import { resolvePath } from "../../tools/tidy_rules.ts";
+import { isProgram, markdownBlocks, relativeLinks } from "../docs/blocks.ts";
+import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // What npm would publish is packed, installed into an empty folder and used from there, as a stranger would.
 
-const project = process.cwd();
-const folder = mkdtempSync(join(tmpdir(), "hawser-pack-"));
-const installed = join(folder, "node_modules", "hawser");
+const stranger = new Stranger("pack");
+const { folder, installed } = stranger;
+const execute = (command: readonly string[], input?: string): string => stranger.execute(command, input);
 const programs = {
   node: [process.execPath],
-  deno: [
-    join(project, "node_modules", ".bin", "deno"),
-    "run",
-    "-A",
-    "--no-check",
-    "--node-modules-dir=manual",
-  ],
-  bun: [join(project, "node_modules", ".bin", "bun"), "run"],
+  deno: [binary("deno"), "run", "-A", "--no-check", "--node-modules-dir=manual"],
+  bun: [binary("bun"), "run"],
 } as const;
 
 /** The program that the package brings, as its users start it: by its name, as `deno run npm:hawser`, as `bunx`. */
 const tools = {
   node: [join(folder, "node_modules", ".bin", "hawser")],
   deno: [...programs.deno, "npm:hawser"],
-  bun: [join(project, "node_modules", ".bin", "bun"), "x", "--no-install", "--bun", "hawser"],
+  bun: [binary("bun"), "x", "--no-install", "--bun", "hawser"],
 } as const;
 
-const environment: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-
-/** Runs a program in the empty folder and answers what it printed; throws with its output if it fails. */
-function execute(command: readonly string[], input: string = ""): string {
-  const [program, ...args] = command;
-  assertExists(program);
-  const options = { cwd: folder, encoding: "utf8", timeout: 90_000, env: environment, input } as const;
-  const child = spawnSync(program, args, options);
-  assert(
-    child.status === 0,
-    `${command.join(" ")} ended with ${child.status ?? child.signal}:\n${child.stdout}${child.stderr}`,
-  );
-  return child.stdout;
-}
-
-/** npm without its network: everything it needs is on this machine. */
-function npm(...args: string[]): string {
-  const path = process.env["npm_execpath"];
-  const command = path?.endsWith(".js") ? [process.execPath, path] : ["npm"];
-  return execute([...command, ...args, "--offline", "--ignore-scripts", "--no-audit", "--no-fund"]);
-}
-
-/** The file names inside the packed archive, relative to the package. */
-let packed: readonly string[] = [];
-
-before(() => {
-  writeFileSync(join(folder, "package.json"), '{ "name": "stranger", "private": true, "type": "module" }\n');
-  const manifest = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
-    dependencies: object;
-  };
-  // The dependencies are packed from where they are installed, so that this test needs no registry.
-  const dependencies = Object.keys(manifest.dependencies).map((name) => join(project, "node_modules", name));
-  const archives = JSON.parse(npm("pack", project, ...dependencies, "--json")) as {
-    name: string;
-    filename: string;
-    files: { path: string }[];
-  }[];
-  const own = archives.find(({ name }) => name === "hawser");
-  assertExists(own);
-  packed = own.files.map(({ path }) => path);
-  npm("install", ...archives.map(({ filename }) => `./${filename}`));
-});
-
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The names under which the installed package offers something. */
-function entryNames(): string[] {
-  const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { exports: object };
-  return Object.keys(manifest.exports).map((name) => name.replace(/^\./, "hawser"));
-}
+before(() => stranger.install());
+after(() => stranger.remove());
 
 test("the package holds the built library and its papers, and nothing else", () => {
   for (const path of ["package.json", "LICENSE", "README.md", "dist/mod.js", "dist/mod.d.ts"]) {
-    assert(packed.includes(path), `${path} is missing`);
+    assert(stranger.packed.includes(path), `${path} is missing`);
   }
-  const foreign = packed.filter((path) =>
-    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md)$/.test(path) &&
+  const foreign = stranger.packed.filter((path) =>
+    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|docs\/\w+\.md|examples\/tail_topic\.py)$/.test(
+      path,
+    ) &&
     !/^dist\/.*\.(?:js|d\.ts)$/.test(path)
   );
   assertEquals(foreign, []);
-  assertEquals(packed.filter((path) => /_test\.|^dist\/(?:bench|examples|tools)\//.test(path)), []);
+  assertEquals(stranger.packed.filter((path) => /_test\.|^dist\/(?:bench|examples|tools)\//.test(path)), []);
+});
+
+test("every link of its papers leads to something that the package holds", () => {
+  const papers = stranger.packed.filter((path) => path.endsWith(".md"));
+  const dead = papers.flatMap((paper) =>
+    relativeLinks(readFileSync(join(installed, paper), "utf8"))
+      .map(({ line, target }) => ({ place: `${paper}:${line}`, path: resolvePath(paper, decodeURI(target)) }))
+      .filter(({ path }) => !stranger.packed.includes(path))
+      .map(({ place, path }) => `${place}: ${path}`)
+  );
+  assert(papers.length > 2, "the package has no documents");
+  assertEquals(dead, []);
+});
+
+test("a source that its papers for users name is in the package, as declarations and as JavaScript", () => {
+  const named = ["ADAPTERS", "PROTOCOL", "ARCHITECTURE", "CONFIGURATION", "METRICS"].flatMap((name) => {
+    const text = readFileSync(join(installed, "docs", `${name}.md`), "utf8");
+    return [...text.matchAll(/`((?:src|adapters|cli|testing)\/[\w/]+)\.ts`/g)].map(([, path]) => path!);
+  });
+  assert(named.includes("src/ports"), "ADAPTERS.md does not name the ports");
+  const missing = named.filter((path) =>
+    ![".js", ".d.ts"].every((ending) => stranger.packed.includes(`dist/${path}${ending}`))
+  );
+  assertEquals(missing, []);
 });
 
 test("installing it brings its dependencies alone, and builds nothing", () => {
@@ -156,7 +115,7 @@ async function startBroker(command: readonly string[], dir: string): Promise<{
   readonly stop: () => Promise<{ readonly code: number | null; readonly said: string }>;
 }> {
   const [program = "", ...args] = [...command, "broker", "--listen", "tcp://127.0.0.1:0", "--dir", dir];
-  const child = spawn(program, args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd: folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
   let said = "";
   const ending = new Promise<number | null>((resolve) => child.on("close", resolve))
@@ -209,7 +168,7 @@ for (const [runtime, command] of Object.entries(programs)) {
 
   test(`every entry of the installed package can be imported on ${runtime}`, () => {
     writeFileSync(join(folder, "importer.mjs"), `import process from "node:process";\n${IMPORTER}`);
-    const names = entryNames();
+    const names = stranger.entryNames();
     assertEquals(execute([...command, "importer.mjs", JSON.stringify(names)]), `${names.length} entries\n`);
   });
 
@@ -219,24 +178,83 @@ for (const [runtime, command] of Object.entries(programs)) {
   });
 }
 
-test("the declarations of every entry type-check for a strict stranger", () => {
-  const lines = entryNames().map((name, index) =>
-    `import * as entry${index} from "${name}";\nvoid entry${index};`
-  );
-  mkdirSync(join(folder, "types"), { recursive: true });
-  writeFileSync(join(folder, "types", "all.ts"), `${lines.join("\n")}\n`);
+/** Type-checks files as a stranger who checks declarations, too. `types` is none by default: neither Node's types nor others. */
+function compile(name: string, files: Readonly<Record<string, string>>, options: object): void {
+  const place = join(folder, name);
+  mkdirSync(place, { recursive: true });
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(place, file), text);
   const compilerOptions = {
-    target: "ES2022",
-    lib: ["ES2022", "ESNext.Disposable", "DOM"],
-    module: "NodeNext",
     strict: true,
-    noEmit: true,
     skipLibCheck: false,
     exactOptionalPropertyTypes: true,
-    types: ["node"],
-    typeRoots: [join(project, "node_modules", "@types")],
+    types: [],
+    typeRoots: [join(PROJECT, "node_modules", "@types")],
+    outDir: "out",
+    ...options,
   };
-  writeFileSync(join(folder, "types", "tsconfig.json"), JSON.stringify({ compilerOptions }));
-  const compiler = join(project, "node_modules", "typescript", "bin", "tsc");
-  execute([process.execPath, compiler, "-p", join(folder, "types", "tsconfig.json"), "--pretty", "false"]);
+  writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
+  const compiler = join(PROJECT, "node_modules", "typescript", "bin", "tsc");
+  execute([process.execPath, compiler, "-p", place, "--pretty", "false"]);
+}
+
+/** A module that imports every entry. */
+function everyEntry(): string {
+  return stranger.entryNames().map((name, index) =>
+    `import * as entry${index} from "${name}";\nvoid entry${index};\n`
+  ).join("");
+}
+
+test("the declarations of every entry need nothing but the language, whatever else is there", () => {
+  const own = { module: "NodeNext", target: "ES2022", lib: ["ES2022"] };
+  compile("alone", { "all.ts": everyEntry() }, own);
+  compile("in_browsers", { "all.ts": everyEntry() }, { ...own, lib: ["ES2022", "DOM"] });
+  compile("on_node", { "all.ts": everyEntry() }, { ...own, types: ["node"] });
+  compile("for_bundlers", { "all.ts": everyEntry() }, { module: "Preserve", lib: ["ES2022"] });
+});
+
+/** The programs of README, as files. */
+function readmePrograms(): Record<string, string> {
+  const programs = markdownBlocks("README.md", readFileSync(join(installed, "README.md"), "utf8")).filter(
+    isProgram,
+  );
+  assert(programs.length > 0, "README shows no program");
+  return Object.fromEntries(programs.map(({ line, code }) => [`line_${line}.ts`, code]));
+}
+
+test("README's programs compile with what README says that tsc wants, and nothing else", () => {
+  const text = readFileSync(join(installed, "README.md"), "utf8").replaceAll("\n", " ");
+  const [, said = ""] = /`tsc` wants ((?:(?:, and |, | and )?`"\w+": [^`]+`)+)/.exec(text) ?? [];
+  const options = [...said.matchAll(/`([^`]+)`/g)].map(([, option]) => option);
+  assert(options.length > 0, "README does not say what tsc wants");
+  compile("readme", readmePrograms(), JSON.parse(`{${options.join(",")}}`) as object);
+});
+
+test("README's programs compile with Node's types in place of the DOM's", () => {
+  compile("readme_node", readmePrograms(), { module: "NodeNext", lib: ["ES2022"], types: ["node"] });
+});
+
+const COMMON_JS = `
+import { Pull, Push } from "hawser";
+import hawser = require("hawser");
+import { type Log, openLog } from "hawser/log";
+
+async function main(): Promise<void> {
+  const pull = new Pull();
+  await pull.bind("inproc://common");
+  const push: Push = new hawser.Push();
+  push.connect("inproc://common");
+  await push.send("hi");
+  console.log((await pull.receive())[0].length, push instanceof Push);
+  push.close();
+  pull.close();
+  const log: Log = await openLog();
+  console.log((await log.publisher("orders").publish("socks")).position);
+  await log.close();
+}
+void main();
+`;
+
+test("TypeScript in CommonJS compiles with module nodenext, and runs on Node", () => {
+  compile("common", { "main.cts": COMMON_JS }, { module: "NodeNext", target: "ES2022" });
+  assertEquals(execute([process.execPath, join(folder, "common", "out", "main.cjs")]), "2 true\n0n\n");
 });

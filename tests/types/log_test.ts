@@ -22,7 +22,10 @@ import {
   Subscription,
   type TopicInfo,
 } from "../../log.ts";
-import { Broker, PublisherSession, Sequencer, SubscriberCursor } from "../../src/core.ts";
+import { Broker } from "../../src/log/broker/broker.ts";
+import { Sequencer } from "../../src/log/order/sequencer.ts";
+import { PublisherSession } from "../../src/log/publisher/publisher_session.ts";
+import { SubscriberCursor } from "../../src/log/reader/subscriber_cursor.ts";
 
 // What the compiler says. The functions that are never called are the tests: each line below a `@ts-expect-error` must
 // not compile, and each other line must. The build fails otherwise.

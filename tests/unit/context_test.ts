@@ -12,14 +12,8 @@ function makeWorld(): { world: World; context: Context } {
 }
 
 test("the error of an unknown scheme names every scheme of the context once, before and after the adapter is loaded", async () => {
-  const { host, network } = new World(1);
-  const adapter = { name: "test", host, transports: new Map([["tcp", network], ["ipc", network]]) };
-  const context = new Context({
-    host,
-    loadAdapter: () => Promise.resolve(adapter),
-    schemes: ["tcp", "ipc"],
-    transports: { mine: network },
-  });
+  const { network } = new World(1);
+  const context = new Context({ transports: { mine: network } });
   const pull = new Pull({ context });
   const message = (): string => assertThrows(() => pull.connect("udp://127.0.0.1:1"), MisuseError).message;
   assertEquals(message(), 'Unknown transport "udp": this context has inproc, tcp, ipc, mine');

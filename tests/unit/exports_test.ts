@@ -6,10 +6,17 @@ import { resolvePath } from "../../tools/tidy_rules.ts";
 
 // The package goes to two registries, each with a manifest of its own. Here they are held to each other.
 
+interface Target {
+  readonly types: string;
+  readonly default: string;
+}
+
 interface NpmManifest {
   readonly version: string;
   readonly license: string;
-  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+  readonly exports: Readonly<Record<string, Target>>;
+  readonly imports: Readonly<Record<string, Target>>;
+  readonly sideEffects: boolean;
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
@@ -44,6 +51,7 @@ function publishedGraph(): { readonly files: Set<string>; readonly packages: Set
     const source = readFileSync(path, "utf8");
     for (const { specifier } of listImports(source, maskSource(source))) {
       if (specifier.startsWith(".")) waiting.push(resolvePath(path, specifier));
+      else if (specifier.startsWith("#")) waiting.push(jsr.imports[specifier]!.slice(2));
       else if (!specifier.startsWith("node:")) packages.add(specifier);
     }
   }
@@ -65,11 +73,29 @@ test("both manifests offer the same entries, versions and licence", () => {
   ]);
 });
 
+/** What the build makes of a source. */
+function builtFrom(source: string): Target {
+  const built = source.replace(/^\.\//, "./dist/").replace(/\.ts$/, "");
+  return { types: `${built}.d.ts`, default: `${built}.js` };
+}
+
 test("an npm entry is what the build makes of the JSR entry", () => {
-  for (const [name, target] of entries) {
-    const built = target.replace(/^\.\//, "./dist/").replace(/\.ts$/, "");
-    assertEquals(npm.exports[name], { types: `${built}.d.ts`, default: `${built}.js` }, name);
+  for (const [name, target] of entries) assertEquals(npm.exports[name], builtFrom(target), name);
+});
+
+test("a name for use inside the package means the same file everywhere", () => {
+  const { paths } = readJson<CompilerConfig>("tsconfig.json").compilerOptions;
+  assertEquals(Object.keys(npm.imports), Object.keys(jsr.imports).filter((name) => name.startsWith("#")));
+  for (const [name, target] of Object.entries(npm.imports)) {
+    const source = jsr.imports[name]!;
+    assert(existsSync(source), `${source} is missing`);
+    assertEquals(target, builtFrom(source), name);
+    assertEquals(paths[name], [source], name);
   }
+});
+
+test("bundlers may drop every module of which nothing is used", () => {
+  assertEquals(npm.sideEffects, false);
 });
 
 test("every entry exists", () => {
@@ -101,7 +127,7 @@ test("what the entries reach is published, and needs only declared packages", ()
 test("the lock file lets a clean install work on every platform", () => {
   // npm leaves out what it did not install itself, and then `npm ci` refuses the lock file elsewhere.
   const { packages } = readJson<{ packages: Readonly<Record<string, unknown>> }>("package-lock.json");
-  for (const name of ["deno", "bun"]) {
+  for (const name of ["deno", "bun", "esbuild", "rollup", "rolldown"]) {
     const manifest = readJson<{ optionalDependencies: Readonly<Record<string, string>> }>(
       `node_modules/${name}/package.json`,
     );

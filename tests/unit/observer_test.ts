@@ -94,7 +94,7 @@ test("whatever an event is said to have is there, also where a stream ends witho
 });
 
 function makeObserver(): Observer {
-  return new Observer(new Runtime(new World(1).host));
+  return Observer.create(new Runtime(new World(1).host));
 }
 
 function emit(observer: Observer, ...addresses: string[]): void {

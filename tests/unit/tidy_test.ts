@@ -104,6 +104,7 @@ test("what points the right way passes", () => {
     ["src/socket/a.ts", "../pattern/b.ts"],
     ["src/socket/a.ts", "zod/v3"],
     ["src/core.ts", "./pattern/b.ts"],
+    ["src/socket/context.ts", "#platform"],
     ["src/log/a.ts", "../socket/b.ts"],
     ["adapters/node/a.ts", "../../src/socket/b.ts"],
     ["adapters/node/a.ts", "node:net"],
@@ -126,6 +127,11 @@ test("published code imports only what is there for everyone", () => {
   assertEquals(
     findings("cli/a.ts", 'import { parse } from "yaml";\nimport process from "node:process";\n'),
     [],
+  );
+  assertFound(
+    "src/socket/a.ts",
+    'import { platform } from "#platform";',
+    /only src\/socket\/context.ts imports/,
   );
   assertFound("adapters/node/a.ts", 'import { b } from "./b";', /by its full name/);
   assertEquals(findings("adapters/bun/bun_test.ts", 'import { assert } from "@std/assert";\n'), []);

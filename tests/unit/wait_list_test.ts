@@ -84,7 +84,7 @@ test("a wait ends once, however often and however differently it is ended", asyn
   const { world, list } = makeList();
   const signal = new ShownSignal();
   let ended = 0;
-  const waiting = list.wait("a", { timeoutMs: 10, signal, ended: () => ended++ });
+  const waiting = list.wait("a", { timeoutMs: 10, signal }, () => ended++);
   const waiter = list.first()!;
   waiter.resolve("first");
   waiter.resolve("second");

@@ -12,7 +12,7 @@ import { ConsumerHandle } from "../reader/consumer_handle.ts";
 import type { DeliveredBatch } from "../reader/subscriber_cursor.ts";
 import type { BrokerMessage, ConsumerOpened, ConsumerSuperseded } from "../wire/messages.ts";
 import type { ClientCore } from "./client_core.ts";
-import { type ConsumerUser, refusalOf } from "./connection.ts";
+import { refusalOf } from "./connection.ts";
 import { RecordStream } from "./record_stream.ts";
 import type { TopicRequests } from "./requests.ts";
 import { CursorUser, RecordSource, startOf } from "./subscription.ts";
@@ -44,7 +44,7 @@ const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
  * }
  * ```
  */
-export class Consumer extends RecordSource implements ConsumerUser {
+export class Consumer extends RecordSource {
   readonly topic: string;
   readonly name: string;
   /** @internal */
@@ -63,8 +63,18 @@ export class Consumer extends RecordSource implements ConsumerUser {
   #generation = 0;
   readonly #onAbort = (): void => this.#end(abortedError(this.#options.signal!));
 
-  /** Made by a log. @internal */
-  constructor(
+  /** @internal Made by a log. */
+  static create(
+    core: ClientCore,
+    requests: TopicRequests,
+    topic: string,
+    name: string,
+    options: SubscribeOptions,
+  ): Consumer {
+    return new Consumer(core, requests, topic, name, options);
+  }
+
+  private constructor(
     core: ClientCore,
     requests: TopicRequests,
     topic: string,

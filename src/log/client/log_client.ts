@@ -203,13 +203,13 @@ export class LogClient implements Log, ClientCore {
     const { batchBytesMax } = this;
     const checked = checkPublisherOptions(options, { batchBytesMax });
     this.#assertOpen();
-    return new LogPublisher(this, checkTopicName(topic), checked);
+    return LogPublisher.create(this, checkTopicName(topic), checked);
   }
 
   subscribe(topic: string, options: SubscribeInput = {}): Subscription {
     const checked = checkSubscribeOptions(options);
     this.#assertOpen();
-    return new Subscription(this, checkTopicName(topic), checked);
+    return Subscription.create(this, checkTopicName(topic), checked);
   }
 
   consumer(topic: string, name: string, options: ConsumerInput = {}): Consumer {
@@ -218,7 +218,7 @@ export class LogClient implements Log, ClientCore {
       throw new MisuseError("ERR_OPTION", `Cannot name a consumer ${show(name)}: allowed is ${NAME_ALLOWED}`);
     }
     this.#assertOpen();
-    return new Consumer(this, this.#requests, checkTopicName(topic), name, checked);
+    return Consumer.create(this, this.#requests, checkTopicName(topic), name, checked);
   }
 
   async trim(topic: string, before: bigint, wait: LogWaitOptions = {}): Promise<bigint> {
@@ -253,12 +253,10 @@ export class LogClient implements Log, ClientCore {
     return this.close();
   }
 
-  /** @internal */
   remember(closable: Closable): void {
     this.#open.add(closable);
   }
 
-  /** @internal */
   forget(closable: Closable): void {
     this.#open.delete(closable);
   }

@@ -21,7 +21,7 @@ import type {
   Welcome,
 } from "../wire/messages.ts";
 import type { ClientCore } from "./client_core.ts";
-import { type LinkUser, refusalOf, type SessionHandler } from "./connection.ts";
+import { refusalOf } from "./connection.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import { PublishQueue, type PublishToken, settleTokens } from "./publish_queue.ts";
 import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
@@ -53,7 +53,7 @@ export type * from "./publish_types.ts";
  * await orders.close();
  * ```
  */
-export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
+export class LogPublisher implements AsyncDisposable {
   readonly topic: string;
   readonly #core: ClientCore;
   readonly #options: PublisherOptions;
@@ -70,8 +70,12 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
   /** The first refusal since the last flush told of one. */
   #refusal: LogError | undefined;
 
-  /** Made by a log. @internal */
-  constructor(core: ClientCore, topic: string, options: PublisherOptions) {
+  /** @internal Made by a log. */
+  static create(core: ClientCore, topic: string, options: PublisherOptions): LogPublisher {
+    return new LogPublisher(core, topic, options);
+  }
+
+  private constructor(core: ClientCore, topic: string, options: PublisherOptions) {
     this.topic = topic;
     this.#core = core;
     this.#options = options;
@@ -234,7 +238,7 @@ export class LogPublisher implements AsyncDisposable, LinkUser, SessionHandler {
     return this.close();
   }
 
-  /** Closes at once: what is not acknowledged is rejected with `error`. @internal */
+  /** @internal Closes at once: what is not acknowledged is rejected with `error`. */
   abandon(error: LogError): void {
     this.#session.abandon(error);
     this.#moved(this.#core.host.nowMs());

@@ -185,8 +185,12 @@ export class Subscription extends RecordSource {
   readonly #options: SubscribeOptions;
   readonly #onAbort = (): void => this.#end(abortedError(this.#options.signal!));
 
-  /** Made by a log. @internal */
-  constructor(core: ClientCore, topic: string, options: SubscribeOptions) {
+  /** @internal Made by a log. */
+  static create(core: ClientCore, topic: string, options: SubscribeOptions): Subscription {
+    return new Subscription(core, topic, options);
+  }
+
+  private constructor(core: ClientCore, topic: string, options: SubscribeOptions) {
     super();
     this.topic = topic;
     this.#core = core;

@@ -28,7 +28,7 @@ export interface BrokerServerInit {
  * `await using` closes it.
  */
 export class BrokerServer implements AsyncDisposable {
-  /** The machine behind the door. @internal */
+  /** @internal The machine behind the door. */
   readonly broker: Broker;
   readonly #server: LinkServer;
   #closing: Promise<void> | undefined;
@@ -39,11 +39,11 @@ export class BrokerServer implements AsyncDisposable {
   }
 
   /**
+   * @internal
    * Listens on every endpoint of the options. The stores belong to the broker from here on.
    *
    * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. Nothing
    * listens then, and the stores are closed.
-   * @internal
    */
   static async start(init: BrokerServerInit): Promise<BrokerServer> {
     const { context, host, stores, options, notice } = init;

@@ -139,7 +139,7 @@ export class RecordReader {
 
   /** The record as an object. */
   record(): LogRecord {
-    return new LogRecord(this.batch, this.index, this.at);
+    return LogRecord.create(this.batch, this.index, this.at);
   }
 }
 
@@ -156,7 +156,12 @@ export class LogRecord {
   #value: Uint8Array | undefined = undefined;
   #headers: ReadonlyMap<string, Uint8Array> | undefined = undefined;
 
-  constructor(batch: RecordBatch, index: number, at: number) {
+  /** @internal The record at byte `at` of its batch. */
+  static create(batch: RecordBatch, index: number, at: number): LogRecord {
+    return new LogRecord(batch, index, at);
+  }
+
+  private constructor(batch: RecordBatch, index: number, at: number) {
     this.#batch = batch;
     this.#index = index;
     this.#at = at;
