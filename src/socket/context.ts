@@ -89,6 +89,7 @@ export class Context {
   /** A socket was closed. @internal */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
+    this.runtime.keepAlive.settle();
   }
 }
 

@@ -108,9 +108,10 @@ export class SocketCore implements SessionOwner, PatternEvents {
 
   /** Called when the last endpoint and session are gone. */
   finish(): void {
-    this.context.remove(this);
     this.#flushDrops();
     this.emit({ type: "end", address: "" });
+    // Last, when nobody waits for anything of this socket any more: what held the process lets go of it here.
+    this.context.remove(this);
     this.#end();
   }
 

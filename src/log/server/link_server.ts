@@ -129,7 +129,10 @@ export class LinkServer {
       // Connections that nobody waits on do not hold the process, and whoever called this waits for their end.
       const { keepAlive } = this.#context.runtime;
       keepAlive.hold();
-      void this.#core.ended.then(() => keepAlive.release());
+      void this.#core.ended.then(() => {
+        keepAlive.release();
+        keepAlive.settle();
+      });
       this.#set.closeAll(() => this.#core.close());
     }
     return this.#core.ended;
