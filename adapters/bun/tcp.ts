@@ -8,9 +8,9 @@ import type { Dial, Listen, StreamOptions, TransportFactory, TransportInfo } fro
 import { formatTcpEndpoint, parseTcpEndpoint, type TcpEndpoint } from "../../src/socket/endpoint.ts";
 import { bindHost, connectHosts } from "../addresses.ts";
 import { builtin } from "../builtin.ts";
+import type { SocketKind } from "../ipc.ts";
 import { nodeTcp, setTcpOptions } from "../node/tcp.ts";
 import { BunAccepting, bunListener, dialBun, listenBun } from "./dial.ts";
-import type { BunKind } from "./stream.ts";
 import type { BunSocket } from "./types.ts";
 import { bindError } from "../system_errors.ts";
 
@@ -52,7 +52,7 @@ function listenTcp(options: StreamOptions): Listen {
   };
 }
 
-function tcpKind(options: StreamOptions): BunKind {
+function tcpKind(options: StreamOptions): SocketKind<BunSocket> {
   return { describe, prepare: (socket) => setTcpOptions(socket, options) };
 }
 

@@ -8,10 +8,10 @@ import type { Dial, Listen, StreamOptions, TransportFactory, TransportInfo } fro
 import { formatTcpEndpoint, parseTcpEndpoint, type TcpEndpoint } from "../../src/socket/endpoint.ts";
 import { bindHost, connectHosts } from "../addresses.ts";
 import { builtin } from "../builtin.ts";
+import type { SocketKind } from "../ipc.ts";
 import { nodeTcp } from "../node/tcp.ts";
-import { acceptConns, dialConn } from "./dial.ts";
-import type { ConnKind } from "./stream.ts";
-import { type DenoAddress, denoApi, type DenoConn } from "./types.ts";
+import { acceptConns, dialConn, listenDeno } from "./dial.ts";
+import type { DenoAddress, DenoConn } from "./types.ts";
 import { bindError } from "../system_errors.ts";
 
 /** Deno's own API cannot choose a source address; its `node:net` can. */
@@ -38,19 +38,16 @@ function dialTcp(endpoint: TcpEndpoint, options: StreamOptions): Dial {
 }
 
 function listenTcp(options: StreamOptions): Listen {
-  // Asynchronous, so that what Deno.listen throws becomes a rejection.
   return async (address, accept, failed) => {
     const endpoint = parseTcpEndpoint(address, "bind");
     const hostname = bindHost(endpoint, address, options);
     try {
-      const listener = await Promise.resolve(
-        denoApi().listen({
-          transport: "tcp",
-          hostname,
-          port: endpoint.port,
-          ...(options.backlog === undefined ? {} : { tcpBacklog: options.backlog }),
-        }),
-      );
+      const listener = await listenDeno({
+        transport: "tcp",
+        hostname,
+        port: endpoint.port,
+        ...(options.backlog === undefined ? {} : { tcpBacklog: options.backlog }),
+      });
       const setup = { kind: tcpKind(options), accept, failed };
       return acceptConns(listener, setup, { address: formatAddress(listener.addr), closed: () => {} });
     } catch (cause) {
@@ -59,7 +56,7 @@ function listenTcp(options: StreamOptions): Listen {
   };
 }
 
-function tcpKind(options: StreamOptions): ConnKind {
+function tcpKind(options: StreamOptions): SocketKind<DenoConn> {
   return { describe, prepare: (conn) => setTcpOptions(conn, options) };
 }
 

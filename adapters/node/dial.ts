@@ -4,32 +4,18 @@
  * @module
  */
 
-import type {
-  Dial,
-  Listener,
-  StreamOptions,
-  Transport,
-  TransportHandlers,
-  TransportInfo,
-} from "../../src/ports.ts";
+import type { Dial, Listener, StreamOptions, Transport, TransportHandlers } from "../../src/ports.ts";
+import type { SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
 import { HIGH_WATER_MARK, NodeStream } from "./stream.ts";
 import type { NodeConnectOptions, NodeListenOptions, NodeNet, NodeServer, NodeSocket } from "./types.ts";
 
-/** What differs between the kinds of sockets. */
-export interface SocketKind {
-  /** Both ends of a connected socket, as endpoints. */
-  describe(socket: NodeSocket): TransportInfo;
-  /** Sets the options of a socket that has just connected. */
-  prepare(socket: NodeSocket): void;
-}
-
 /** A `Dial` that connects with `node:net`. */
 export function dialSocket(
   net: NodeNet,
   target: NodeConnectOptions,
-  setup: { readonly kind: SocketKind; readonly text: string; readonly options: StreamOptions },
+  setup: { readonly kind: SocketKind<NodeSocket>; readonly text: string; readonly options: StreamOptions },
 ): Dial {
   return (handlers) => {
     let socket: NodeSocket;
@@ -68,7 +54,7 @@ export function listenServer(
   net: NodeNet,
   target: NodeListenOptions,
   setup: {
-    readonly kind: SocketKind;
+    readonly kind: SocketKind<NodeSocket>;
     readonly accept: (attach: Dial) => void;
     readonly failed: (cause: unknown) => void;
   },
@@ -88,7 +74,11 @@ export function listenServer(
 }
 
 /** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
-function acceptSocket(socket: NodeSocket, kind: SocketKind, accept: (attach: Dial) => void): void {
+function acceptSocket(
+  socket: NodeSocket,
+  kind: SocketKind<NodeSocket>,
+  accept: (attach: Dial) => void,
+): void {
   const stream = new NodeStream(socket, kind.describe);
   let refused = false;
   kind.prepare(socket);

@@ -12,7 +12,8 @@ import {
   type TcpEndpoint,
 } from "../../src/socket/endpoint.ts";
 import { bindHost } from "../addresses.ts";
-import { dialSocket, failedTransport, listenServer, serverListener, type SocketKind } from "./dial.ts";
+import type { SocketKind } from "../ipc.ts";
+import { dialSocket, failedTransport, listenServer, serverListener } from "./dial.ts";
 import type { NodeConnectOptions, NodeNet, NodeSocket } from "./types.ts";
 import { bindError } from "../system_errors.ts";
 
@@ -76,7 +77,7 @@ function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
   };
 }
 
-function tcpKind(options: StreamOptions): SocketKind {
+function tcpKind(options: StreamOptions): SocketKind<NodeSocket> {
   return { describe, prepare: (socket) => setTcpOptions(socket, options) };
 }
 
