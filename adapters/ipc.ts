@@ -7,7 +7,7 @@
 
 import type { Dial, Listener, StreamOptions, TransportFactory, TransportInfo } from "../src/ports.ts";
 import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
-import { bindSocketFile, openSocketFile, type SocketFile, socketPath } from "./socket_file.ts";
+import { bindSocketFile, openSocketFile, pathError, type SocketFile, socketPath } from "./socket_file.ts";
 import { bindError } from "./system_errors.ts";
 
 /** What differs between kinds of sockets of one runtime: TCP and unix. */
@@ -18,12 +18,14 @@ export interface SocketKind<Native> {
   prepare(socket: Native): void;
 }
 
-/** What goes with a path to connect to. */
-export interface IpcDialSetup<Native> {
+/** What goes with a target to connect to. */
+export interface DialSetup<Native> {
   readonly kind: SocketKind<Native>;
   /** The endpoint, for messages. */
   readonly text: string;
   readonly options: StreamOptions;
+  /** Of what the runtime says when a stream cannot be opened, what is told. */
+  readonly explain: (cause: unknown) => unknown;
 }
 
 /** What goes with a path to listen at. */
@@ -36,7 +38,7 @@ export interface IpcListenSetup<Native> {
 
 /** How a runtime connects to a path (or an abstract name after a NUL), and listens at one. */
 export interface IpcRuntime<Native, Bound> {
-  dial(path: string, setup: IpcDialSetup<Native>): Dial;
+  dial(path: string, setup: DialSetup<Native>): Dial;
   /** Rejects with the runtime's own error. */
   listen(path: string, setup: IpcListenSetup<Native>): Promise<Bound>;
   /** The listener over what `listen` bound. `closed` is called when the address is free again. */
@@ -49,7 +51,9 @@ export function ipcTransport<Native, Bound>(runtime: IpcRuntime<Native, Bound>):
     dial: (address, options) => {
       const endpoint = parseIpcEndpoint(address, "connect");
       const { text } = endpoint;
-      return runtime.dial(socketPath(endpoint), { kind: ipcKind(text), text, options });
+      const path = socketPath(endpoint);
+      const explain = (cause: unknown): unknown => pathError(cause, path, `Cannot connect to ${text}`);
+      return runtime.dial(path, { kind: ipcKind(text), text, options, explain });
     },
     listen: (address, options) => {
       const endpoint = parseIpcEndpoint(address, "bind");

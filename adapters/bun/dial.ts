@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions } from "../../src/ports.ts";
-import type { SocketKind } from "../ipc.ts";
+import type { Dial, Listener } from "../../src/ports.ts";
+import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
 import { BunStream } from "./stream.ts";
@@ -64,7 +64,7 @@ const handlers: BunHandlers = {
 /** A `Dial` that connects to the first of `targets` that answers. */
 export function dialBun(
   targets: () => Promise<readonly BunTarget[]>,
-  setup: { readonly kind: SocketKind<BunSocket>; readonly text: string; readonly options: StreamOptions },
+  setup: DialSetup<BunSocket>,
 ): Dial {
   return (transportHandlers) => {
     const stream = new BunStream(transportHandlers, setup.kind);
@@ -75,7 +75,7 @@ export function dialBun(
       : () => {};
     connectFirst(targets, stream).then(cancelTimeout, (cause) => {
       cancelTimeout();
-      stream.lost(cause);
+      stream.lost(setup.explain(cause));
     });
     return stream;
   };

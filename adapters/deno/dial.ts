@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions } from "../../src/ports.ts";
-import type { SocketKind } from "../ipc.ts";
+import type { Dial, Listener } from "../../src/ports.ts";
+import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { codeOf, connectTimeout, refusedStream } from "../system_errors.ts";
 import { DenoStream } from "./stream.ts";
@@ -21,7 +21,7 @@ import {
 /** A `Dial` that connects to the first of `targets` that answers. */
 export function dialConn(
   targets: () => Promise<readonly DenoTarget[]>,
-  setup: { readonly kind: SocketKind<DenoConn>; readonly text: string; readonly options: StreamOptions },
+  setup: DialSetup<DenoConn>,
 ): Dial {
   return (handlers) => {
     const aborter = createAborter();
@@ -42,7 +42,7 @@ export function dialConn(
     connectFirst(targets, aborter).then((conn) => {
       cancelTimeout();
       stream.connected(conn);
-    }, stream.fail);
+    }, (cause) => stream.fail(setup.explain(cause)));
     return stream;
   };
 }

@@ -45,8 +45,8 @@ export interface SessionOwner {
    */
   readonly allocatorFor?: ((input: ConnectionInput) => BodyAllocator | undefined) | undefined;
   emit(event: SocketEvent): void;
-  /** A session is over and holds nothing any more. */
-  sessionClosed(session: Session): void;
+  /** A session is over and holds nothing any more. `failure`: why it can never be had here, if it gave up for that. */
+  sessionClosed(session: Session, failure?: Error): void;
 }
 
 /** An endpoint in use, or an accepted connection. */

@@ -31,6 +31,8 @@ export interface EndpointsOwner extends SessionOwner {
   assertOpen(): void;
   /** A closed socket's last endpoint and session are gone. */
   finish(): void;
+  /** No endpoint is left, and the last could never be had for `failure`; `undefined`: another one is tried. */
+  strand(failure: Error | undefined): void;
 }
 
 /** See the module. */
@@ -69,6 +71,7 @@ export class Endpoints {
     }
     if (this.#core.closed) throw closedError();
     this.#bindings.set(session.endpoint, session);
+    this.#core.strand(undefined);
     this.last = session.endpoint;
     this.#core.emit({ type: "bind", address: session.endpoint });
   }
@@ -150,10 +153,12 @@ export class Endpoints {
   }
 
   /** A session is over. */
-  sessionClosed(session: Session): void {
+  sessionClosed(session: Session, failure: Error | undefined): void {
     this.#sessions.delete(session);
     const sessions = this.#connects.get(session.endpoint);
     if (sessions?.delete(session) === true && sessions.size === 0) this.#connects.delete(session.endpoint);
+    const left = this.#sessions.size + this.#bindings.size + this.#opening;
+    if (failure !== undefined && left === 0 && !this.#core.closed) this.#core.strand(failure);
     this.#review();
   }
 
@@ -169,6 +174,7 @@ export class Endpoints {
     });
     const bound = (): void => {
       this.#bindings.set(address, binding);
+      this.#core.strand(undefined);
       this.last = address;
       this.#core.emit({ type: "bind", address });
     };
@@ -184,6 +190,7 @@ export class Endpoints {
   }
 
   #connected(address: string, session: Session): void {
+    this.#core.strand(undefined);
     this.#sessions.add(session);
     const sessions = this.#connects.get(address) ?? new Set();
     this.#connects.set(address, sessions.add(session));

@@ -27,6 +27,7 @@ export class Sender {
   readonly #blocked: Map<Pipe, number> = new Map();
   #blockedSends = 0;
   #closed = false;
+  #stranded: Error | undefined;
   #pumping = false;
 
   constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
@@ -69,6 +70,7 @@ export class Sender {
     if (options.signal?.aborted === true) return Promise.reject(abortedError(options.signal));
     const can = ask ?? ((): boolean => this.#pattern.canSend);
     if (!this.#budget.spent && !this.#anyoneWaits && can()) return DONE;
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#writables.wait(ask, options);
   }
 
@@ -83,6 +85,14 @@ export class Sender {
       const can = waiter.task === undefined ? this.#pattern.canSend : waiter.task();
       if (can) waiter.resolve();
     }
+  }
+
+  /** Nobody will ever take anything, for this reason; `undefined`: somebody may. */
+  strand(failure: Error | undefined): void {
+    this.#stranded = failure;
+    if (failure === undefined) return;
+    this.#sends.rejectAll(failure);
+    this.#writables.rejectAll(failure);
   }
 
   close(): void {
@@ -104,6 +114,7 @@ export class Sender {
   }
 
   #wait(message: Outgoing, options: WaitOptions): Promise<void> {
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     const { sendTimeout, sendWaitersMax } = this.#options;
     if (sendTimeout === 0) {
       return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot send now: nobody has room"));

@@ -67,7 +67,8 @@ export abstract class Socket {
    * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
    * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`.
    *
-   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The socket is as before.
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The socket
+   * is as before.
    */
   bind(address: string): Promise<void> {
     return this.core.endpoints.bind(address);
@@ -80,6 +81,9 @@ export abstract class Socket {
 
   /**
    * Connects to an endpoint, now and whenever the connection is lost. Returns at once; the peer need not be there yet.
+   * Where the runtime was started without the permission for it, that is final: the event `connect:delay` tells
+   * (`ERR_PERMISSION`), then `close`, and once the socket has no other endpoint its calls reject with the same error
+   * instead of waiting, until another is bound or connected.
    *
    * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
    */

@@ -18,7 +18,7 @@ import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts"
 import { nullMechanism } from "../zmtp/mechanism/null.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { Context } from "./context.ts";
-import { Endpoints } from "./endpoints.ts";
+import { Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import { Observer } from "./observer.ts";
 import { checkOption, defaultOptions, optionBytes, type OptionName, type OptionValues } from "./options.ts";
 import { Receiver } from "./receiver.ts";
@@ -26,7 +26,7 @@ import { Sender } from "./sender.ts";
 import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
 
 /** See the module. */
-export class SocketCore implements SessionOwner, PatternEvents {
+export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly type: SocketType;
   readonly context: Context;
   readonly runtime: Runtime;
@@ -45,6 +45,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
   #engineInit: EngineInit | undefined;
+  #stranded: Error | undefined;
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -123,6 +124,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   waitForPeers(count: number, options: WaitOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
     if (this.#peers.size >= count) return Promise.resolve();
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#peerWaits.wait(count, options);
   }
 
@@ -206,8 +208,17 @@ export class SocketCore implements SessionOwner, PatternEvents {
     this.observer.emit(event);
   }
 
-  sessionClosed(session: Session): void {
-    this.endpoints.sessionClosed(session);
+  sessionClosed(session: Session, failure?: Error): void {
+    this.endpoints.sessionClosed(session, failure);
+  }
+
+  /** See {@link EndpointsOwner.strand}: nobody could ever serve what waits, so it fails, and what would wait fails at once. */
+  strand(failure: Error | undefined): void {
+    if (this.#stranded === failure) return;
+    this.#stranded = failure;
+    this.sender.strand(failure);
+    this.receiver.strand(failure);
+    if (failure !== undefined) this.#peerWaits.rejectAll(failure);
   }
 
   /** Fails an operation of a closed socket. */

@@ -41,8 +41,8 @@ export class BrokerServer implements AsyncDisposable {
   /**
    * Listens on every endpoint of the options. The stores belong to the broker from here on.
    *
-   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. Nothing
-   * listens then, and the stores are closed.
+   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`,
+   * `ERR_CLOSED`. Nothing listens then, and the stores are closed.
    * @internal
    */
   static async start(init: BrokerServerInit): Promise<BrokerServer> {

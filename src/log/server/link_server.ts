@@ -103,7 +103,8 @@ export class LinkServer {
   /**
    * Listens on an endpoint and answers the real one.
    *
-   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The rest goes on.
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The
+   * rest goes on.
    */
   bind(endpoint: string): Promise<string> {
     // One after the other: the socket tells the real endpoint of its last bind only.
