@@ -18,8 +18,11 @@ import type { Context } from "./context.ts";
 import type { OptionValues } from "./options.ts";
 import { closedError } from "./wait_list.ts";
 
-/** Connecting these types twice to one endpoint is connecting once, as in libzmq. */
-const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "XSUB", "PUB", "XPUB", "REQ"];
+/**
+ * Connecting these types twice to one endpoint is connecting once, as in libzmq: with the others a second connection is a second
+ * share of the messages.
+ */
+const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "PUB", "REQ"];
 
 /** The socket whose endpoints these are. */
 export interface EndpointsOwner extends SessionOwner {

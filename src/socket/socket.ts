@@ -84,6 +84,8 @@ export abstract class Socket {
    * Where the runtime was started without the permission for it, that is final: the event `connect:delay` tells
    * (`ERR_PERMISSION`), then `close`, and once the socket has no other endpoint its calls reject with the same error
    * instead of waiting, until another is bound or connected.
+   * A Dealer, Subscriber, Publisher or Request that is connected to an endpoint already stays as it is, as in libzmq; the other
+   * types make another connection.
    *
    * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
    */
