@@ -69,7 +69,7 @@ export interface BrokerServerOptions extends BrokerInput {
  * the process alive, until {@link BrokerServer.close}.
  *
  * Rejects with `LogError`: `ERR_LOG_LOCKED`, `ERR_LOG_STORE_FAILED`; with `MisuseError` (`ERR_OPTION`, `ERR_ENDPOINT`,
- * `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`). Nothing listens then, and the folder or `stores` are closed.
+ * `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`). Nothing listens then, and the folder or `stores` are closed.
  *
  * ```ts
  * import { connectLog, startBroker } from "hawser/log";

@@ -19,7 +19,7 @@ export function bindHost(endpoint: HostPort, text: string, options: StreamOption
   if (endpoint.hostKind !== "name") return endpoint.host;
   const interfaces = builtin("node:os").networkInterfaces();
   const found = pickAddress(interfaces[endpoint.host] ?? [], options.ipv6 === true);
-  if (found !== undefined) return scoped(found, endpoint.host);
+  if (found !== undefined) return withScope(found.address, endpoint.host);
   const names = Object.keys(interfaces).join(", ");
   throw new MisuseError(
     "ERR_ADDRESS",
@@ -32,9 +32,20 @@ function pickAddress(found: readonly InterfaceAddress[], ipv6: boolean): Interfa
   return ipv6 ? first(isIpv6) ?? first(isIpv4) : first(isIpv4) ?? first(isIpv6);
 }
 
-/** A link-local address means nothing without its interface. */
-function scoped({ address }: InterfaceAddress, name: string): string {
-  return address.toLowerCase().startsWith("fe80:") && !address.includes("%") ? `${address}%${name}` : address;
+/**
+ * `address` with the scope of a link-local one, which means nothing without its interface and which some runtimes leave
+ * out of what they tell. Any other address, and one that has its scope, stays as it is.
+ */
+export function withScope(address: string, scope: string): string {
+  // RFC 4291 §2.5.6: fe80::/10.
+  const linkLocal = /^fe[89ab][0-9a-f]:/i.test(address);
+  return linkLocal && scope !== "" && !address.includes("%") ? `${address}%${scope}` : address;
+}
+
+/** The scope of an address as an endpoint has it: `eth0` of `fe80::1%eth0`, else nothing. */
+export function scopeOf(host: string): string {
+  const percent = host.indexOf("%");
+  return percent < 0 ? "" : host.slice(percent + 1);
 }
 
 /**

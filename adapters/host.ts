@@ -22,9 +22,10 @@ interface Globals {
   readonly performance: { now(): number };
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
-  setTimeout(run: () => void, delayMs: number): Timer;
-  clearTimeout(timer: Timer): void;
-  setInterval(run: () => void, delayMs: number): Timer;
+  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
+  readonly clearTimeout: (timer: Timer) => void;
+  readonly setInterval: (run: () => void, delayMs: number) => Timer;
+  readonly clearInterval: (timer: Timer) => void;
   readonly setImmediate?: (run: () => void) => unknown;
   readonly Buffer?: { allocUnsafeSlow(bytes: number): Uint8Array };
   readonly MessageChannel?: new () => { readonly port1: Port; readonly port2: Port };
@@ -32,13 +33,19 @@ interface Globals {
 
 const globals = globalThis as unknown as Globals;
 
+// Every clock is taken here, when the module loads, and never looked up again: fake timers of a test runner, which
+// replace the globals for a while, must neither stop a socket nor stay in a host that is made meanwhile.
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } = globals;
+const monotonicMs = globals.performance.now.bind(globals.performance);
+const unixMs = globals.Date.now;
+
 /**
  * Makes a host. Each has its own `keepAlive`, so give every context one of its own, or count there.
  */
 export function createHost(): Host {
   const host: Host = {
-    nowMs: () => globals.performance.now(),
-    wallMs: () => globals.Date.now(),
+    nowMs: monotonicMs,
+    wallMs: unixMs,
     schedule,
     microtask,
     turn: createTurn(),
@@ -84,12 +91,12 @@ function schedule(delayMs: number, run: () => void, referenced: boolean): () => 
     if (leftMs < 0) return run();
     const pieceMs = Math.min(leftMs, TIMER_MS_MAX);
     leftMs = leftMs > TIMER_MS_MAX ? leftMs - pieceMs : -1;
-    timer = globals.setTimeout(step, pieceMs);
+    timer = setTimeout(step, pieceMs);
     if (!referenced) timer.unref?.();
   };
   step();
   return () => {
-    if (timer !== undefined) globals.clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     timer = undefined;
   };
 }
@@ -97,10 +104,9 @@ function schedule(delayMs: number, run: () => void, referenced: boolean): () => 
 function nothing(): void {}
 
 function createTurn(): (run: () => void) => void {
-  const { setImmediate, MessageChannel } = globals;
   if (setImmediate !== undefined) return (run) => void setImmediate(run);
   if (MessageChannel !== undefined) return channelTurn(new MessageChannel());
-  return (run) => void globals.setTimeout(run, 0);
+  return (run) => void setTimeout(run, 0);
 }
 
 /** Browsers have no `setImmediate`; a message to oneself takes its place, without the 4 ms that nested timers get. */
@@ -123,17 +129,17 @@ function random(into: Uint8Array): void {
 }
 
 /**
- * One timer that never does anything and is referenced or not: 10 ns a switch. It is made at the first need, so
- * that a program without sockets has none.
+ * One timer that never does anything, there only while it holds the process: some test runners count a timer that is
+ * left over as a leak, also one that is not referenced.
  */
 function createKeepAlive(): (on: boolean) => void {
   let timer: Timer | undefined;
-  let held = false;
   return (on) => {
-    if (on === held) return;
-    held = on;
-    if (timer === undefined) timer = globals.setInterval(nothing, TIMER_MS_MAX);
-    if (on) timer.ref?.();
-    else timer.unref?.();
+    if (on) {
+      timer ??= setInterval(nothing, TIMER_MS_MAX);
+    } else if (timer !== undefined) {
+      clearInterval(timer);
+      timer = undefined;
+    }
   };
 }

@@ -8,7 +8,7 @@
 import { MisuseError } from "../src/errors.ts";
 import type { IpcEndpoint } from "../src/socket/endpoint.ts";
 import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
-import { bindError, codeOf } from "./system_errors.ts";
+import { bindError, codeOf, isDenied, permissionError } from "./system_errors.ts";
 import { builtin } from "./builtin.ts";
 
 /** Where to listen. */
@@ -44,7 +44,7 @@ export function openSocketFile(endpoint: IpcEndpoint): SocketFile {
     return { path: socketPath(endpoint), address: endpoint.text, remove: () => {} };
   }
   const fs = builtin("node:fs");
-  const directory = fs.mkdtempSync(`${builtin("node:os").tmpdir()}/hawser-`);
+  const directory = fs.mkdtempSync(`${temporaryFolder()}/hawser-`);
   const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
   const path = `${directory}/socket`;
   try {
@@ -53,6 +53,31 @@ export function openSocketFile(endpoint: IpcEndpoint): SocketFile {
     remove();
     throw cause;
   }
+}
+
+interface Globals {
+  readonly Deno?: {
+    readonly permissions?: {
+      querySync?(name: { readonly name: "env"; readonly variable: string }): { readonly state: string };
+    };
+  };
+}
+
+/** The variables that `node:os` on Deno looks at. */
+const FOLDER_VARIABLES = ["TMPDIR", "TMP", "TEMP"];
+
+/** Where temporary files go. On Deno that stands in variables, which a program need not be allowed to read for a socket's sake. */
+function temporaryFolder(): string {
+  const { Deno } = globalThis as unknown as Globals;
+  const mayRead = (variable: string): boolean =>
+    Deno?.permissions?.querySync?.({ name: "env", variable }).state !== "prompt";
+  try {
+    // Where Deno would have to ask the user, the answer is not worth the question.
+    if (FOLDER_VARIABLES.every(mayRead)) return builtin("node:os").tmpdir();
+  } catch (cause) {
+    if (!isDenied(cause)) throw cause;
+  }
+  return "/tmp";
 }
 
 /**
@@ -64,14 +89,47 @@ export async function bindSocketFile<Bound>(file: SocketFile, bind: () => Promis
     return await bind();
   } catch (cause) {
     if (codeOf(cause) !== "EADDRINUSE" || file.path.startsWith("\0") || !(await removeStale(file.path))) {
-      throw bindError(cause, file.address);
+      throw bindFailure(cause, file);
     }
   }
   try {
     return await bind();
   } catch (cause) {
-    throw bindError(cause, file.address);
+    throw bindFailure(cause, file);
   }
+}
+
+function bindFailure(cause: unknown, { path, address }: SocketFile): MisuseError {
+  const told = pathError(cause, path, `Cannot bind ${address}`);
+  if (told === cause || isDenied(cause)) return bindError(told, address);
+  return new MisuseError("ERR_ADDRESS", (told as Error).message, { cause });
+}
+
+/**
+ * What is told of a path that could not be connected to or bound: `cause` itself, unless it is a missing permission or a folder
+ * that is not there. Of that systems say only that *something* does not exist, and `node:net` that access is denied.
+ */
+export function pathError(cause: unknown, path: string, what: string): unknown {
+  if (isDenied(cause)) return permissionError(cause, what);
+  const code = codeOf(cause);
+  if ((code !== "ENOENT" && code !== "EACCES") || path.startsWith("\0")) return cause;
+  const folder = missingFolder(path);
+  if (folder === undefined) return cause;
+  const error = new Error(`${what}: the folder ${folder} does not exist`, { cause });
+  return Object.assign(error, { code: "ENOENT" });
+}
+
+/** The folder that `path` lies in, if it is known not to be there. */
+function missingFolder(path: string): string | undefined {
+  const slash = path.lastIndexOf("/");
+  if (slash <= 0) return undefined;
+  const folder = path.slice(0, slash);
+  try {
+    builtin("node:fs").lstatSync(folder);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return folder;
+  }
+  return undefined;
 }
 
 async function removeStale(path: string): Promise<boolean> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MisuseError } from "../src/errors.ts";
+import { isPermissionError, MisuseError } from "../src/errors.ts";
 
 /** The `code` of a system error (`ECONNREFUSED`), or `undefined`. */
 export function codeOf(cause: unknown): string | undefined {
@@ -12,14 +12,52 @@ export function codeOf(cause: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/**
+ * Whether the runtime itself refused, without asking the system: Deno without a permission, Node under `--permission`. Nothing
+ * that happens later changes that. (Only Deno's `node:dns` makes an EPERM of a look-up.)
+ */
+export function isDenied(cause: unknown): boolean {
+  const { name, code, syscall } = (cause ?? {}) as Readonly<Record<string, unknown>>;
+  return isPermissionError(cause) || name === "NotCapable" || code === "ERR_ACCESS_DENIED" ||
+    (code === "EPERM" && syscall === "getaddrinfo");
+}
+
+/** What Node calls a permission, and the flag that gives it. */
+const NODE_FLAGS: Readonly<Record<string, string>> = {
+  FileSystemRead: "--allow-fs-read",
+  FileSystemWrite: "--allow-fs-write",
+};
+
+/** The error of something that {@link isDenied}. It names the flag, which the runtime's own words do not always. */
+export function permissionError(cause: unknown, what: string): MisuseError {
+  if (cause instanceof MisuseError) return cause;
+  const { permission, resource } = cause as { readonly permission?: unknown; readonly resource?: unknown };
+  const flag = NODE_FLAGS[String(permission)] ?? "--allow-net";
+  const reason = reasonOf(cause);
+  const where = typeof resource === "string" && resource !== "" ? ` for ${resource}` : "";
+  const detail = reason.includes("--allow") ? reason : `${reason}; it takes ${flag}${where}`;
+  return new MisuseError("ERR_PERMISSION", `${what}: ${detail}`, { cause });
+}
+
+/** What `cause` says. */
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Why a connection to `text` could not be opened: what the system said, or which permission is missing. */
+export function connectError(cause: unknown, text: string): unknown {
+  return isDenied(cause) ? permissionError(cause, `Cannot connect to ${text}`) : cause;
+}
+
 /** What the system said about a bind, as the error that `listen` rejects with. */
 export function bindError(cause: unknown, text: string): MisuseError {
   if (cause instanceof MisuseError) return cause;
+  if (isDenied(cause)) return permissionError(cause, `Cannot bind ${text}`);
   const code = codeOf(cause);
   if (code === "EADDRINUSE") {
     return new MisuseError("ERR_ADDRESS_IN_USE", `Cannot bind ${text}: the address is in use`, { cause });
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const detail = code === undefined || reason.includes(code) ? reason : `${code}: ${reason}`;
   return new MisuseError("ERR_ADDRESS", `Cannot bind ${text}: ${detail}`, { cause });
 }

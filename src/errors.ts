@@ -15,6 +15,7 @@ export type MisuseCode =
   | "ERR_CLOSED" // the socket or context is closed
   | "ERR_ADDRESS_IN_USE" // bind: somebody listens there
   | "ERR_ADDRESS" // bind: the system refuses the address
+  | "ERR_PERMISSION" // bind or connect: the runtime was started without the permission; the message names it
   | "ERR_NOT_BOUND" // unbind or disconnect of an endpoint that is not in use
   | "ERR_UNROUTABLE" // a mandatory Router knows no such peer
   | "ERR_AGAIN" // the time of a wait ran out
@@ -51,6 +52,11 @@ export class MisuseError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Whether the runtime forbids something for as long as the process lives: to try it again is of no use. */
+export function isPermissionError(error: unknown): error is MisuseError {
+  return error instanceof MisuseError && error.code === "ERR_PERMISSION";
 }
 
 /** What a peer did wrong. Delivered in events and close reasons, never thrown out of a callback. */

@@ -4,46 +4,67 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions } from "../../src/ports.ts";
+import type { Dial, Listener } from "../../src/ports.ts";
+import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
-import { type BunKind, BunStream } from "./stream.ts";
-import { bunApi, type BunHandlers, type BunListener, type BunSocket, type BunTarget } from "./types.ts";
+import { BunStream } from "./stream.ts";
+import {
+  bunApi,
+  type BunHandlers,
+  type BunListener,
+  type BunOwner,
+  type BunSocket,
+  type BunTarget,
+} from "./types.ts";
 
 /** What a listener does with its sockets. Hangs on each until its stream is made. */
-export class BunAccepting {
-  readonly kind: BunKind;
-  readonly accept: (attach: Dial) => void;
+export class BunAccepting implements BunOwner {
+  readonly #kind: SocketKind<BunSocket>;
+  readonly #accept: (attach: Dial) => void;
 
-  constructor(kind: BunKind, accept: (attach: Dial) => void) {
-    this.kind = kind;
-    this.accept = accept;
+  constructor(kind: SocketKind<BunSocket>, accept: (attach: Dial) => void) {
+    this.#kind = kind;
+    this.#accept = accept;
+  }
+
+  /** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+  connected(socket: BunSocket): void {
+    let stream: BunStream | undefined;
+    let refused = false;
+    this.#accept((transportHandlers) => {
+      const attached = stream = new BunStream(transportHandlers, this.#kind);
+      if (refused) {
+        host.microtask(() => attached.lost(refusedStream()));
+        return attached;
+      }
+      socket.data = attached;
+      attached.connected(socket);
+      return attached;
+    });
+    refused = stream === undefined;
+    if (!refused) return;
+    socket.data = undefined;
+    socket.end();
   }
 }
 
 /** One object for every socket: Bun keeps handlers per listener or connect call, and reads the rest from `data`. */
 const handlers: BunHandlers = {
   binaryType: "uint8array",
-  open: (socket) => {
-    if (socket.data instanceof BunStream) socket.data.connected(socket);
-    else if (socket.data instanceof BunAccepting) acceptSocket(socket, socket.data);
-  },
-  data: (socket, chunk) => streamOf(socket)?.received(chunk),
-  drain: (socket) => streamOf(socket)?.drained(),
-  end: (socket) => streamOf(socket)?.ended(),
-  close: (socket, cause) => streamOf(socket)?.lost(cause),
+  open: (socket) => socket.data?.connected(socket),
+  data: (socket, chunk) => socket.data?.received?.(chunk),
+  drain: (socket) => socket.data?.drained?.(),
+  end: (socket) => socket.data?.ended?.(),
+  close: (socket, cause) => socket.data?.lost?.(cause),
   // What a handler throws lands here and would be forgotten. It is a bug, so it shall be as loud as elsewhere.
   error: (_socket, cause) => void Promise.reject(cause),
 };
 
-function streamOf({ data }: BunSocket): BunStream | undefined {
-  return data instanceof BunStream ? data : undefined;
-}
-
 /** A `Dial` that connects to the first of `targets` that answers. */
 export function dialBun(
   targets: () => Promise<readonly BunTarget[]>,
-  setup: { readonly kind: BunKind; readonly text: string; readonly options: StreamOptions },
+  setup: DialSetup<BunSocket>,
 ): Dial {
   return (transportHandlers) => {
     const stream = new BunStream(transportHandlers, setup.kind);
@@ -54,7 +75,7 @@ export function dialBun(
       : () => {};
     connectFirst(targets, stream).then(cancelTimeout, (cause) => {
       cancelTimeout();
-      stream.lost(cause);
+      stream.lost(setup.explain(cause));
     });
     return stream;
   };
@@ -72,26 +93,6 @@ async function connectFirst(targets: () => Promise<readonly BunTarget[]>, stream
     }
   }
   throw cause ?? new Error("The host has no address");
-}
-
-/** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
-function acceptSocket(socket: BunSocket, { kind, accept }: BunAccepting): void {
-  let stream: BunStream | undefined;
-  let refused = false;
-  accept((transportHandlers) => {
-    const attached = stream = new BunStream(transportHandlers, kind);
-    if (refused) {
-      host.microtask(() => attached.lost(refusedStream()));
-      return attached;
-    }
-    socket.data = attached;
-    attached.connected(socket);
-    return attached;
-  });
-  refused = stream === undefined;
-  if (!refused) return;
-  socket.data = undefined;
-  socket.end();
 }
 
 /** Begins to listen. Throws Bun's own error. */

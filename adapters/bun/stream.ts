@@ -6,22 +6,15 @@
  */
 
 import { type PartialWriter, partialWriter } from "../../src/bytes/partial_writer.ts";
-import type { Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
+import type { Transport, TransportHandlers } from "../../src/ports.ts";
+import type { SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
-import type { BunSocket } from "./types.ts";
-
-/** What differs between TCP and unix sockets. */
-export interface BunKind {
-  /** Both ends, as endpoints. */
-  describe(socket: BunSocket): TransportInfo;
-  /** Sets the options of a new connection. */
-  prepare(socket: BunSocket): void;
-}
+import type { BunOwner, BunSocket } from "./types.ts";
 
 /** Joins a socket, which may come later, to handlers. */
-export class BunStream implements Transport {
+export class BunStream implements Transport, BunOwner {
   private readonly handlers: TransportHandlers;
-  private readonly kind: BunKind;
+  private readonly kind: SocketKind<BunSocket>;
   private readonly writer: PartialWriter;
   private socket: BunSocket | undefined = undefined;
   private opened = false;
@@ -31,7 +24,7 @@ export class BunStream implements Transport {
   private paused = false;
   private referenced = true;
 
-  constructor(handlers: TransportHandlers, kind: BunKind) {
+  constructor(handlers: TransportHandlers, kind: SocketKind<BunSocket>) {
     this.handlers = handlers;
     this.kind = kind;
     this.writer = partialWriter((chunk, offset, length) => this.socket?.write(chunk, offset, length) ?? 0);

@@ -6,13 +6,13 @@
 
 import type { Dial, Listen, StreamOptions, TransportFactory, TransportInfo } from "../../src/ports.ts";
 import { formatTcpEndpoint, parseTcpEndpoint, type TcpEndpoint } from "../../src/socket/endpoint.ts";
-import { bindHost, connectHosts } from "../addresses.ts";
+import { bindHost, connectHosts, scopeOf, withScope } from "../addresses.ts";
 import { builtin } from "../builtin.ts";
+import type { SocketKind } from "../ipc.ts";
 import { nodeTcp, setTcpOptions } from "../node/tcp.ts";
 import { BunAccepting, bunListener, dialBun, listenBun } from "./dial.ts";
-import type { BunKind } from "./stream.ts";
 import type { BunSocket } from "./types.ts";
-import { bindError } from "../system_errors.ts";
+import { bindError, connectError } from "../system_errors.ts";
 
 /** Bun's own API cannot choose a source address; its `node:net` can. */
 const viaNode: TransportFactory = nodeTcp(() => builtin("node:net"));
@@ -34,16 +34,18 @@ function dialTcp(endpoint: TcpEndpoint, options: StreamOptions): Dial {
     const hosts = await connectHosts(endpoint, options);
     return hosts.map((hostname) => ({ hostname, port: endpoint.port }));
   };
-  return dialBun(targets, { kind: tcpKind(options), text: endpoint.text, options });
+  const { host, text } = endpoint;
+  const explain = (cause: unknown): unknown => connectError(cause, text);
+  return dialBun(targets, { kind: tcpKind(options, scopeOf(host)), text, options, explain });
 }
 
 function listenTcp(options: StreamOptions): Listen {
   // Asynchronous, so that what Bun.listen throws becomes a rejection. Bun does not report failed accepts.
   return async (address, accept) => {
     const endpoint = parseTcpEndpoint(address, "bind");
-    const hostname = bindHost(endpoint, address, options);
-    const accepting = new BunAccepting(tcpKind(options), accept);
     try {
+      const hostname = bindHost(endpoint, address, options);
+      const accepting = new BunAccepting(tcpKind(options, scopeOf(hostname)), accept);
       const listener = await Promise.resolve(listenBun({ hostname, port: endpoint.port }, accepting));
       return bunListener(listener, formatTcpEndpoint(hostname, listener.port));
     } catch (cause) {
@@ -52,13 +54,18 @@ function listenTcp(options: StreamOptions): Listen {
   };
 }
 
-function tcpKind(options: StreamOptions): BunKind {
-  return { describe, prepare: (socket) => setTcpOptions(socket, options) };
+/** `scope`: that of a link-local address, of which Bun tells nothing. */
+function tcpKind(options: StreamOptions, scope: string): SocketKind<BunSocket> {
+  return {
+    describe: (socket) => describe(socket, scope),
+    prepare: (socket) => setTcpOptions(socket, options),
+  };
 }
 
-function describe(socket: BunSocket): TransportInfo {
+function describe(socket: BunSocket, scope: string): TransportInfo {
+  const { localAddress = "0.0.0.0", localPort = 0, remoteAddress = "0.0.0.0", remotePort = 0 } = socket;
   return {
-    localAddress: formatTcpEndpoint(socket.localAddress ?? "0.0.0.0", socket.localPort ?? 0),
-    remoteAddress: formatTcpEndpoint(socket.remoteAddress ?? "0.0.0.0", socket.remotePort ?? 0),
+    localAddress: formatTcpEndpoint(withScope(localAddress, scope), localPort),
+    remoteAddress: formatTcpEndpoint(withScope(remoteAddress, scope), remotePort),
   };
 }

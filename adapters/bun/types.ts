@@ -4,13 +4,20 @@
  * @module
  */
 
-import type { BunAccepting } from "./dial.ts";
-import type { BunStream } from "./stream.ts";
+/** What hangs on a socket, and is told what Bun reports of it. */
+export interface BunOwner {
+  /** The socket is there: it was connected, or accepted. */
+  connected(socket: BunSocket): void;
+  received?(chunk: Uint8Array): void;
+  drained?(): void;
+  ended?(): void;
+  lost?(cause: unknown): void;
+}
 
 /** A socket: TCP or unix. */
 export interface BunSocket {
   /** What we hung on it; until it is open, what the `connect` or `listen` call said. */
-  data: BunStream | BunAccepting | undefined;
+  data: BunOwner | undefined;
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly remoteAddress?: string;
@@ -60,7 +67,7 @@ export type BunTarget = { readonly hostname: string; readonly port: number } | {
 export interface BunSetup {
   readonly socket: BunHandlers;
   readonly allowHalfOpen: true;
-  readonly data: BunStream | BunAccepting;
+  readonly data: BunOwner;
 }
 
 /** The namespace itself. */

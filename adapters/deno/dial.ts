@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions } from "../../src/ports.ts";
+import type { Dial, Listener } from "../../src/ports.ts";
+import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
-import { connectTimeout, refusedStream } from "../system_errors.ts";
-import { type ConnKind, DenoStream } from "./stream.ts";
+import { codeOf, connectTimeout, refusedStream } from "../system_errors.ts";
+import { DenoStream } from "./stream.ts";
 import {
   type Aborter,
   createAborter,
@@ -20,7 +21,7 @@ import {
 /** A `Dial` that connects to the first of `targets` that answers. */
 export function dialConn(
   targets: () => Promise<readonly DenoTarget[]>,
-  setup: { readonly kind: ConnKind; readonly text: string; readonly options: StreamOptions },
+  setup: DialSetup<DenoConn>,
 ): Dial {
   return (handlers) => {
     const aborter = createAborter();
@@ -41,7 +42,7 @@ export function dialConn(
     connectFirst(targets, aborter).then((conn) => {
       cancelTimeout();
       stream.connected(conn);
-    }, stream.fail);
+    }, (cause) => stream.fail(setup.explain(cause)));
     return stream;
   };
 }
@@ -61,9 +62,31 @@ async function connectFirst(
   throw cause ?? new Error("The host has no address");
 }
 
+/**
+ * Listeners that were closed and still have their address: Deno lets go of it only once the accept in flight has been
+ * interrupted, some turns later.
+ */
+const closingListeners: Set<Promise<void>> = new Set();
+
+/**
+ * Listens. An address that a listener of this process is just letting go of is waited for, so that it can be bound again
+ * at once, as on other runtimes. Rejects with Deno's own error.
+ */
+export async function listenDeno(
+  target: DenoTarget & { readonly tcpBacklog?: number },
+): Promise<DenoListener> {
+  try {
+    return denoApi().listen(target);
+  } catch (cause) {
+    if (codeOf(cause) !== "EADDRINUSE" || closingListeners.size === 0) throw cause;
+  }
+  await Promise.all(closingListeners);
+  return denoApi().listen(target);
+}
+
 /** What a listener does with its connections. */
 export interface AcceptSetup {
-  readonly kind: ConnKind;
+  readonly kind: SocketKind<DenoConn>;
   readonly accept: (attach: Dial) => void;
   readonly failed: (cause: unknown) => void;
 }
@@ -96,7 +119,12 @@ export function acceptConns(
     cancelRetry();
     listener.close();
     // The accept in flight holds the socket until it has been interrupted.
-    return settled.then(bound.closed);
+    const freed = settled;
+    closingListeners.add(freed);
+    return freed.then(() => {
+      closingListeners.delete(freed);
+      bound.closed();
+    });
   };
   next();
   return {

@@ -5,23 +5,16 @@
  * @module
  */
 
-import type { Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
+import type { Transport, TransportHandlers } from "../../src/ports.ts";
+import type { SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { DenoConn } from "./types.ts";
 
-/** What differs between TCP and unix sockets. */
-export interface ConnKind {
-  /** Both ends, as endpoints. */
-  describe(conn: DenoConn): TransportInfo;
-  /** Sets the options of a new connection. */
-  prepare(conn: DenoConn): void;
-}
-
 /** Joins a connection, which may come later, to handlers. */
 export class DenoStream implements Transport {
   private readonly handlers: TransportHandlers;
-  private readonly kind: ConnKind;
+  private readonly kind: SocketKind<DenoConn>;
   /** Called when the stream closes before it is connected. */
   private readonly cancelConnect: () => void;
   private conn: DenoConn | undefined = undefined;
@@ -40,7 +33,7 @@ export class DenoStream implements Transport {
   /** What is lent: the unsent rest of a chunk. */
   private lent: Uint8Array | undefined = undefined;
 
-  constructor(handlers: TransportHandlers, kind: ConnKind, cancelConnect: () => void) {
+  constructor(handlers: TransportHandlers, kind: SocketKind<DenoConn>, cancelConnect: () => void) {
     this.handlers = handlers;
     this.kind = kind;
     this.cancelConnect = cancelConnect;

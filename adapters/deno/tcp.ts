@@ -6,13 +6,14 @@
 
 import type { Dial, Listen, StreamOptions, TransportFactory, TransportInfo } from "../../src/ports.ts";
 import { formatTcpEndpoint, parseTcpEndpoint, type TcpEndpoint } from "../../src/socket/endpoint.ts";
-import { bindHost, connectHosts } from "../addresses.ts";
+import { bindHost, connectHosts, scopeOf, withScope } from "../addresses.ts";
 import { builtin } from "../builtin.ts";
+import type { SocketKind } from "../ipc.ts";
+import { failedTransport } from "../node/dial.ts";
 import { nodeTcp } from "../node/tcp.ts";
-import { acceptConns, dialConn } from "./dial.ts";
-import type { ConnKind } from "./stream.ts";
+import { acceptConns, dialConn, listenDeno } from "./dial.ts";
 import { type DenoAddress, denoApi, type DenoConn } from "./types.ts";
-import { bindError } from "../system_errors.ts";
+import { bindError, connectError } from "../system_errors.ts";
 
 /** Deno's own API cannot choose a source address; its `node:net` can. */
 const viaNode: TransportFactory = nodeTcp(() => builtin("node:net"));
@@ -21,7 +22,7 @@ const viaNode: TransportFactory = nodeTcp(() => builtin("node:net"));
 export const denoTcp: TransportFactory = {
   dial: (address, options) => {
     const endpoint = parseTcpEndpoint(address, "connect");
-    return endpoint.source === undefined ? dialTcp(endpoint, options) : viaNode.dial(address, options);
+    return endpoint.source === undefined ? dialTcp(endpoint, options) : dialFrom(endpoint, options);
   },
   listen: (address, options) => {
     parseTcpEndpoint(address, "bind");
@@ -34,33 +35,59 @@ function dialTcp(endpoint: TcpEndpoint, options: StreamOptions): Dial {
     const hosts = await connectHosts(endpoint, options);
     return hosts.map((hostname) => ({ transport: "tcp", hostname, port: endpoint.port } as const));
   };
-  return dialConn(targets, { kind: tcpKind(options), text: endpoint.text, options });
+  const { host, text } = endpoint;
+  const explain = (cause: unknown): unknown => connectError(cause, text);
+  return dialConn(targets, { kind: tcpKind(options, scopeOf(host)), text, options, explain });
+}
+
+/** Deno's `node:net` throws a missing permission where nobody can catch it, so it is asked for before. */
+function dialFrom(endpoint: TcpEndpoint, options: StreamOptions): Dial {
+  const dial = viaNode.dial(endpoint.text, options);
+  const { host, port, source, text } = endpoint;
+  return (handlers) => {
+    try {
+      demandNet(host, port);
+      const from = bindHost(source!, text, options);
+      if (source!.hostKind !== "any" || source!.port > 0) demandNet(from, source!.port);
+    } catch (cause) {
+      return failedTransport(handlers, connectError(cause, text));
+    }
+    return dial(handlers);
+  };
+}
+
+function demandNet(host: string, port: number): void {
+  const target = host.includes(":") ? `[${host.split("%")[0]}]:${port}` : `${host}:${port}`;
+  const { state } = denoApi().permissions.requestSync({ name: "net", host: target });
+  if (state === "granted") return;
+  const error = new Error(`Requires net access to "${target}", run again with the --allow-net flag`);
+  error.name = "NotCapable";
+  throw error;
 }
 
 function listenTcp(options: StreamOptions): Listen {
-  // Asynchronous, so that what Deno.listen throws becomes a rejection.
   return async (address, accept, failed) => {
     const endpoint = parseTcpEndpoint(address, "bind");
-    const hostname = bindHost(endpoint, address, options);
     try {
-      const listener = await Promise.resolve(
-        denoApi().listen({
-          transport: "tcp",
-          hostname,
-          port: endpoint.port,
-          ...(options.backlog === undefined ? {} : { tcpBacklog: options.backlog }),
-        }),
-      );
-      const setup = { kind: tcpKind(options), accept, failed };
-      return acceptConns(listener, setup, { address: formatAddress(listener.addr), closed: () => {} });
+      const hostname = bindHost(endpoint, address, options);
+      const scope = scopeOf(hostname);
+      const listener = await listenDeno({
+        transport: "tcp",
+        hostname,
+        port: endpoint.port,
+        ...(options.backlog === undefined ? {} : { tcpBacklog: options.backlog }),
+      });
+      const setup = { kind: tcpKind(options, scope), accept, failed };
+      return acceptConns(listener, setup, { address: formatAddress(listener.addr, scope), closed: () => {} });
     } catch (cause) {
       throw bindError(cause, address);
     }
   };
 }
 
-function tcpKind(options: StreamOptions): ConnKind {
-  return { describe, prepare: (conn) => setTcpOptions(conn, options) };
+/** `scope`: that of a link-local address, of which Deno tells nothing. */
+function tcpKind(options: StreamOptions, scope: string): SocketKind<DenoConn> {
+  return { describe: (conn) => describe(conn, scope), prepare: (conn) => setTcpOptions(conn, options) };
 }
 
 /** NODELAY always: messages are batched above, and a lone one must not wait. Deno has no idle time to set. */
@@ -69,10 +96,13 @@ function setTcpOptions(conn: DenoConn, options: StreamOptions): void {
   if (options.tcpKeepalive !== undefined) conn.setKeepAlive?.(options.tcpKeepalive);
 }
 
-function describe(conn: DenoConn): TransportInfo {
-  return { localAddress: formatAddress(conn.localAddr), remoteAddress: formatAddress(conn.remoteAddr) };
+function describe(conn: DenoConn, scope: string): TransportInfo {
+  return {
+    localAddress: formatAddress(conn.localAddr, scope),
+    remoteAddress: formatAddress(conn.remoteAddr, scope),
+  };
 }
 
-function formatAddress({ hostname, port }: DenoAddress): string {
-  return formatTcpEndpoint(hostname ?? "0.0.0.0", port ?? 0);
+function formatAddress({ hostname, port }: DenoAddress, scope: string): string {
+  return formatTcpEndpoint(withScope(hostname ?? "0.0.0.0", scope), port ?? 0);
 }

@@ -44,6 +44,10 @@ export type DenoTarget =
 export interface DenoApi {
   connect(target: DenoTarget & { readonly signal: unknown }): Promise<DenoConn>;
   listen(target: DenoTarget & { readonly tcpBacklog?: number }): DenoListener;
+  readonly permissions: {
+    /** Asks the user, where there is one to ask and nothing was decided yet. */
+    requestSync(permission: { readonly name: "net"; readonly host: string }): { readonly state: string };
+  };
 }
 
 interface Globals {

@@ -4,41 +4,27 @@
  * @module
  */
 
-import type {
-  Dial,
-  Listener,
-  StreamOptions,
-  Transport,
-  TransportHandlers,
-  TransportInfo,
-} from "../../src/ports.ts";
+import type { Dial, Listener, Transport, TransportHandlers } from "../../src/ports.ts";
+import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
 import { HIGH_WATER_MARK, NodeStream } from "./stream.ts";
 import type { NodeConnectOptions, NodeListenOptions, NodeNet, NodeServer, NodeSocket } from "./types.ts";
 
-/** What differs between the kinds of sockets. */
-export interface SocketKind {
-  /** Both ends of a connected socket, as endpoints. */
-  describe(socket: NodeSocket): TransportInfo;
-  /** Sets the options of a socket that has just connected. */
-  prepare(socket: NodeSocket): void;
-}
-
 /** A `Dial` that connects with `node:net`. */
 export function dialSocket(
   net: NodeNet,
   target: NodeConnectOptions,
-  setup: { readonly kind: SocketKind; readonly text: string; readonly options: StreamOptions },
+  setup: DialSetup<NodeSocket>,
 ): Dial {
   return (handlers) => {
     let socket: NodeSocket;
     try {
       socket = net.connect({ ...target, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
     } catch (cause) {
-      return failedTransport(handlers, cause);
+      return failedTransport(handlers, setup.explain(cause));
     }
-    const stream = new NodeStream(socket, setup.kind.describe);
+    const stream = new NodeStream(socket, setup.kind.describe, setup.explain);
     stream.attach(handlers);
     const cancelTimeout = startTimeout(stream, setup.text, setup.options.connectTimeoutMs);
     socket.on("connect", () => {
@@ -68,11 +54,12 @@ export function listenServer(
   net: NodeNet,
   target: NodeListenOptions,
   setup: {
-    readonly kind: SocketKind;
+    readonly kind: SocketKind<NodeSocket>;
     readonly accept: (attach: Dial) => void;
     readonly failed: (cause: unknown) => void;
   },
 ): Promise<NodeServer> {
+  if (mayNotListen()) return Promise.reject(listenDenied());
   const server = net.createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
   server.on("connection", (socket) => acceptSocket(socket, setup.kind, setup.accept));
   return new Promise((resolve, reject) => {
@@ -87,8 +74,35 @@ export function listenServer(
   });
 }
 
+interface Globals {
+  readonly process?: {
+    readonly permission?: { has(scope: string): boolean } | undefined;
+    readonly allowedNodeEnvironmentFlags?: ReadonlySet<string>;
+  };
+}
+
+/**
+ * Whether Node's `--permission` forbids to listen. It has to be asked: what Node 25 and later throw of it comes out of a
+ * callback of their own, where nobody can catch it. Earlier versions have no permission for sockets, and need none.
+ */
+function mayNotListen(): boolean {
+  const { process } = globalThis as unknown as Globals;
+  if (process?.permission === undefined) return false;
+  return process.allowedNodeEnvironmentFlags?.has("--allow-net") === true && !process.permission.has("net");
+}
+
+/** As Node itself says it. */
+function listenDenied(): Error {
+  const error = new Error("Access to this API has been restricted. Use --allow-net to manage permissions.");
+  return Object.assign(error, { code: "ERR_ACCESS_DENIED", permission: "Net" });
+}
+
 /** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
-function acceptSocket(socket: NodeSocket, kind: SocketKind, accept: (attach: Dial) => void): void {
+function acceptSocket(
+  socket: NodeSocket,
+  kind: SocketKind<NodeSocket>,
+  accept: (attach: Dial) => void,
+): void {
   const stream = new NodeStream(socket, kind.describe);
   let refused = false;
   kind.prepare(socket);

@@ -21,6 +21,7 @@ type Closing = "no" | "flush" | "abort";
 export class NodeStream implements Transport {
   private readonly socket: NodeSocket;
   private readonly describe: (socket: NodeSocket) => TransportInfo;
+  private readonly explain: (cause: unknown) => unknown;
   private handlers: TransportHandlers | undefined = undefined;
   private opened = false;
   private closed = false;
@@ -32,9 +33,15 @@ export class NodeStream implements Transport {
   /** The write whose report ends the loan. 0: nothing is lent. */
   private lentUntil = 0;
 
-  constructor(socket: NodeSocket, describe: (socket: NodeSocket) => TransportInfo) {
+  /** `explain`: of the cause of a stream that could not be opened, what is told. */
+  constructor(
+    socket: NodeSocket,
+    describe: (socket: NodeSocket) => TransportInfo,
+    explain: (cause: unknown) => unknown = (cause) => cause,
+  ) {
     this.socket = socket;
     this.describe = describe;
+    this.explain = explain;
     // An "error" without a listener would end the process, so this one is there even before the handlers are.
     socket.on("error", (cause) => this.cause ??= cause);
     socket.on("close", () => this.onClose());
@@ -144,6 +151,7 @@ export class NodeStream implements Transport {
 
   private onClose(): void {
     this.closed = true;
-    this.handlers?.close(this.closing === "abort" ? undefined : this.cause);
+    if (this.closing === "abort") this.handlers?.close(undefined);
+    else this.handlers?.close(this.opened ? this.cause : this.explain(this.cause));
   }
 }

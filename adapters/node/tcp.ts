@@ -11,10 +11,11 @@ import {
   parseTcpEndpoint,
   type TcpEndpoint,
 } from "../../src/socket/endpoint.ts";
-import { bindHost } from "../addresses.ts";
-import { dialSocket, failedTransport, listenServer, serverListener, type SocketKind } from "./dial.ts";
+import { bindHost, scopeOf, withScope } from "../addresses.ts";
+import type { SocketKind } from "../ipc.ts";
+import { dialSocket, failedTransport, listenServer, serverListener } from "./dial.ts";
 import type { NodeConnectOptions, NodeNet, NodeSocket } from "./types.ts";
-import { bindError } from "../system_errors.ts";
+import { bindError, connectError } from "../system_errors.ts";
 
 /** The `tcp` transport over a `node:net` module, which is fetched at the first use. */
 export function nodeTcp(net: () => NodeNet): TransportFactory {
@@ -28,13 +29,15 @@ export function nodeTcp(net: () => NodeNet): TransportFactory {
 }
 
 function dialTcp(net: () => NodeNet, endpoint: TcpEndpoint, options: StreamOptions): Dial {
-  const setup = { kind: tcpKind(options), text: endpoint.text, options };
+  const { text } = endpoint;
+  const explain = (cause: unknown): unknown => connectError(cause, text);
+  const setup = { kind: tcpKind(options, scopeOf(endpoint.host)), text, options, explain };
   return (handlers) => {
     try {
       return dialSocket(net(), connectOptions(endpoint, options), setup)(handlers);
     } catch (cause) {
       // The source names an interface that this machine does not have (any more).
-      return failedTransport(handlers, cause);
+      return failedTransport(handlers, explain(cause));
     }
   };
 }
@@ -61,32 +64,40 @@ function sourceOptions(source: HostPort, endpoint: TcpEndpoint, options: StreamO
 function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
   return async (address, accept, failed) => {
     const endpoint = parseTcpEndpoint(address, "bind");
-    const target = {
-      host: bindHost(endpoint, address, options),
-      port: endpoint.port,
-      ...(options.backlog === undefined ? {} : { backlog: options.backlog }),
-    };
     try {
-      const server = await listenServer(net(), target, { kind: tcpKind(options), accept, failed });
+      const host = bindHost(endpoint, address, options);
+      const scope = scopeOf(host);
+      const target = {
+        host,
+        port: endpoint.port,
+        ...(options.backlog === undefined ? {} : { backlog: options.backlog }),
+      };
+      const setup = { kind: tcpKind(options, scope), accept, failed };
+      const server = await listenServer(net(), target, setup);
       const bound = server.address() as { readonly address: string; readonly port: number };
-      return serverListener(server, formatTcpEndpoint(bound.address, bound.port));
+      return serverListener(server, formatTcpEndpoint(withScope(bound.address, scope), bound.port));
     } catch (cause) {
       throw bindError(cause, address);
     }
   };
 }
 
-function tcpKind(options: StreamOptions): SocketKind {
-  return { describe, prepare: (socket) => setTcpOptions(socket, options) };
+/** `scope`: that of a link-local address, of which `node:net` on Bun tells nothing. */
+function tcpKind(options: StreamOptions, scope: string): SocketKind<NodeSocket> {
+  return {
+    describe: (socket) => describe(socket, scope),
+    prepare: (socket) => setTcpOptions(socket, options),
+  };
 }
 
 /** A peer that is gone again before it was described. */
 const UNKNOWN = "0.0.0.0";
 
-function describe(socket: NodeSocket): TransportInfo {
+function describe(socket: NodeSocket, scope: string): TransportInfo {
+  const { localAddress = UNKNOWN, localPort = 0, remoteAddress = UNKNOWN, remotePort = 0 } = socket;
   return {
-    localAddress: formatTcpEndpoint(socket.localAddress ?? UNKNOWN, socket.localPort ?? 0),
-    remoteAddress: formatTcpEndpoint(socket.remoteAddress ?? UNKNOWN, socket.remotePort ?? 0),
+    localAddress: formatTcpEndpoint(withScope(localAddress, scope), localPort),
+    remoteAddress: formatTcpEndpoint(withScope(remoteAddress, scope), remotePort),
   };
 }
 

@@ -16,9 +16,9 @@ import { LogError } from "../../src/log/errors.ts";
 import { type DiskFolders, DiskStores, type DiskStoresInit } from "../../src/log/store/disk_stores.ts";
 import type { Disk, DiskFailure, StoreFactory } from "../../src/log/store/store.ts";
 import { builtin } from "../builtin.ts";
-import { codeOf } from "../system_errors.ts";
+import { codeOf, isDenied, permissionError, reasonOf } from "../system_errors.ts";
 import { type FolderLock, lockFolder } from "./folder_lock.ts";
-import { diskFailure, nodeDisk, syncFolder } from "./node_disk.ts";
+import { diskFailure, isSyncForbidden, nodeDisk } from "./node_disk.ts";
 import { folderOfTopic, topicOfFolder } from "./topic_folder.ts";
 
 /** Where the files are, and what else a `DiskStores` may be given. */
@@ -30,32 +30,48 @@ export interface FileStoresInit extends Omit<DiskStoresInit, "folders"> {
 /**
  * Opens the folder `dir` for this process alone. The lock ends with `close` of the answer, or with the process.
  *
- * @throws {LogError} `ERR_LOG_LOCKED`: somebody else uses it. `ERR_LOG_STORE_FAILED`: it cannot be made or locked.
+ * @throws {LogError} `ERR_LOG_LOCKED`: somebody else uses it. `ERR_LOG_STORE_FAILED`: it cannot be made or locked, or the
+ * runtime forbids what the durability takes (`fsync` under Node's `--permission`); the message says what to do.
  */
 export async function openFileStores(init: FileStoresInit): Promise<StoreFactory> {
   const { dir, ...rest } = init;
+  const lenient = init.durability === "process";
   try {
-    await makeFolder(dir);
+    await makeFolder(dir, lenient);
+    // Where syncs are forbidden that is found out now, and not by every topic.
+    if (!lenient) await syncPath(dir, lenient);
     const lock = await lockFolder(dir);
-    return new DiskStores({ ...rest, folders: new FileFolders(dir, lock) });
+    return new DiskStores({ ...rest, folders: new FileFolders(dir, lock, lenient) });
   } catch (cause) {
-    if (cause instanceof LogError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LogError("ERR_LOG_STORE_FAILED", `Cannot use the folder ${dir}: ${reason}`, { cause });
+    throw cause instanceof LogError ? cause : folderError(dir, cause);
   }
 }
 
+function folderError(dir: string, cause: unknown): LogError {
+  const what = `Cannot use the folder ${dir}`;
+  if (isSyncForbidden(cause)) {
+    const text =
+      `${what}: Node's --permission forbids fsync, without which no record survives the machine. ` +
+      `Give up that, with stores: await openFileStores({ dir, durability: "process" }), or run without --permission`;
+    return new LogError("ERR_LOG_STORE_FAILED", text, { cause });
+  }
+  const { message } = isDenied(cause)
+    ? permissionError(cause, what)
+    : { message: `${what}: ${reasonOf(cause)}` };
+  return new LogError("ERR_LOG_STORE_FAILED", message, { cause });
+}
+
 /** Makes `dir` and what is missing above it, and sees to it that each survives the machine. */
-async function makeFolder(dir: string): Promise<void> {
+async function makeFolder(dir: string, lenient: boolean): Promise<void> {
   const made = await makeOne(dir);
   if (made === "exists") return;
   const parent = parentOf(dir);
   if (made === "missing" && parent !== dir) {
-    await makeFolder(parent);
+    await makeFolder(parent, lenient);
     const again = await makeOne(dir);
     if (again === "missing") throw new Error(`${parent} has just been removed`);
   }
-  await syncPath(parent);
+  await syncPath(parent, lenient);
 }
 
 function makeOne(dir: string): Promise<"made" | "exists" | "missing"> {
@@ -75,19 +91,23 @@ function parentOf(path: string): string {
   return at > 0 ? path.slice(0, at) : at === 0 ? "/" : ".";
 }
 
-function syncPath(path: string): Promise<void> {
+function syncPath(path: string, lenient: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    syncFolder(builtin("node:fs"), path, (failure) => failure ? reject(failure.cause) : resolve());
+    nodeDisk(path, builtin("node:fs"), lenient).sync((failure) =>
+      failure ? reject(failure.cause) : resolve()
+    );
   });
 }
 
 class FileFolders implements DiskFolders {
   readonly #dir: string;
   readonly #lock: FolderLock;
+  readonly #lenient: boolean;
 
-  constructor(dir: string, lock: FolderLock) {
+  constructor(dir: string, lock: FolderLock, lenient: boolean) {
     this.#dir = dir;
     this.#lock = lock;
+    this.#lenient = lenient;
   }
 
   list(done: (topics: readonly string[] | DiskFailure) => void): void {
@@ -112,7 +132,9 @@ class FileFolders implements DiskFolders {
     const path = `${this.#dir}/${folder}`;
     fs.mkdir(path, { recursive: false }, (error) => {
       if (error && codeOf(error) !== "EEXIST") return done(diskFailure(error));
-      syncFolder(fs, this.#dir, (failure) => done(failure ?? nodeDisk(path)));
+      nodeDisk(this.#dir, fs, this.#lenient).sync((failure) =>
+        done(failure ?? nodeDisk(path, fs, this.#lenient))
+      );
     });
   }
 

@@ -13,7 +13,7 @@
 import { LogError } from "../../src/log/errors.ts";
 import { builtin } from "../builtin.ts";
 import { detectRuntime } from "../detect.ts";
-import { codeOf } from "../system_errors.ts";
+import { codeOf, reasonOf } from "../system_errors.ts";
 import { type Holder, isAlive, ownHolder, parseHolder, showHolder } from "./lock_holder.ts";
 
 /** A folder that is locked. */
@@ -105,8 +105,9 @@ async function bindName(path: string, name: string): Promise<Server> {
 }
 
 function cannotLock(path: string, cause: unknown): LogError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new LogError("ERR_LOG_STORE_FAILED", `Cannot lock the folder ${path}: ${reason}`, { cause });
+  return new LogError("ERR_LOG_STORE_FAILED", `Cannot lock the folder ${path}: ${reasonOf(cause)}`, {
+    cause,
+  });
 }
 
 function listenAt(name: string): Promise<Server> {

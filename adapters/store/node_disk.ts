@@ -7,7 +7,7 @@
 import { countBytes } from "../../src/bytes/bytes.ts";
 import type { Disk, DiskFailure, DiskFile } from "../../src/log/store/store.ts";
 import { builtin } from "../builtin.ts";
-import { codeOf } from "../system_errors.ts";
+import { codeOf, reasonOf } from "../system_errors.ts";
 import type { Failed, NodeFsFiles } from "./types.ts";
 
 /** Files are the owner's to write, and everybody's to read as far as the umask allows. */
@@ -18,7 +18,7 @@ const CHUNKS_MAX = 1_024;
 /** What the system said, as stores understand it. */
 export function diskFailure(cause: unknown): DiskFailure {
   const code = codeOf(cause);
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = reasonOf(cause);
   if (code === "ENOSPC" || code === "EDQUOT") return { kind: "full", message, cause };
   return { kind: code === "ENOENT" ? "missing" : "failed", message, cause };
 }
@@ -28,8 +28,20 @@ function answer(error: Failed): DiskFailure | undefined {
   return error === null || error === undefined ? undefined : diskFailure(error);
 }
 
+/**
+ * What a runtime says that forbids to sync: Node's `--permission` switches off every kind of fsync, whatever is allowed.
+ */
+export function isSyncForbidden(cause: unknown): boolean {
+  return codeOf(cause) === "ERR_ACCESS_DENIED" && /\bf(?:data)?sync\b/.test(reasonOf(cause));
+}
+
+/** A sync that may be left out where the runtime forbids it, because nothing was promised that hangs on it. */
+function wherePossible(done: (failure?: DiskFailure) => void): (failure?: DiskFailure) => void {
+  return (failure) => done(isSyncForbidden(failure?.cause) ? undefined : failure);
+}
+
 /** Makes the creations and removals in the folder `path` survive the machine. */
-export function syncFolder(fs: NodeFsFiles, path: string, done: (failure?: DiskFailure) => void): void {
+function syncFolder(fs: NodeFsFiles, path: string, done: (failure?: DiskFailure) => void): void {
   fs.open(path, "r", 0, (unopened, fd) => {
     const failure = answer(unopened);
     // Windows opens no folders, and keeps their entries without being asked.
@@ -38,18 +50,21 @@ export function syncFolder(fs: NodeFsFiles, path: string, done: (failure?: DiskF
   });
 }
 
-/** The files of one folder, which must be there. */
-export function nodeDisk(path: string, fs: NodeFsFiles = builtin("node:fs")): Disk {
+/**
+ * The files of one folder, which must be there. `lenient`: syncs that the runtime forbids are left out; for stores that promise
+ * nothing about the machine.
+ */
+export function nodeDisk(path: string, fs: NodeFsFiles = builtin("node:fs"), lenient = false): Disk {
   return {
     list: (done) => listFiles(fs, path, done),
     open: (name, create, done) => {
       const { O_RDWR, O_CREAT } = fs.constants;
       fs.open(`${path}/${name}`, create ? O_RDWR | O_CREAT : O_RDWR, FILE_MODE, (error, fd) => {
-        done(answer(error) ?? new NodeDiskFile(fs, fd));
+        done(answer(error) ?? new NodeDiskFile(fs, fd, lenient));
       });
     },
     remove: (name, done) => fs.unlink(`${path}/${name}`, (error) => done(answer(error))),
-    sync: (done) => syncFolder(fs, path, done),
+    sync: (done) => syncFolder(fs, path, lenient ? wherePossible(done) : done),
   };
 }
 
@@ -77,10 +92,12 @@ function listFiles(fs: NodeFsFiles, path: string, done: Parameters<Disk["list"]>
 class NodeDiskFile implements DiskFile {
   readonly #fs: NodeFsFiles;
   readonly #fd: number;
+  readonly #lenient: boolean;
 
-  constructor(fs: NodeFsFiles, fd: number) {
+  constructor(fs: NodeFsFiles, fd: number, lenient: boolean) {
     this.#fs = fs;
     this.#fd = fd;
+    this.#lenient = lenient;
   }
 
   /** A system may take a part of a write: the rest follows. */
@@ -110,7 +127,8 @@ class NodeDiskFile implements DiskFile {
   }
 
   sync(done: (failure?: DiskFailure) => void): void {
-    this.#fs.fdatasync(this.#fd, (error) => done(answer(error)));
+    const told = this.#lenient ? wherePossible(done) : done;
+    this.#fs.fdatasync(this.#fd, (error) => told(answer(error)));
   }
 
   close(done: () => void): void {

@@ -6,7 +6,7 @@
  */
 
 import { next } from "../state_table.ts";
-import { PeerError } from "../errors.ts";
+import { isPermissionError, PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import type { Peer } from "../pattern/pipe.ts";
 import { StreamPipe } from "../pattern/stream_pipe.ts";
@@ -34,6 +34,8 @@ export class ConnectSession implements Session {
   #held = false;
   #reported = false;
   #refused = false;
+  /** Why the endpoint can never be had in this process, once that is known. */
+  #failure: Error | undefined;
 
   /** `routingId`: the name under which a Router knows this peer, whatever it calls itself. */
   constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, routingId?: Uint8Array) {
@@ -75,6 +77,7 @@ export class ConnectSession implements Session {
   /** The transport cannot be had. */
   failToStart(error: Error): void {
     if (this.#state === "closed") return;
+    this.#failure = error;
     this.#tellFailed("connect:delay", error);
     this.#end("giveUp");
   }
@@ -108,8 +111,9 @@ export class ConnectSession implements Session {
     try {
       connection.start(this.#dial!);
     } catch (error) {
-      this.#tellFailed("connect:delay", error as Error);
       this.#connection = undefined;
+      if (isPermissionError(error)) return this.failToStart(error);
+      this.#tellFailed("connect:delay", error as Error);
       this.#retry();
     }
   }
@@ -126,6 +130,8 @@ export class ConnectSession implements Session {
 
   #lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
     const { peer } = connection;
+    const denied = isPermissionError(error);
+    if (denied && this.#state !== "closed") this.#failure = error;
     if (this.#state === "closed") {
       // We ended it. While the socket lives on, whoever counts peers must hear of it all the same.
       if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(peer, undefined);
@@ -148,7 +154,7 @@ export class ConnectSession implements Session {
     }
     // Refused for who we are: the same again would be refused again (RFC 37).
     const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
-    if (refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) this.#end("giveUp");
+    if (denied || refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) this.#end("giveUp");
   }
 
   #gone(connection: Connection): void {
@@ -227,7 +233,7 @@ export class ConnectSession implements Session {
     this.#reported = true;
     this.#owner.emit({ type: "close", address: this.endpoint });
     this.#hold(false);
-    this.#owner.sessionClosed(this);
+    this.#owner.sessionClosed(this, this.#failure);
   }
 
   /** From the call of `close` until everything is closed, the process lives. */

@@ -15,7 +15,8 @@ export class KeepAlive {
   readonly #host: Host;
   #holds = 0;
   #on = false;
-  #lagging = false;
+  /** Runs while the last hold is kept after its end. */
+  #cancelLag: (() => void) | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -30,13 +31,14 @@ export class KeepAlive {
 
   release(): void {
     this.#holds--;
-    if (this.#holds > 0 || this.#lagging) return;
-    this.#lagging = true;
-    this.#host.schedule(LAG_MS, () => this.#review(), false);
+    if (this.#holds > 0 || this.#cancelLag !== undefined) return;
+    this.#cancelLag = this.#host.schedule(LAG_MS, () => this.settle(), false);
   }
 
-  #review(): void {
-    this.#lagging = false;
+  /** Something was closed and will not hold again: if nothing else does, the host is told now and no timer is left. */
+  settle(): void {
+    this.#cancelLag?.();
+    this.#cancelLag = undefined;
     if (this.#holds > 0 || !this.#on) return;
     this.#on = false;
     this.#host.keepAlive(false);

@@ -47,8 +47,8 @@ export interface SessionOwner {
   emit(event: SocketEvent): void;
   /** A connecting endpoint is in another state. */
   traceState(address: string, state: string): void;
-  /** A session is over and holds nothing any more. */
-  sessionClosed(session: Session): void;
+  /** A session is over and holds nothing any more. `failure`: why it can never be had here, if it gave up for that. */
+  sessionClosed(session: Session, failure?: Error): void;
 }
 
 /** An endpoint in use, or an accepted connection. */

@@ -119,6 +119,7 @@ export class Context {
   /** @internal A socket was closed and holds nothing any more. */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
+    this.runtime.keepAlive.settle();
     if (this.#sockets.size === 0) { for (const tell of this.#whenEmpty.splice(0)) tell(); }
   }
 }

@@ -18,8 +18,11 @@ import type { Context } from "./context.ts";
 import type { OptionValues } from "./options.ts";
 import { closedError } from "./wait_list.ts";
 
-/** Connecting these types twice to one endpoint is connecting once, as in libzmq. */
-const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "XSUB", "PUB", "XPUB", "REQ"];
+/**
+ * Connecting these types twice to one endpoint is connecting once, as in libzmq: with the others a second connection is a second
+ * share of the messages.
+ */
+const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "PUB", "REQ"];
 
 /** The socket whose endpoints these are. */
 export interface EndpointsOwner extends SessionOwner {
@@ -31,6 +34,8 @@ export interface EndpointsOwner extends SessionOwner {
   assertOpen(): void;
   /** A closed socket's last endpoint and session are gone. */
   finish(): void;
+  /** No endpoint is left, and the last could never be had for `failure`; `undefined`: another one is tried. */
+  strand(failure: Error | undefined): void;
 }
 
 /** See the module. */
@@ -89,6 +94,7 @@ export class Endpoints {
     }
     if (this.#core.closed) throw closedError();
     this.#bindings.set(session.endpoint, session);
+    this.#core.strand(undefined);
     this.last = session.endpoint;
     this.#core.emit({ type: "bind", address: session.endpoint });
     return session.endpoint;
@@ -171,10 +177,12 @@ export class Endpoints {
   }
 
   /** A session is over. */
-  sessionClosed(session: Session): void {
+  sessionClosed(session: Session, failure: Error | undefined): void {
     this.#sessions.delete(session);
     const sessions = this.#connects.get(session.endpoint);
     if (sessions?.delete(session) === true && sessions.size === 0) this.#connects.delete(session.endpoint);
+    const left = this.#sessions.size + this.#bindings.size + this.#opening;
+    if (failure !== undefined && left === 0 && !this.#core.closed) this.#core.strand(failure);
     this.#review();
   }
 
@@ -190,6 +198,7 @@ export class Endpoints {
     });
     const bound = (): void => {
       this.#bindings.set(address, binding);
+      this.#core.strand(undefined);
       this.last = address;
       this.#core.emit({ type: "bind", address });
     };
@@ -205,6 +214,7 @@ export class Endpoints {
   }
 
   #connected(address: string, session: Session): void {
+    this.#core.strand(undefined);
     this.#sessions.add(session);
     const sessions = this.#connects.get(address) ?? new Set();
     this.#connects.set(address, sessions.add(session));

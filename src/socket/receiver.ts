@@ -24,6 +24,7 @@ export class Receiver {
   readonly #receives: WaitList<undefined, Message | undefined>;
   readonly #readables: WaitList<undefined, boolean>;
   #closed = false;
+  #stranded: Error | undefined;
 
   constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
     this.#pattern = pattern;
@@ -45,6 +46,7 @@ export class Receiver {
     } catch (error) {
       return Promise.reject(error);
     }
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     const timeoutMs = options?.timeoutMs ?? this.#options.receiveTimeout;
     if (timeoutMs === 0) {
       return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot receive now: there is no message"));
@@ -89,6 +91,7 @@ export class Receiver {
       if (refused !== undefined) return Promise.reject(refused);
     }
     if (this.#pattern.canReceive) return DONE;
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#readables.wait(undefined, options).then((there) => {
       if (!there) throw closedError();
     });
@@ -111,6 +114,7 @@ export class Receiver {
         return Promise.reject(error);
       }
       if (batch.length > 0) return Promise.resolve({ value: batch, done: false });
+      if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
       return this.#readables.wait(undefined, {}).then(next);
     };
     return iterate(next);
@@ -135,7 +139,16 @@ export class Receiver {
       return Promise.reject(error);
     }
     if (message !== undefined) return Promise.resolve({ value: message, done: false });
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#receives.wait(undefined, { timeoutMs: this.#options.receiveTimeout }).then(asResult);
+  }
+
+  /** No message will ever come, for this reason; `undefined`: one may. */
+  strand(failure: Error | undefined): void {
+    this.#stranded = failure;
+    if (failure === undefined) return;
+    this.#receives.rejectAll(failure);
+    this.#readables.rejectAll(failure);
   }
 
   close(): void {

@@ -28,6 +28,7 @@ export class Sender {
   readonly #blocked: Map<Pipe, number> = new Map();
   #blockedSends = 0;
   #closed = false;
+  #stranded: Error | undefined;
   #pumping = false;
 
   constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
@@ -81,6 +82,7 @@ export class Sender {
     }
     const can = ask ?? ((): boolean => this.#pattern.canSend);
     if (!this.#budget.spent && !this.#anyoneWaits && can()) return DONE;
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#writables.wait(ask, options);
   }
 
@@ -95,6 +97,14 @@ export class Sender {
       const can = waiter.task === undefined ? this.#pattern.canSend : waiter.task();
       if (can) waiter.resolve();
     }
+  }
+
+  /** Nobody will ever take anything, for this reason; `undefined`: somebody may. */
+  strand(failure: Error | undefined): void {
+    this.#stranded = failure;
+    if (failure === undefined) return;
+    this.#sends.rejectAll(failure);
+    this.#writables.rejectAll(failure);
   }
 
   close(): void {
@@ -116,6 +126,7 @@ export class Sender {
   }
 
   #wait(message: Outgoing, options: WaitOptions | undefined): Promise<void> {
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     const { sendTimeout, sendWaitersMax } = this.#options;
     const timeoutMs = options?.timeoutMs ?? sendTimeout;
     if (timeoutMs === 0) {

@@ -88,7 +88,8 @@ export abstract class Socket {
    * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with the port or path
    * that the system chose: what others connect to.
    *
-   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The socket is as before.
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The socket
+   * is as before.
    */
   bind(address: string): Promise<string> {
     return this.core.endpoints.bind(address);
@@ -101,6 +102,11 @@ export abstract class Socket {
 
   /**
    * Connects to an endpoint, now and whenever the connection is lost. Returns at once; the peer need not be there yet.
+   * Where the runtime was started without the permission for it, that is final: the event `connect:delay` tells
+   * (`ERR_PERMISSION`), then `close`, and once the socket has no other endpoint its calls reject with the same error
+   * instead of waiting, until another is bound or connected.
+   * A Dealer, Subscriber, Publisher or Request that is connected to an endpoint already stays as it is, as in libzmq; the other
+   * types make another connection.
    *
    * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
    */

@@ -25,7 +25,7 @@ import {
   wholeNumber,
 } from "./call_options.ts";
 import type { Context } from "./context.ts";
-import { Endpoints } from "./endpoints.ts";
+import { Endpoints, type EndpointsOwner } from "./endpoints.ts";
 import { Observer } from "./observer.ts";
 import { checkOption, defaultOptions, optionBytes, type OptionName, type OptionValues } from "./options.ts";
 import { Receiver } from "./receiver.ts";
@@ -41,7 +41,7 @@ export interface ReadyOptions extends WaitOptions {
 const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers: wholeNumber("peers", 0) };
 
 /** See the module. */
-export class SocketCore implements SessionOwner, PatternEvents {
+export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly type: SocketType;
   readonly id: number;
   readonly context: Context;
@@ -62,6 +62,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly #ended: Promise<void>;
   #engineInit: EngineInit | undefined;
   #whenClosed: () => void = () => {};
+  #stranded: Error | undefined;
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -132,10 +133,11 @@ export class SocketCore implements SessionOwner, PatternEvents {
 
   /** Called when the last endpoint and session are gone. */
   finish(): void {
-    this.context.remove(this);
     this.#peers.clear();
     this.#flushDrops();
     this.emit({ type: "end", address: "" });
+    // Last, when nobody waits for anything of this socket any more: what held the process lets go of it here.
+    this.context.remove(this);
     this.#end();
   }
 
@@ -152,6 +154,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
     }
     const count = options?.peers ?? 1;
     if (this.#peers.size >= count) return Promise.resolve();
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#peerWaits.wait(count, options);
   }
 
@@ -245,8 +248,17 @@ export class SocketCore implements SessionOwner, PatternEvents {
     host.trace({ kind: "state", socketType: this.type, socketId: this.id, address, state });
   }
 
-  sessionClosed(session: Session): void {
-    this.endpoints.sessionClosed(session);
+  sessionClosed(session: Session, failure?: Error): void {
+    this.endpoints.sessionClosed(session, failure);
+  }
+
+  /** See {@link EndpointsOwner.strand}: nobody could ever serve what waits, so it fails, and what would wait fails at once. */
+  strand(failure: Error | undefined): void {
+    if (this.#stranded === failure) return;
+    this.#stranded = failure;
+    this.sender.strand(failure);
+    this.receiver.strand(failure);
+    if (failure !== undefined) this.#peerWaits.rejectAll(failure);
   }
 
   /** Fails an operation of a closed socket. */

@@ -56,3 +56,25 @@ test("the timer that lets go does not itself hold the process", () => {
   world.host.keepAlive(false);
   assertEquals(world.holdsProcess, false);
 });
+
+test("when something is closed the host lets go at once, unless something else holds it, and no timer is left", () => {
+  const world = new World(4);
+  let timers = 0;
+  const schedule: World["host"]["schedule"] = (delayMs, run, referenced) => {
+    timers++;
+    const cancel = world.host.schedule(delayMs, () => (timers--, run()), referenced);
+    return () => (timers--, cancel());
+  };
+  const keepAlive = new KeepAlive({ ...world.host, schedule });
+  keepAlive.hold();
+  keepAlive.hold();
+  keepAlive.release();
+  keepAlive.settle();
+  assertEquals(world.keptAlive, true);
+  keepAlive.release();
+  assertEquals([world.keptAlive, timers], [true, 1]);
+  keepAlive.settle();
+  assertEquals([world.keptAlive, timers], [false, 0]);
+  keepAlive.hold();
+  assertEquals(world.keptAlive, true);
+});

@@ -3,16 +3,19 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MisuseError, type PeerError } from "../../src/errors.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
-import type { Socket } from "../../src/socket/socket.ts";
+import { Request } from "../../src/socket/request.ts";
+import type { ContextOption, Socket } from "../../src/socket/socket.ts";
 import {
   Dealer,
   Pair,
   Publisher,
   Pull,
   Push,
+  Reply,
   Router,
   Subscriber,
   XPublisher,
+  XSubscriber,
 } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
 import { textOf } from "./building_blocks.ts";
@@ -339,4 +342,35 @@ test("a dial that throws is an attempt that failed: it is told, and made again",
   context.close();
   await world.driveIdle();
   assertEquals(world.holdsProcess, false);
+});
+
+test("connecting to one endpoint twice is connecting once for DEALER, SUB, PUB and REQ, and twice for the others", async () => {
+  const cases: readonly (readonly [
+    new (options: ContextOption) => Socket,
+    new (options: ContextOption) => Socket,
+    number,
+  ])[] = [
+    [Dealer, Router, 1],
+    [Subscriber, Publisher, 1],
+    [Publisher, Subscriber, 1],
+    [Request, Router, 1],
+    [XSubscriber, Publisher, 2],
+    [XPublisher, Subscriber, 2],
+    [Push, Pull, 2],
+    [Pull, Push, 2],
+    [Router, Dealer, 2],
+    [Reply, Dealer, 2],
+  ];
+  for (const scheme of ["sim", "inproc"]) {
+    for (const [Connecting, Bound, peers] of cases) {
+      const { world, context } = makeWorld();
+      const [connecting, bound] = [new Connecting({ context }), new Bound({ context })];
+      await world.driveTo(bound.bind(`${scheme}://here`));
+      for (let i = 0; i < 2; i++) connecting.connect(`${scheme}://here`);
+      await world.driveFor(1_000);
+      assertEquals([bound.peers.length, connecting.peers.length], [peers, peers], connecting.type);
+      context.close();
+      await world.driveIdle();
+    }
+  }
 });

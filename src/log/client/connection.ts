@@ -6,6 +6,7 @@
  */
 
 import { next, type Table } from "../../state_table.ts";
+import { isPermissionError } from "../../errors.ts";
 import type { Host } from "../../ports.ts";
 import type { Crc32 } from "../../bytes/crc32.ts";
 import { LogError } from "../errors.ts";
@@ -71,7 +72,7 @@ export interface ConnectionInit {
   readonly connected: (broker: Welcome) => void;
   /** `retryMs`: until the next attempt, where that is known. */
   readonly disconnected: (reason: Error | undefined, retryMs: number | undefined) => void;
-  /** The broker speaks another version: nothing will ever come of this. */
+  /** The broker speaks another version, or may not be connected to: nothing will ever come of this. */
   readonly failed: (error: LogError) => void;
 }
 
@@ -79,7 +80,7 @@ export interface ConnectionInit {
  * - `down`: no link. One is being made.
  * - `greeting`: said hello.
  * - `ready`: both know the version.
- * - `closed`: from here, or because the versions do not fit.
+ * - `closed`: from here, because the versions do not fit, or because this process has no permission to connect.
  */
 export type ConnectionState = "down" | "greeting" | "ready" | "closed";
 
@@ -244,7 +245,13 @@ export class Connection implements ClientLinkEvents {
   }
 
   failed(reason: Error, retryMs: number): void {
-    if (this.#state !== "closed") this.#init.disconnected(reason, retryMs);
+    if (this.#state === "closed") return;
+    if (retryMs < Infinity || !isPermissionError(reason)) return this.#init.disconnected(reason, retryMs);
+    this.#go("closed");
+    this.#drop();
+    this.#link.close();
+    const text = `Cannot reach the broker: ${reason.message}`;
+    this.#init.failed(new LogError("ERR_LOG_DISCONNECTED", text, { cause: reason }));
   }
 
   #go(input: ConnectionInput): void {

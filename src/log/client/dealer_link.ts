@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPermissionError } from "../../errors.ts";
 import { PeersPattern } from "../../pattern/peers.ts";
 import { Backoff } from "../../session/backoff.ts";
 import type { SocketEventType } from "../../session/events.ts";
@@ -178,7 +179,7 @@ export class DealerLink implements ClientLink {
     this.#init.context.runtime.host.microtask(() => {
       attempt.core.close();
       if (this.#closed) return;
-      const retryMs = this.#retry();
+      const retryMs = isPermissionError(error) ? this.#giveUp() : this.#retry();
       this.#init.events.failed?.(error ?? new Error(`Cannot reach ${this.#init.endpoint}`), retryMs);
     });
   }
@@ -188,6 +189,12 @@ export class DealerLink implements ClientLink {
     attempt.core.close();
     if (!this.#closed) this.#retry();
     if (attempt.opened) this.#init.events.closed(reason);
+  }
+
+  /** There is no next attempt. */
+  #giveUp(): number {
+    this.#attempt = undefined;
+    return Infinity;
   }
 
   /** Arranges the next attempt and answers when; `Infinity`: the context was closed. */

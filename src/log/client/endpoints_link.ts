@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPermissionError } from "../../errors.ts";
 import { Backoff } from "../../session/backoff.ts";
 import type { ClientLinkEvents } from "./client_link.ts";
 import type { RenewedLink } from "./connection.ts";
@@ -23,6 +24,8 @@ export class EndpointsLink implements RenewedLink {
   readonly #events: ClientLinkEvents;
   /** Of all endpoints together: where none can be reached, each is tried less and less often. */
   readonly #backoff: Backoff;
+  /** Endpoints that this process has no permission for: they are not tried again. */
+  readonly #denied: Set<string> = new Set();
   #index = 0;
   #link: DealerLink;
   #closed = false;
@@ -55,12 +58,12 @@ export class EndpointsLink implements RenewedLink {
   }
 
   #connect(): DealerLink {
-    const { endpoints, ...rest } = this.#init;
+    const { endpoints: _endpoints, ...rest } = this.#init;
     const events = this.#events;
     const link: DealerLink = new DealerLink({
       ...rest,
       backoff: this.#backoff,
-      endpoint: endpoints[this.#index % endpoints.length]!,
+      endpoint: this.#endpoint,
       events: {
         opened: () => events.opened(),
         message: (frames) => events.message(frames),
@@ -73,14 +76,25 @@ export class EndpointsLink implements RenewedLink {
     return link;
   }
 
+  get #endpoint(): string {
+    const { endpoints } = this.#init;
+    return endpoints[this.#index % endpoints.length]!;
+  }
+
   /** The wait is the one that the same endpoint would have had. */
   #failed(link: DealerLink, reason: Error, retryMs: number): void {
     if (this.#closed || link !== this.#link) return;
-    this.#events.failed?.(reason, retryMs);
-    if (this.#init.endpoints.length === 1 || retryMs === Infinity) return;
+    const denied = isPermissionError(reason);
+    if (denied) this.#denied.add(this.#endpoint);
+    const { endpoints, context } = this.#init;
+    const left = endpoints.some((endpoint) => !this.#denied.has(endpoint));
+    // Another endpoint is nobody's second attempt.
+    const waitMs = denied && left ? 0 : retryMs;
+    this.#events.failed?.(reason, waitMs);
+    if (this.#closed || endpoints.length === 1 || waitMs === Infinity) return;
     link.close();
-    this.#index++;
-    this.#cancelNext = this.#init.context.runtime.host.schedule(retryMs, () => {
+    do this.#index++; while (this.#denied.has(this.#endpoint));
+    this.#cancelNext = context.runtime.host.schedule(waitMs, () => {
       this.#link = this.#connect();
     }, false);
   }

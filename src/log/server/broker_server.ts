@@ -42,8 +42,8 @@ export class BrokerServer implements AsyncDisposable {
    * @internal
    * Listens on every endpoint of the options. The stores belong to the broker from here on.
    *
-   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. Nothing
-   * listens then, and the stores are closed.
+   * @throws {MisuseError} (rejects) `ERR_OPTION`, `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`,
+   * `ERR_CLOSED`. Nothing listens then, and the stores are closed.
    */
   static async start(init: BrokerServerInit): Promise<BrokerServer> {
     const { context, host, stores, options, notice } = init;

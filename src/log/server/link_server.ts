@@ -103,7 +103,8 @@ export class LinkServer {
   /**
    * Listens on an endpoint and answers the real one.
    *
-   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_CLOSED`. The rest goes on.
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The
+   * rest goes on.
    */
   bind(endpoint: string): Promise<string> {
     // One after the other: the socket tells the real endpoint of its last bind only.
@@ -129,7 +130,10 @@ export class LinkServer {
       // Connections that nobody waits on do not hold the process, and whoever called this waits for their end.
       const { keepAlive } = this.#context.runtime;
       keepAlive.hold();
-      void this.#core.ended.then(() => keepAlive.release());
+      void this.#core.ended.then(() => {
+        keepAlive.release();
+        keepAlive.settle();
+      });
       this.#set.closeAll(() => this.#core.close());
     }
     return this.#core.ended;

@@ -1,0 +1,90 @@
+/**
+ * The `ipc` transport of every runtime: endpoints, socket files and errors are the same on all; a runtime supplies how it
+ * connects to a path and listens at one.
+ *
+ * @module
+ */
+
+import type { Dial, Listener, StreamOptions, TransportFactory, TransportInfo } from "../src/ports.ts";
+import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
+import { bindSocketFile, openSocketFile, pathError, type SocketFile, socketPath } from "./socket_file.ts";
+import { bindError } from "./system_errors.ts";
+
+/** What differs between kinds of sockets of one runtime: TCP and unix. */
+export interface SocketKind<Native> {
+  /** Both ends of a connected socket, as endpoints. */
+  describe(socket: Native): TransportInfo;
+  /** Sets the options of a socket that has just connected. */
+  prepare(socket: Native): void;
+}
+
+/** What goes with a target to connect to. */
+export interface DialSetup<Native> {
+  readonly kind: SocketKind<Native>;
+  /** The endpoint, for messages. */
+  readonly text: string;
+  readonly options: StreamOptions;
+  /** Of what the runtime says when a stream cannot be opened, what is told. */
+  readonly explain: (cause: unknown) => unknown;
+}
+
+/** What goes with a path to listen at. */
+export interface IpcListenSetup<Native> {
+  readonly kind: SocketKind<Native>;
+  readonly options: StreamOptions;
+  readonly accept: (attach: Dial) => void;
+  readonly failed: (cause: unknown) => void;
+}
+
+/** How a runtime connects to a path (or an abstract name after a NUL), and listens at one. */
+export interface IpcRuntime<Native, Bound> {
+  dial(path: string, setup: DialSetup<Native>): Dial;
+  /** Rejects with the runtime's own error. */
+  listen(path: string, setup: IpcListenSetup<Native>): Promise<Bound>;
+  /** The listener over what `listen` bound. `closed` is called when the address is free again. */
+  listener(bound: Bound, address: string, closed: () => void, setup: IpcListenSetup<Native>): Listener;
+}
+
+/** The `ipc` transport over what a runtime supplies. */
+export function ipcTransport<Native, Bound>(runtime: IpcRuntime<Native, Bound>): TransportFactory {
+  return {
+    dial: (address, options) => {
+      const endpoint = parseIpcEndpoint(address, "connect");
+      const { text } = endpoint;
+      const path = socketPath(endpoint);
+      const explain = (cause: unknown): unknown => pathError(cause, path, `Cannot connect to ${text}`);
+      return runtime.dial(path, { kind: ipcKind(text), text, options, explain });
+    },
+    listen: (address, options) => {
+      const endpoint = parseIpcEndpoint(address, "bind");
+      // Refuses an abstract name where there are none, before anything is begun.
+      if (endpoint.ipcKind === "abstract") socketPath(endpoint);
+      return (address, accept, failed) => listenIpc(runtime, address, { options, accept, failed });
+    },
+  };
+}
+
+async function listenIpc<Native, Bound>(
+  runtime: IpcRuntime<Native, Bound>,
+  address: string,
+  rest: Omit<IpcListenSetup<Native>, "kind">,
+): Promise<Listener> {
+  let file: SocketFile | undefined;
+  try {
+    const { path, address: real, remove } = file = openSocketFile(parseIpcEndpoint(address, "bind"));
+    const setup = { ...rest, kind: ipcKind(real) };
+    const bound = await bindSocketFile(file, () => runtime.listen(path, setup));
+    return runtime.listener(bound, real, remove, setup);
+  } catch (cause) {
+    file?.remove();
+    throw bindError(cause, address);
+  }
+}
+
+/** A connecting unix socket has no name of its own, so both ends go by that of the listener. */
+function ipcKind(address: string): SocketKind<unknown> {
+  return {
+    describe: () => ({ localAddress: address, remoteAddress: address }),
+    prepare: () => {},
+  };
+}
