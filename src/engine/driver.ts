@@ -81,9 +81,9 @@ export class Driver implements Task, OutboundListener {
   }
 
   /** The pipe has room again, or a body allocator has memory. */
-  restartInput(): void {
+  resumeDecoding(): void {
     if (this.#gone) return;
-    this.#engine.restartInput(this.#nowMs());
+    this.#engine.resumeDecoding(this.#nowMs());
     if (this.#busy) return;
     // Each chunk that comes out of it is dealt with by itself, so that a pull stops at the pending bound.
     if (this.#open && !this.#closed && this.#engine.wantsRead) this.#transport!.pull?.();
@@ -105,7 +105,7 @@ export class Driver implements Task, OutboundListener {
     if (before === "idle") this.#scheduler.afterCallback(this);
   }
 
-  full(): void {
+  writeNow(): void {
     if (!this.#open || this.#closed || this.#writing || this.#flush === "blocked") return;
     this.#go("full");
     this.#pump();

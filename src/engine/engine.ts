@@ -3,7 +3,7 @@
  * async, reads a clock, or throws for what a peer did.
  *
  * Four kinds of method. **Inputs** (`opened`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
- * **Commands** (`attach`, `restartInput`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
+ * **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
  * input and command call `pollTransmit`, `pollEvent` and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
  *
  * @module
@@ -154,7 +154,7 @@ export class Engine {
 
   // Commands.
 
-  /** Joins the pipe. Call once, after `ready`; call {@link restartInput} behind it. */
+  /** Joins the pipe. Call once, after `ready`; call {@link resumeDecoding} behind it. */
   attach(inbound: Inbound, outbound: Outbound): void {
     if (this.#state !== "ready") return;
     this.#input.attach(inbound);
@@ -162,7 +162,7 @@ export class Engine {
   }
 
   /** The pipe has room again, or the body allocator has memory. Does nothing while input runs. */
-  restartInput(nowMs: number): void {
+  resumeDecoding(nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#state !== "ready") return;
     this.#input.restart();

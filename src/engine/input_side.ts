@@ -94,7 +94,7 @@ export class InputSide {
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
-    this.#inbound!.flush();
+    this.#inbound!.announce();
     // Not all that was decoded takes up room (a subscription in message form does not), and nobody else would go on.
     if (this.#canGoOn()) this.restart();
   }
@@ -142,7 +142,7 @@ export class InputSide {
       total.count(bytes);
       inbound.hold(() => total.count(-bytes));
     }
-    inbound?.flush();
+    inbound?.announce();
   }
 
   #canGoOn(): boolean {
@@ -169,7 +169,7 @@ export class InputSide {
       this.#blind = false;
       this.#go("drained");
     }
-    inbound.flush();
+    inbound.announce();
   }
 
   /** Decodes `chunk` as far as the pipe has room and memory, and answers how far that was. */

@@ -12,7 +12,7 @@ export interface Inbound extends Pick<FrameSink, "run" | "message"> {
   /** Messages that may still be delivered before the high-water mark. 0: full. */
   readonly credit: number;
   /** Announces what was delivered since the last call. May run the application's code. */
-  flush(): void;
+  announce(): void;
   /** Calls `release` once everything that was delivered until now has been taken or dropped. */
   hold?(release: () => void): void;
 }
@@ -34,5 +34,5 @@ export interface OutboundListener {
   /** The queue went from empty to not empty. */
   queued(): void;
   /** A whole segment is ready, or the high-water mark is reached: write now if you can. */
-  full(): void;
+  writeNow(): void;
 }

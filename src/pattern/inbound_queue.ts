@@ -103,7 +103,7 @@ export class InboundQueue implements Inbound {
     this.#full();
   }
 
-  flush(): void {
+  announce(): void {
     if (this.#announced || this.messages === 0) return;
     this.#announced = true;
     this.#events.readable();

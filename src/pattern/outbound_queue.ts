@@ -150,7 +150,7 @@ export class OutboundQueue implements Outbound {
 
   /** At the mark: an idle connection may take what is queued, here and now. Otherwise wait until half is gone. */
   #makeRoom(): boolean {
-    this.listener?.full();
+    this.listener?.writeNow();
     if (this.#belowMark()) return true;
     this.#muted = true;
     return false;
@@ -209,7 +209,7 @@ export class OutboundQueue implements Outbound {
     if (this.#open === undefined) return;
     this.#sealed.push(this.#open);
     this.#open = undefined;
-    this.listener?.full();
+    this.listener?.writeNow();
   }
 
   #writeLatest(message: Outgoing): boolean {

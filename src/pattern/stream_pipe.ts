@@ -49,7 +49,7 @@ export class StreamPipe extends Pipe {
     this.inbound = new InboundQueue({
       mark: options.receiveMark,
       conflate: options.conflate,
-      events: { readable: () => pattern.readable(this), drained: () => this.#driver?.restartInput() },
+      events: { readable: () => pattern.readable(this), drained: () => this.#driver?.resumeDecoding() },
       dropped: (frames) => this.#release(frames),
     });
   }
@@ -64,7 +64,7 @@ export class StreamPipe extends Pipe {
 
   /** The pattern knows the peer: what came behind the handshake is decoded, what is queued is written. */
   begin(): void {
-    this.#driver?.restartInput();
+    this.#driver?.resumeDecoding();
     if (this.outbound.hasSegments) this.#driver?.queued();
   }
 
@@ -130,7 +130,7 @@ export class StreamPipe extends Pipe {
   }
 }
 
-const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, flush(): void {} };
+const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
 
 /**
  * What a publisher's peer sends: subscriptions in message form, as 3.0 peers do, and upstream messages. A
@@ -172,8 +172,8 @@ class SubscriptionSink implements Inbound {
     this.#pattern.subscription(this.#pipe, subscription.topic.slice(), subscription.name === "SUBSCRIBE");
   }
 
-  flush(): void {
-    this.#pipe.inbound.flush();
+  announce(): void {
+    this.#pipe.inbound.announce();
   }
 
   hold(release: () => void): void {

@@ -72,7 +72,7 @@ export class Connection implements ConnectionInput {
 
   /** See {@link ConnectionInput}. */
   restart(): void {
-    this.#driver.restartInput();
+    this.#driver.resumeDecoding();
   }
 
   /** Lets a pipe send and receive, and tells the pattern who is there. */

@@ -214,7 +214,7 @@ export class PlayedEngine {
       credit: 1_000,
       run: (bytes, start, end) => splitMessages(bytes.subarray(start, end)).forEach(message),
       message,
-      flush: () => {},
+      announce: () => {},
     }, {
       get hasSegments() {
         return segments.length > 0;
@@ -223,7 +223,7 @@ export class PlayedEngine {
       release: () => {},
       discard: () => {},
     });
-    this.#engine.restartInput(this.#nowMs);
+    this.#engine.resumeDecoding(this.#nowMs);
   }
 }
 

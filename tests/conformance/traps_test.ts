@@ -294,7 +294,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     credit: 9,
     run: () => assert(false),
     message: (frames) => void messages.push(frames),
-    flush: () => {},
+    announce: () => {},
   }, {
     get hasSegments() {
       return segments.length > 0;
@@ -303,7 +303,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     release: () => segments = [],
     discard: () => {},
   });
-  engine.restartInput(0);
+  engine.resumeDecoding(0);
   const out = written(engine);
   assertEquals(String.fromCharCode(...out), "\0\x0b\x07MESSAGE\x01\x01a\0\x0b\x07MESSAGE\x02\x00b");
   // A PING inside, with inner flag 2, in an outer message and in an outer command.

@@ -69,7 +69,7 @@ function inboundWith(queue: Inbound, parts: Partial<Inbound>): Inbound {
     },
     run: parts.run ?? ((bytes, start, end, messages): void => queue.run(bytes, start, end, messages)),
     message: parts.message ?? ((frames, bytes): void => queue.message(frames, bytes)),
-    flush: parts.flush ?? ((): void => queue.flush()),
+    announce: parts.announce ?? ((): void => queue.announce()),
   };
 }
 
@@ -83,9 +83,9 @@ interface Fault {
 
 class ForgetsRestarts extends Engine {
   #restarts = 0;
-  override restartInput(nowMs: number): void {
+  override resumeDecoding(nowMs: number): void {
     // The first one joins the pipe. Of the others, every third is forgotten.
-    if (this.#restarts++ % 3 !== 2) super.restartInput(nowMs);
+    if (this.#restarts++ % 3 !== 2) super.resumeDecoding(nowMs);
   }
 }
 

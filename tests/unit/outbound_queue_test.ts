@@ -29,7 +29,7 @@ class Bench {
   listen(): this {
     const listener: OutboundListener = {
       queued: () => void this.told.push("queued"),
-      full: () => {
+      writeNow: () => {
         this.told.push("full");
         this.onFull?.();
       },
