@@ -68,6 +68,8 @@ export class Driver implements Task, OutboundListener {
     this.#transport = dial(this.#handlers());
     // What keeps the process alive is decided by the context, for all its connections at once.
     this.#transport.setReferenced?.(false);
+    this.#engine.started(this.#nowMs());
+    this.#settle();
   }
 
   /** Ends the connection; `flush` lets what is queued leave first. `gone` follows. */
@@ -136,7 +138,6 @@ export class Driver implements Task, OutboundListener {
       open: (info) =>
         this.#enter(() => {
           this.#open = true;
-          this.#engine.opened(this.#nowMs());
           this.#events.opened(info);
         }),
       data: (chunk) => {
@@ -176,7 +177,7 @@ export class Driver implements Task, OutboundListener {
 
   #drained(): void {
     if (this.#rest !== undefined && !this.#writeRest()) return;
-    this.#engine.drained();
+    this.#engine.drained(this.#nowMs());
     this.#go("drained");
     if (this.#open) this.#pump();
   }
@@ -240,7 +241,7 @@ export class Driver implements Task, OutboundListener {
       const chunks = this.#engine.pollTransmit();
       if (chunks === undefined) break;
       const taken = this.#write(chunks);
-      this.#engine.transmitted(taken);
+      this.#engine.transmitted(taken, this.#nowMs());
       if (!taken) {
         this.#go("lent");
         break;

@@ -76,6 +76,11 @@ export class InputSide {
     return this.#decoder.heldBytes;
   }
 
+  /** Whether some of a message has arrived and the rest has not. */
+  get midMessage(): boolean {
+    return this.#decoder.midMessage;
+  }
+
   /** Whether the transport should deliver more. Bounded only while input is stopped: no byte and no peer is lost. */
   get wantsRead(): boolean {
     if (this.#state === "running") return true;

@@ -96,15 +96,15 @@ class NeverPauses extends Engine {
 }
 
 class WritesWhileLent extends Engine {
-  override transmitted(_taken: boolean): void {
-    super.transmitted(true);
+  override transmitted(_taken: boolean, nowMs: number): void {
+    super.transmitted(true, nowMs);
   }
 }
 
 class ForgetsDrains extends Engine {
   #drains = 0;
-  override drained(): void {
-    if (this.#drains++ % 4 !== 3) super.drained();
+  override drained(nowMs: number): void {
+    if (this.#drains++ % 4 !== 3) super.drained(nowMs);
   }
 }
 
