@@ -222,6 +222,11 @@ export class Engine {
     this.#output.drained();
   }
 
+  /** The transport took `bytes` of the last {@link pollTransmit} and refused the rest. `transportFailed` must follow. */
+  refused(bytes: number): void {
+    this.#output.refused(bytes);
+  }
+
   /** In state `closing`: everything has left. */
   flushed(): void {
     if (this.#state === "closing") this.#end("flushed", { kind: "local" });

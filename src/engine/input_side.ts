@@ -13,6 +13,7 @@ import type { Inbound } from "./link.ts";
 import { INPUT_TRANSITIONS, type InputInput, type InputState } from "./states.ts";
 import { next } from "../state_table.ts";
 import { PendingChunks, type PendingTotal } from "./pending_chunks.ts";
+import { brokenRule } from "./transport_rules.ts";
 
 /** What an {@link InputSide} is made of. */
 export interface InputSideInit {
@@ -165,6 +166,8 @@ export class InputSide {
       const chunk = this.#pending.shift();
       if (chunk === undefined && !this.#decoder.waitsForMemory) break;
       const bytes = chunk ?? NOTHING;
+      // Empty chunks are not kept: the memory of this one was given away.
+      if (chunk !== undefined && bytes.length === 0) this.error = brokenRule("dataMemory");
       const at = this.#decode(bytes);
       if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
       stopped = at < bytes.length || this.#decoder.waitsForMemory;

@@ -46,6 +46,8 @@ export class OutputSide {
   #current: Segment | undefined;
   /** What is left of {@link #current}, where it is written in parts. Nothing else is written before it. */
   #parts: (readonly Uint8Array[])[] = [];
+  /** Bytes of {@link #current} in the parts that were taken. */
+  #takenBytes = 0;
   #inFlight = false;
   readonly #writeBytesMax: number;
 
@@ -124,10 +126,29 @@ export class OutputSide {
   drained(): void {
     if (!this.#inFlight) return;
     this.#inFlight = false;
-    if (this.#parts.length > 0) return;
+    if (this.#parts.length > 0) {
+      this.#takenBytes += this.writeBytes;
+      return;
+    }
     const segment = this.#current;
     this.#current = undefined;
+    this.#takenBytes = 0;
     if (segment !== undefined) this.#outbound!.release(segment);
+  }
+
+  /**
+   * The transport took the first `bytes` of the write in flight and refused the rest. Nothing more is written; the messages
+   * that it did not take whole are the pipe's again.
+   */
+  refused(bytes: number): void {
+    const segment = this.#current;
+    const handedBytes = this.#takenBytes + bytes;
+    // What a mechanism sealed cannot be told apart any more.
+    if (segment === undefined || (this.#sealer !== undefined && handedBytes > 0)) return;
+    if (this.#outbound?.giveBack === undefined) return;
+    this.#current = undefined;
+    this.#parts = [];
+    this.#outbound.giveBack(segment, handedBytes);
   }
 
   /** The connection is gone; what was handed to the transport is lost, the rest stays in the pipe. */

@@ -139,6 +139,15 @@ export class OutboundQueue implements Outbound {
     this.#credit();
   }
 
+  giveBack(segment: Segment, handedBytes: number): void {
+    const { bytes } = segment;
+    this.messages -= segment.forget(handedBytes);
+    this.bytes -= bytes - segment.bytes;
+    this.#sealed.unshift(segment);
+    this.#announced = true;
+    this.#credit();
+  }
+
   /** Drops everything that is queued; a segment in flight stays with the connection. */
   clear(): void {
     for (let segment = this.take(); segment !== undefined; segment = this.take()) this.discard(segment);

@@ -49,7 +49,11 @@ export class StreamPipe extends Pipe {
     this.inbound = new InboundQueue({
       mark: options.receiveMark,
       conflate: options.conflate,
-      events: { readable: () => pattern.readable(this), drained: () => this.#driver?.resumeDecoding() },
+      events: {
+        readable: () => pattern.readable(this),
+        drained: () => this.#driver?.resumeDecoding(),
+        corrupted: (messages) => pattern.unreadable(this, messages),
+      },
       dropped: (frames) => this.#release(frames),
     });
   }
@@ -59,6 +63,7 @@ export class StreamPipe extends Pipe {
     this.#driver = driver;
     this.connected = true;
     this.outbound.listener = driver;
+    this.inbound.source = driver;
     engine.attach(this.#sink(), this.outbound);
   }
 
@@ -73,6 +78,7 @@ export class StreamPipe extends Pipe {
     this.connected = false;
     this.#driver = undefined;
     this.outbound.listener = undefined;
+    this.inbound.source = undefined;
   }
 
   get canWrite(): boolean {

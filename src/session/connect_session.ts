@@ -105,13 +105,7 @@ export class ConnectSession implements Session {
       gone: () => this.#gone(connection),
     });
     this.#connection = connection;
-    try {
-      connection.start(this.#dial!);
-    } catch (error) {
-      this.#emit("connect:delay", undefined, error as Error);
-      this.#connection = undefined;
-      this.#retry();
-    }
+    connection.start(this.#dial!);
   }
 
   #ready(connection: Connection, peer: Peer): void {

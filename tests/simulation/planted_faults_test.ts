@@ -207,13 +207,13 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "the end of a turn is forgotten",
-    seedsMax: 10,
+    seedsMax: 40,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsTurns }),
   },
   {
     name: "the end of a callback is forgotten",
-    seedsMax: 10,
+    seedsMax: 40,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsCallbacks }),
   },

@@ -434,7 +434,7 @@ test("a close waits for what is lent, but not for ever", () => {
   bench.driver.close("flush");
   bench.world.runFor(900);
   assertEquals(bench.calls.at(-1), "write 6", "there is still hope");
-  bench.world.runIdle();
+  bench.world.runFor(1_000);
   assertEquals(bench.calls.at(-1), "close abort");
   assertEquals(bench.queue.messages, 1, "the memory is lent until the transport says it is closed");
   bench.handlers.close();
