@@ -213,7 +213,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "the end of a callback is forgotten",
-    seedsMax: 40,
+    seedsMax: 60,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsCallbacks }),
   },

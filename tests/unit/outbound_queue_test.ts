@@ -275,3 +275,15 @@ test("a conflating queue, too, keeps what was sent as it was: a small body is co
   frames.pop();
   assertEquals(bench.drain(), concat([encodeFrame(1, bytesOf("also")), text("before")]));
 });
+
+test("what a transport refused is first in the queue again, without what it took", () => {
+  const bench = new Bench({ messages: 4 });
+  for (const body of ["one", "two", "three"]) assert(bench.queue.write(bytesOf(body)));
+  const refused = bench.queue.take()!;
+  assert(bench.queue.write(bytesOf("four")));
+  bench.queue.giveBack(refused, text("one").length + 4);
+  assertEquals([bench.queue.messages, bench.queue.bytes], [3, text("two", "three", "four").length]);
+  assert(bench.queue.hasSegments);
+  assertEquals(bench.drain(), text("two", "three", "four"));
+  assertEquals(bench.busy, [true, false]);
+});
