@@ -9,10 +9,10 @@
  * A byte stream that is being opened or is open. The author of a custom transport writes three methods
  * (`write`, `setPaused`, `close`) and nothing else.
  *
- * The core keeps its side: it calls nothing but `setReferenced` and `close("abort")` before `handlers.open`, so it never
- * writes or flushes before then; it never writes while memory is lent, from inside a write, or after `close`. A transport that
- * breaks its own side is aborted: the connection ends with a `PeerError` `ERR_TRANSPORT` that names the rule, and a connecting
- * socket makes another one.
+ * The core keeps its side: it calls nothing but `setReferenced` and `close("abort")` before `handlers.open`,
+ * so it never writes or flushes before then; it never writes while memory is lent, from inside a write, or
+ * after `close`. A transport that breaks its own side is aborted: the connection ends with a `PeerError`
+ * `ERR_TRANSPORT` that names the rule, and a connecting socket makes another one.
  */
 export interface Transport {
   /**
@@ -20,8 +20,8 @@ export interface Transport {
    *
    * `true`: all of it was taken and its memory is free again (the speculative write succeeded).
    * `false`: the memory is *lent*: the transport keeps it until it calls `handlers.drain()`, and nothing more
-   * is written before that. Never throws; a failed stream answers `false` and later calls `handlers.close`. What a write that
-   * throws all the same was given counts as not handed over.
+   * is written before that. Never throws; a failed stream answers `false` and later calls `handlers.close`.
+   * What a write that throws all the same was given counts as not handed over.
    */
   write(chunk: Uint8Array): boolean;
   /** Optional gather write with the same contract. Without it, large bodies go out as separate writes. */
@@ -33,7 +33,8 @@ export interface Transport {
   /**
    * `"flush"`: after a lent chunk's drain, what was written leaves, then the stream ends; input is resumed and
    * discarded until the peer's end, so that a paused stream still closes. `"abort"`: at once; may follow a
-   * flush (linger ran out). `handlers.close` follows in either case; after an abort nobody waits for it longer than five seconds.
+   * flush (linger ran out). `handlers.close` follows in either case; after an abort nobody waits for it
+   * longer than five seconds.
    */
   close(mode: "flush" | "abort"): void;
   /** Optional: whether this stream keeps the process alive. */
@@ -41,8 +42,8 @@ export interface Transport {
 }
 
 /**
- * What a transport reports. None is called before `dial` has returned; see each for its place in the order. They never throw,
- * and do nothing after `close`.
+ * What a transport reports. None is called before `dial` has returned; see each for its place in the order.
+ * They never throw, and do nothing after `close`.
  */
 export interface TransportHandlers {
   /** Once, first. Both addresses are strings. */
@@ -63,7 +64,10 @@ export interface TransportInfo {
   readonly remoteAddress: string;
 }
 
-/** Begins to open a stream and returns the transport at once, never a promise. What it throws is the cause of a failed attempt. */
+/**
+ * Begins to open a stream and returns the transport at once, never a promise. What it throws is the cause of
+ * a failed attempt.
+ */
 export type Dial = (handlers: TransportHandlers) => Transport;
 
 /**

@@ -5,8 +5,8 @@
  * Handlers may be called from inside the driver's own calls (Bun does it): what comes then waits until the current
  * entry is done.
  *
- * Nothing that a transport does is believed: a rule of the contract that it breaks is named in the reason of the close, its
- * stream is cut, and nothing is thrown out of a handler (transport_rules.ts).
+ * Nothing that a transport does is believed: a rule of the contract that it breaks is named in the reason of
+ * the close, its stream is cut, and nothing is thrown out of a handler (transport_rules.ts).
  *
  * @module
  */
@@ -48,7 +48,9 @@ export interface DriverEvents {
 /** How long a stream that is being closed in order may take before it is cut. */
 const CLOSE_MS = 1_000;
 
-/** How long a transport that was cut may take to say that it has closed, before nobody waits for it any more. */
+/**
+ * How long a transport that was cut may take to say that it has closed, before nobody waits for it any more.
+ */
 const ABANDON_MS = 5_000;
 
 /** One connection in motion. */
@@ -85,7 +87,10 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#events = events;
   }
 
-  /** Opens the stream. What `dial` throws is the cause of {@link DriverEvents.gone}, which may come from inside. */
+  /**
+   * Opens the stream. What `dial` throws is the cause of {@link DriverEvents.gone}, which may come from
+   * inside.
+   */
   start(dial: Dial): void {
     this.#engine.started(this.#nowMs());
     let transport: unknown;
@@ -312,7 +317,10 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return this.#stream === "gone";
   }
 
-  /** Whether the transport may be written to. Never before `open`, and never after it was told or has told a close. */
+  /**
+   * Whether the transport may be written to. Never before `open`, and never after it was told or has told a
+   * close.
+   */
   get #mayWrite(): boolean {
     return this.#stream === "open" && !this.#closeTold;
   }
@@ -351,7 +359,10 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return true;
   }
 
-  /** One call of `write` or `writev`: `chunks`, or the one `at`. `false` also where the transport broke a rule. */
+  /**
+   * One call of `write` or `writev`: `chunks`, or the one `at`. `false` also where the transport broke a
+   * rule.
+   */
   #handOver(chunks: readonly Uint8Array[], at?: number): boolean {
     const transport = this.#transport!;
     let taken: unknown;

@@ -2,9 +2,10 @@
  * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing here is
  * async, reads a clock, or throws for what a peer did.
  *
- * Four kinds of method. **Inputs** (`started`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
- * **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
- * input and command call `pollTransmit`, `pollEvent` and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
+ * Four kinds of method. **Inputs** (`started`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`)
+ * tell what happened outside. **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) tell what the
+ * socket wants. **Polls** answer: after every input and command call `pollTransmit`, `pollEvent` and
+ * `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
  *
  * @module
  */
@@ -35,7 +36,10 @@ import type { PendingTotal } from "./pending_chunks.ts";
 import { ENGINE_TRANSITIONS, type EngineInput, type EngineState } from "./states.ts";
 import { next } from "../state_table.ts";
 
-/** Where PINGs are sent, a large body is written in parts: each that the transport takes is a sign that somebody reads. */
+/**
+ * Where PINGs are sent, a large body is written in parts: each that the transport takes is a sign that
+ * somebody reads.
+ */
 const WRITE_BYTES_MAX = 262_144;
 
 /** What an engine is made of. */
@@ -222,7 +226,10 @@ export class Engine {
     this.#output.drained();
   }
 
-  /** The transport took `bytes` of the last {@link pollTransmit} and refused the rest. `transportFailed` must follow. */
+  /**
+   * The transport took `bytes` of the last {@link pollTransmit} and refused the rest. `transportFailed` must
+   * follow.
+   */
   refused(bytes: number): void {
     this.#output.refused(bytes);
   }

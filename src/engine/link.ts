@@ -27,7 +27,10 @@ export interface Outbound {
   release(segment: Segment): void;
   /** The connection was lost with `segment` in flight: as release, but it may have been written in part. */
   discard(segment: Segment): void;
-  /** The transport refused what is left of `segment` after `handedBytes`: messages of which it took nothing or a part go to the next connection. */
+  /**
+   * The transport refused what is left of `segment` after `handedBytes`: messages of which it took nothing or
+   * a part go to the next connection.
+   */
   giveBack?(segment: Segment, handedBytes: number): void;
 }
 

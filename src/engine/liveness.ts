@@ -3,9 +3,10 @@
  * peer promised (RFC 37 "connection heartbeating"). Any byte is a sign of life, not only whole messages: a long transfer
  * must not be cut.
  *
- * Nor must one of ours. A PING can only be sent between two messages, and is answered after all that stands ahead of it
- * was received. So its time-out begins when the transport has taken it, is put off as long as the transport takes what
- * stands ahead, and is longer by what the bytes on their way may need (transfer.ts). A peer that is gone is found after
+ * Nor must one of ours. A PING can only be sent between two messages, and is answered after all that stands
+ * ahead of it was received. So its time-out begins when the transport has taken it, is put off as long as the
+ * transport takes what stands ahead, and is longer by what the bytes on their way may need (transfer.ts). A
+ * peer that is gone is found after
  *
  *     interval + time-out + the rest of a frame that the transport still takes
  *              + 2 × bytes handed over and not confirmed ÷ the rate last seen (1 MiB/s before one was)
@@ -24,7 +25,10 @@ export interface Timings {
   readonly handshakeMs: number;
   /** Between two PINGs of ours. */
   readonly heartbeatIntervalMs: number;
-  /** Silence after a PING that ends the connection; what was handed over ahead of the PING is given its time as well. */
+  /**
+   * Silence after a PING that ends the connection; what was handed over ahead of the PING is given its time
+   * as well.
+   */
   readonly heartbeatTimeoutMs: number;
   /** What we promise the peer: it may close after this much silence from us. */
   readonly heartbeatTtlMs: number;
@@ -39,7 +43,9 @@ export type Expiry = "nothing" | "ping" | "pong" | "handshakeTimeout" | "heartbe
  */
 const GRACE_MS = 10;
 
-/** A peer that is paused, or in the middle of a message, hears of us so often, and twice as often as it asked. */
+/**
+ * A peer that is paused, or in the middle of a message, hears of us so often, and twice as often as it asked.
+ */
 const PAUSED_PONG_MS_MAX = 250;
 const PAUSED_PONG_MS_MIN = 10;
 
@@ -141,9 +147,9 @@ export class Liveness {
   }
 
   /**
-   * Whether we pause the peer, or are in the middle of a message of its. Its PINGs do not reach us then, so it gets PONGs
-   * unasked: an application that is slow loses no connection to a peer that only wants to know whether we live, and
-   * neither does a way that is.
+   * Whether we pause the peer, or are in the middle of a message of its. Its PINGs do not reach us then, so
+   * it gets PONGs unasked: an application that is slow loses no connection to a peer that only wants to know
+   * whether we live, and neither does a way that is.
    */
   paused(on: boolean, nowMs: number, midMessage = false): void {
     this.#paused = on;

@@ -30,7 +30,9 @@ const SUBSCRIPTION_BATCH_BYTES = 65_536;
 export class OutputSide {
   /** Set when a body that was given away by reference changed its length. Nothing is written after it. */
   error: PeerError | undefined;
-  /** Bytes of the write that was handed out last. Counted where segments are written in parts, and only there. */
+  /**
+   * Bytes of the write that was handed out last. Counted where segments are written in parts, and only there.
+   */
   writeBytes = 0;
   readonly subscriptions: SubscriptionFeed = new SubscriptionFeed();
   /** A 3.0 peer takes subscriptions as messages (RFC 37). */
@@ -137,8 +139,8 @@ export class OutputSide {
   }
 
   /**
-   * The transport took the first `bytes` of the write in flight and refused the rest. Nothing more is written; the messages
-   * that it did not take whole are the pipe's again.
+   * The transport took the first `bytes` of the write in flight and refused the rest. Nothing more is
+   * written; the messages that it did not take whole are the pipe's again.
    */
   refused(bytes: number): void {
     const segment = this.#current;

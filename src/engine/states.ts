@@ -3,10 +3,12 @@
  *
  * 1. How far a connection, its stream, its input and its output have come are states in these tables.
  * 2. A state changes only through {@link next}; a missing cell is a bug, not a case to ignore.
- * 3. The four machines are independent: the connection (how far the peer and we have come), the stream (what may be
- *    asked of the transport), the input (whether messages may be decoded), the flush policy (when queued output is written).
- * 4. What is no progress is no state: whether a call of ours is running (`busy`, `writing`), what was told last or is
- *    arranged (`paused`, `turnArranged`, a PING that is due), and what waits in a queue are fields next to the machine.
+ * 3. The four machines are independent: the connection (how far the peer and we have come), the stream (what
+ *    may be asked of the transport), the input (whether messages may be decoded), the flush policy (when
+ *    queued output is written).
+ * 4. What is no progress is no state: whether a call of ours is running (`busy`, `writing`), what was told
+ *    last or is arranged (`paused`, `turnArranged`, a PING that is due), and what waits in a queue are fields
+ *    next to the machine.
  *
  * `docs/PROTOCOL.md` draws its diagrams from these tables (`tools/state_diagrams.ts`).
  *
@@ -49,7 +51,10 @@ export const ENGINE_TRANSITIONS: Table<EngineState, EngineInput> = {
  */
 export type StreamState = "dialing" | "opening" | "open" | "finishing" | "cut" | "gone";
 
-/** `dialled`: `dial` returned a transport. `finish`, `cut`: we close. `gone`: it has closed, or is not waited for any more. */
+/**
+ * `dialled`: `dial` returned a transport. `finish`, `cut`: we close. `gone`: it has closed, or is not waited
+ * for any more.
+ */
 export type StreamInput = "dialled" | "opened" | "finish" | "cut" | "gone";
 
 export const STREAM_TRANSITIONS: Table<StreamState, StreamInput> = {

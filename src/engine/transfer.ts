@@ -1,8 +1,8 @@
 /**
- * How much of what was handed to the transport has reached the peer, and how fast it went. A PING stands in line
- * with the messages: it cannot be answered before everything ahead of it has arrived, and a transport, a kernel or a
- * relay may hold megabytes of that. So a PING behind many bytes carries a number as its context, and the PONG that
- * brings the number back confirms them.
+ * How much of what was handed to the transport has reached the peer, and how fast it went. A PING stands in
+ * line with the messages: it cannot be answered before everything ahead of it has arrived, and a transport, a
+ * kernel or a relay may hold megabytes of that. So a PING behind many bytes carries a number as its context,
+ * and the PONG that brings the number back confirms them.
  *
  * @module
  */
@@ -12,7 +12,9 @@ import { NO_BYTES, readU32, writeU32 } from "../bytes/bytes.ts";
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
-/** Fewer bytes than this are neither confirmed nor measured: their time is that of the way, not of its width. */
+/**
+ * Fewer bytes than this are neither confirmed nor measured: their time is that of the way, not of its width.
+ */
 const STRETCH_BYTES_MIN = 64 * KIB;
 /** In a steady stream a PING follows so many bytes, at first after fewer, so that a rate is known early. */
 const STRETCH_BYTES_MAX = 4 * MIB;
@@ -56,7 +58,9 @@ export class Transfer {
   /** Time that writes were in flight since the last sample. */
   #blockedMs = 0;
 
-  /** A write was handed to the transport: with it the PING that {@link nextContext} was asked for, if it was. */
+  /**
+   * A write was handed to the transport: with it the PING that {@link nextContext} was asked for, if it was.
+   */
   begin(bytes: number, nowMs: number): void {
     this.#handed += bytes;
     this.#beganMs = nowMs;
@@ -99,8 +103,8 @@ export class Transfer {
   }
 
   /**
-   * The peer was last heard of then. What it could have confirmed long before counts as arrived: not every peer sends
-   * contexts back, and one that is there must not be waited for ever longer.
+   * The peer was last heard of then. What it could have confirmed long before counts as arrived: not every
+   * peer sends contexts back, and one that is there must not be waited for ever longer.
    */
   heard(nowMs: number): void {
     while (this.#marks.length > 0 && this.#marks[0]!.handedMs + UNANSWERED_MS < nowMs) {

@@ -1,6 +1,6 @@
 /**
- * The rules of the contract between the core and a transport, in the words of `docs/ADAPTERS.md`. Who writes a transport
- * makes mistakes; each is named, ends its stream, and harms nothing else.
+ * The rules of the contract between the core and a transport, in the words of `docs/ADAPTERS.md`. Who writes
+ * a transport makes mistakes; each is named, ends its stream, and harms nothing else.
  *
  * @module
  */
@@ -54,7 +54,10 @@ export function isBytes(value: unknown): value is Uint8Array {
     (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]");
 }
 
-/** An async function where a plain one must be: what it settles to is cleaned up, and never an unhandled rejection. */
+/**
+ * An async function where a plain one must be: what it settles to is cleaned up, and never an unhandled
+ * rejection.
+ */
 export function disown(value: unknown): void {
   const { then } = (value ?? {}) as { readonly then?: unknown };
   if (typeof then !== "function") return;

@@ -265,7 +265,10 @@ export class InboundQueue implements Inbound {
   }
 }
 
-/** Appends the frames of one message from `from` on, and answers the offset after it; beyond the run's end if they are none. */
+/**
+ * Appends the frames of one message from `from` on, and answers the offset after it; beyond the run's end if
+ * they are none.
+ */
 function readFrames(run: Run, from: number, into: Uint8Array[]): number {
   const bytes = run.bytes;
   let at = from;

@@ -66,7 +66,10 @@ export class Connection implements ConnectionInput {
     });
   }
 
-  /** Opens the stream. `lost` and `gone` may come from inside: a dial that throws or is none has failed at once. */
+  /**
+   * Opens the stream. `lost` and `gone` may come from inside: a dial that throws or is none has failed at
+   * once.
+   */
   start(dial: Dial): void {
     const counts = this.#allocator !== undefined && typeof dial === "function";
     this.#driver.start(counts ? this.#counting(dial) : dial);

@@ -32,10 +32,10 @@ export interface SocketOptions {
   /**
    * Milliseconds of silence after a PING that end the connection. -1: `heartbeatInterval`. Default -1.
    *
-   * A PING cannot be answered before all that was sent ahead of it has arrived. So the time counts from when the transport has
-   * taken the PING, and what was handed over and not confirmed by then is given its time as well: twice what it needs at the
-   * rate last seen, or at 1 MiB a second as long as none was seen. A slow link ends no large transfer; a peer that is lost
-   * in the middle of one is found as much later.
+   * A PING cannot be answered before all that was sent ahead of it has arrived. So the time counts from when
+   * the transport has taken the PING, and what was handed over and not confirmed by then is given its time as
+   * well: twice what it needs at the rate last seen, or at 1 MiB a second as long as none was seen. A slow
+   * link ends no large transfer; a peer that is lost in the middle of one is found as much later.
    */
   heartbeatTimeout?: number;
   /** Milliseconds of our silence after which the peer may end the connection; rounded up to tenths of a second. 0: none. Default 0. */

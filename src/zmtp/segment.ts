@@ -117,8 +117,8 @@ export class Segment {
   }
 
   /**
-   * Forgets the messages that lie wholly in the first `handedBytes` of the wire; what is left begins with a message. Answers
-   * how many there were.
+   * Forgets the messages that lie wholly in the first `handedBytes` of the wire; what is left begins with a
+   * message. Answers how many there were.
    */
   forget(handedBytes: number): number {
     let at = 0;

@@ -39,7 +39,10 @@ const RELAYS: readonly { readonly name: string; readonly way: Way }[] = [
   },
 ];
 
-/** A receiver that says nothing in the middle of a frame, and answers PINGs when it comes to them, as libzmq does. */
+/**
+ * A receiver that says nothing in the middle of a frame, and answers PINGs when it comes to them, as libzmq
+ * does.
+ */
 class QuietPeer {
   /** The sizes of messages that arrived whole. */
   readonly messages: number[] = [];

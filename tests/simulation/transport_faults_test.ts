@@ -317,7 +317,9 @@ test("without a gather write a throw in the middle of a batch loses and doubles 
   }
 });
 
-/** Mistakes of the receiving side: the messages of the first stream may be lost, those of the next are not. */
+/**
+ * Mistakes of the receiving side: the messages of the first stream may be lost, those of the next are not.
+ */
 const RECEIVING: readonly Mistake[] = [
   {
     name: "setPaused throws",
