@@ -42,7 +42,8 @@ export type PeerCode =
   | "ERR_PEER_HEARTBEAT_TIMEOUT"
   | "ERR_PEER_PENDING" // a transport that cannot pause ran past the pending bound
   | "ERR_PEER_BODY_CHANGED" // a body given away by reference was resized before it was written
-  | "ERR_PEER_HANDSHAKES"; // too many half-open handshakes on one listener
+  | "ERR_PEER_HANDSHAKES" // too many half-open handshakes on one listener
+  | "ERR_TRANSPORT"; // the transport broke a rule of its contract; the message names the rule
 
 /** A call that cannot be carried out. Nothing changed. */
 export class MisuseError extends Error {

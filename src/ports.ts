@@ -8,6 +8,11 @@
 /**
  * A byte stream that is being opened or is open. The author of a custom transport writes three methods
  * (`write`, `setPaused`, `close`) and nothing else.
+ *
+ * The core keeps its side: it calls nothing but `setReferenced` and `close("abort")` before `handlers.open`,
+ * so it never writes or flushes before then; it never writes while memory is lent, from inside a write, or
+ * after `close`. A transport that breaks its own side is aborted: the connection ends with a `PeerError`
+ * `ERR_TRANSPORT` that names the rule, and a connecting socket makes another one.
  */
 export interface Transport {
   /**
@@ -16,31 +21,36 @@ export interface Transport {
    * `true`: all of it was taken and its memory is free again (the speculative write succeeded).
    * `false`: the memory is *lent*: the transport keeps it until it calls `handlers.drain()`, and nothing more
    * is written before that. Never throws; a failed stream answers `false` and later calls `handlers.close`.
+   * What a write that throws all the same was given counts as not handed over.
    */
   write(chunk: Uint8Array): boolean;
   /** Optional gather write with the same contract. Without it, large bodies go out as separate writes. */
   writev?(chunks: readonly Uint8Array[]): boolean;
-  /** Read backpressure. Returns whether this transport can pause at all. */
+  /** Read backpressure. Returns whether this transport can pause at all, `true` or `false`. */
   setPaused(paused: boolean): boolean;
   /** Optional speculative read: deliver, now and synchronously, what has already arrived. `true` if anything was. */
   pull?(): boolean;
   /**
    * `"flush"`: after a lent chunk's drain, what was written leaves, then the stream ends; input is resumed and
    * discarded until the peer's end, so that a paused stream still closes. `"abort"`: at once; may follow a
-   * flush (linger ran out). `handlers.close` follows in either case.
+   * flush (linger ran out). `handlers.close` follows in either case; after an abort nobody waits for it
+   * longer than five seconds.
    */
   close(mode: "flush" | "abort"): void;
   /** Optional: whether this stream keeps the process alive. */
   setReferenced?(on: boolean): void;
 }
 
-/** What a transport reports. None is called before `dial` has returned; see each for its place in the order. */
+/**
+ * What a transport reports. None is called before `dial` has returned; see each for its place in the order.
+ * They never throw, and do nothing after `close`.
+ */
 export interface TransportHandlers {
-  /** Once, first. */
+  /** Once, first. Both addresses are strings. */
   open(info: TransportInfo): void;
   /** Bytes arrived. The callee owns `chunk` from here on: its memory must never be reused. */
   data(chunk: Uint8Array): void;
-  /** After a `write` that returned `false` has returned: all of the lent chunk was taken. */
+  /** Once after each `write` that returned `false`, and after no other: all of the lent chunk was taken. */
   drain(): void;
   /** The peer finished sending. The other direction stays open until the core calls `close`, which it does. */
   end(): void;
@@ -54,7 +64,10 @@ export interface TransportInfo {
   readonly remoteAddress: string;
 }
 
-/** Begins to open a stream and returns at once. */
+/**
+ * Begins to open a stream and returns the transport at once, never a promise. What it throws is the cause of
+ * a failed attempt.
+ */
 export type Dial = (handlers: TransportHandlers) => Transport;
 
 /**

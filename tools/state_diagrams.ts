@@ -6,7 +6,12 @@
  * @module
  */
 
-import { ENGINE_TRANSITIONS, FLUSH_TRANSITIONS, INPUT_TRANSITIONS } from "../src/engine/states.ts";
+import {
+  ENGINE_TRANSITIONS,
+  FLUSH_TRANSITIONS,
+  INPUT_TRANSITIONS,
+  STREAM_TRANSITIONS,
+} from "../src/engine/states.ts";
 import type { Table } from "../src/state_table.ts";
 import { CONNECTION_TRANSITIONS } from "../src/log/client/connection.ts";
 import { BATCH_TRANSITIONS, INGEST_TRANSITIONS } from "../src/log/ingest/states.ts";
@@ -21,6 +26,7 @@ import { SESSION_TRANSITIONS } from "../src/session/states.ts";
 /** The machines of sockets, by the heading under which docs/PROTOCOL.md shows them. */
 export const DIAGRAMS: Readonly<Record<string, string>> = {
   "Connection": draw(ENGINE_TRANSITIONS),
+  "Stream": draw(STREAM_TRANSITIONS),
   "Input": draw(INPUT_TRANSITIONS),
   "Flush policy": draw(FLUSH_TRANSITIONS),
   "Session": draw(SESSION_TRANSITIONS),

@@ -5,16 +5,35 @@
  * Handlers may be called from inside the driver's own calls (Bun does it): what comes then waits until the current
  * entry is done.
  *
+ * Nothing that a transport does is believed: a rule of the contract that it breaks is named in the reason of
+ * the close, its stream is cut, and nothing is thrown out of a handler (transport_rules.ts).
+ *
  * @module
  */
 
 import type { Dial, Transport, TransportHandlers, TransportInfo } from "../ports.ts";
-import type { Engine } from "./engine.ts";
-import type { CloseReason, EngineEvent } from "./engine_events.ts";
-import type { OutboundListener } from "./link.ts";
-import type { Scheduler, Task } from "./scheduler.ts";
-import { FLUSH_TRANSITIONS, type FlushInput, type FlushState } from "./states.ts";
 import { next } from "../state_table.ts";
+import type { Engine } from "./engine.ts";
+import type { EngineEvent } from "./engine_events.ts";
+import type { InboundSource, OutboundListener } from "./link.ts";
+import type { Scheduler, Task } from "./scheduler.ts";
+import {
+  FLUSH_TRANSITIONS,
+  type FlushInput,
+  type FlushState,
+  STREAM_TRANSITIONS,
+  type StreamInput,
+  type StreamState,
+} from "./states.ts";
+import {
+  brokenRule,
+  closeQuietly,
+  disown,
+  isBytes,
+  isTransport,
+  isTransportInfo,
+  type TransportRule,
+} from "./transport_rules.ts";
 
 /** What a driver tells the session that owns it. */
 export interface DriverEvents {
@@ -29,25 +48,30 @@ export interface DriverEvents {
 /** How long a stream that is being closed in order may take before it is cut. */
 const CLOSE_MS = 1_000;
 
+/**
+ * How long a transport that was cut may take to say that it has closed, before nobody waits for it any more.
+ */
+const ABANDON_MS = 5_000;
+
 /** One connection in motion. */
-export class Driver implements Task, OutboundListener {
+export class Driver implements Task, OutboundListener, InboundSource {
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
   readonly #events: DriverEvents;
   #transport: Transport | undefined;
-  #open = false;
-  /** The transport has told its close. */
-  #ended = false;
-  #gone = false;
-  /** The transport was told to close. */
-  #closed = false;
-  #reason: CloseReason | undefined;
-  #handshaken = false;
+  #stream: StreamState = "dialing";
+  #flush: FlushState = "idle";
+  /** How the connection ended, as far as the engine is concerned. */
+  #closed: EngineEvent & { readonly type: "closed" } | undefined;
+  /** What was told last, and calls of ours that are running. */
   #busy = false;
   #writing = false;
   #paused = false;
-  #flush: FlushState = "idle";
   #turnArranged = false;
+  /** A handler was called while `dial` ran. */
+  #heardEarly = false;
+  /** The transport has told its close, which may wait for its turn. */
+  #closeTold = false;
   /** Handler calls that came while the driver was busy, or from inside a write. */
   #deferred: (() => void)[] = [];
   /** Chunks of a gather write that a transport without `writev` still has to take. */
@@ -63,30 +87,52 @@ export class Driver implements Task, OutboundListener {
     this.#events = events;
   }
 
-  /** Opens the stream. Throws what `dial` throws. */
+  /**
+   * Opens the stream. What `dial` throws is the cause of {@link DriverEvents.gone}, which may come from
+   * inside.
+   */
   start(dial: Dial): void {
-    this.#transport = dial(this.#handlers());
+    this.#engine.started(this.#nowMs());
+    let transport: unknown;
+    this.#busy = true;
+    try {
+      if (typeof dial !== "function") throw dial;
+      transport = dial(this.#handlers());
+    } catch (error) {
+      this.#busy = false;
+      disown(error);
+      return this.#transportClosed(typeof dial === "function" ? error : brokenRule("dialReturns"));
+    }
+    this.#busy = false;
+    if (!isTransport(transport)) {
+      disown(transport);
+      return this.#transportClosed(brokenRule("dialReturns"));
+    }
+    this.#transport = transport;
+    this.#go("dialled");
+    if (this.#heardEarly) this.#broke("dialQuiet");
     // What keeps the process alive is decided by the context, for all its connections at once.
-    this.#transport.setReferenced?.(false);
+    else this.#setReferenced(transport);
+    this.#settle();
   }
 
   /** Ends the connection; `flush` lets what is queued leave first. `gone` follows. */
   close(mode: "flush" | "abort"): void {
-    if (this.#gone) return;
+    if (this.#stream === "gone") return;
     this.#engine.close(this.#nowMs());
-    if (mode === "abort" || !this.#open) this.#cut();
+    if (mode === "abort" || this.#stream === "opening") this.#cut();
     this.#settle();
     // A peer that takes nothing any more must not hold for ever what is over.
-    if (!this.#closed && !this.#gone) this.#armCut();
+    if (this.#stream === "open") this.#armCut();
   }
 
   /** The pipe has room again, or a body allocator has memory. */
-  restartInput(): void {
-    if (this.#gone) return;
-    this.#engine.restartInput(this.#nowMs());
+  resumeDecoding(): void {
+    if (this.#stream === "gone") return;
+    this.#engine.resumeDecoding(this.#nowMs());
     if (this.#busy) return;
     // Each chunk that comes out of it is dealt with by itself, so that a pull stops at the pending bound.
-    if (this.#open && !this.#closed && this.#engine.wantsRead) this.#transport!.pull?.();
+    if (this.#mayWrite && this.#engine.wantsRead) this.#pull();
     this.#settle();
   }
 
@@ -99,25 +145,32 @@ export class Driver implements Task, OutboundListener {
   // What the pipe reports.
 
   queued(): void {
-    if (!this.#open || this.#closed) return;
+    if (this.#stream !== "open") return;
     const before = this.#flush;
-    this.#go("queued");
+    this.#flushOn("queued");
     if (before === "idle") this.#scheduler.afterCallback(this);
   }
 
-  full(): void {
-    if (!this.#open || this.#closed || this.#writing || this.#flush === "blocked") return;
-    this.#go("full");
+  writeNow(): void {
+    if (this.#stream !== "open" || this.#writing || this.#flush === "blocked") return;
+    this.#flushOn("full");
     this.#pump();
     // Whoever sends must not meet the consequences of it inside that very call.
     if (this.#hasNews) this.#scheduler.afterCallback(this);
+  }
+
+  memoryReused(): void {
+    if (this.#stream === "gone") return;
+    // Whoever receives must not meet the consequences of it inside that very call.
+    this.#deferred.push(() => this.#broke("dataMemory"));
+    this.#scheduler.afterCallback(this);
   }
 
   // What the scheduler reports.
 
   callbackEnded(): void {
     const due = this.#flush === "soon";
-    this.#go("callbackEnded");
+    this.#flushOn("callbackEnded");
     if (due) this.#pumpAndSettle();
     else if (this.#hasNews) this.#settle();
   }
@@ -125,7 +178,7 @@ export class Driver implements Task, OutboundListener {
   turnEnded(): void {
     this.#turnArranged = false;
     const due = this.#flush === "gathering" || this.#flush === "soon";
-    this.#go("turnEnded");
+    this.#flushOn("turnEnded");
     if (due) this.#pumpAndSettle();
   }
 
@@ -133,27 +186,56 @@ export class Driver implements Task, OutboundListener {
 
   #handlers(): TransportHandlers {
     return {
-      open: (info) =>
-        this.#enter(() => {
-          this.#open = true;
-          this.#engine.opened(this.#nowMs());
-          this.#events.opened(info);
-        }),
+      open: (info) => this.#enter(() => this.#opened(info)),
       data: (chunk) => {
-        if (this.#mustWait) return this.#defer(() => this.#engine.receive(chunk, this.#nowMs()));
+        if (this.#mustWait) return this.#defer(() => this.#receive(chunk));
         this.#busy = true;
-        this.#engine.receive(chunk, this.#nowMs());
+        this.#receive(chunk);
         this.#busy = false;
         this.#settle();
       },
       drain: () => this.#enter(() => this.#drained()),
-      end: () => this.#enter(() => this.#engine.receiveEnd(this.#nowMs())),
+      end: () =>
+        this.#enter(() => {
+          if (this.#stream === "opening") this.#broke("openFirst");
+          else this.#engine.receiveEnd(this.#nowMs());
+        }),
       close: (cause) => {
         // Whenever we come to deal with it: nothing is written any more.
-        this.#ended = true;
+        this.#closeTold = this.#stream !== "dialing";
         this.#enter(() => this.#transportClosed(cause));
       },
     };
+  }
+
+  #opened(info: TransportInfo): void {
+    if (this.#stream === "cut" || this.#stream === "gone") return;
+    if (this.#stream !== "opening") return this.#broke("openOnce");
+    if (!isTransportInfo(info)) return this.#broke("openInfo");
+    this.#go("opened");
+    this.#events.opened(info);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#stream === "opening") return this.#broke("openFirst");
+    if (!isBytes(chunk)) return this.#broke("dataBytes");
+    this.#engine.receive(chunk, this.#nowMs());
+  }
+
+  #drained(): void {
+    if (this.#stream === "opening") return this.#broke("openFirst");
+    if (!this.#engine.inFlight) return this.#mayWrite ? this.#broke("drainLent") : undefined;
+    if (this.#rest !== undefined && !this.#writeRest()) return;
+    this.#engine.drained(this.#nowMs());
+    this.#flushOn("drained");
+    this.#pump();
+  }
+
+  /** A rule of the contract was broken: the stream cannot be trusted any more. */
+  #broke(rule: TransportRule, cause?: unknown): void {
+    if (this.#stream === "gone") return;
+    this.#engine.transportFailed(brokenRule(rule, cause), this.#nowMs());
+    this.#cut();
   }
 
   #enter(run: () => void): void {
@@ -170,24 +252,20 @@ export class Driver implements Task, OutboundListener {
   }
 
   #defer(run: () => void): void {
+    if (this.#stream === "dialing") {
+      this.#heardEarly = true;
+      return;
+    }
     this.#deferred.push(run);
     if (!this.#writing) this.#settle();
   }
 
-  #drained(): void {
-    if (this.#rest !== undefined && !this.#writeRest()) return;
-    this.#engine.drained();
-    this.#go("drained");
-    if (this.#open) this.#pump();
-  }
-
   #transportClosed(cause: unknown): void {
-    if (this.#gone) return;
+    if (this.#stream === "gone") return;
     this.#engine.transportFailed(cause, this.#nowMs());
     this.#drainEvents();
-    this.#gone = true;
-    this.#closed = true;
-    this.#open = false;
+    this.#go("gone");
+    this.#deferred = [];
     this.#cancelTimer?.();
     this.#cancelCut?.();
     this.#engine.abandon();
@@ -196,34 +274,37 @@ export class Driver implements Task, OutboundListener {
 
   /** Answers everything the engine has to say until nothing is left, then brings the pause and the timer up to date. */
   #settle(): void {
-    if (this.#busy || this.#gone) return;
+    if (this.#busy || this.#stream === "gone" || this.#stream === "dialing") return;
     this.#busy = true;
+    this.#settleEvents();
+    this.#busy = false;
+    if (this.#mayWrite) this.#updatePaused();
+    if (this.#isGone) return;
+    // Only of a transport that broke a rule just now.
+    if (this.#hasNews) return this.#settle();
+    this.#armTimer();
+  }
+
+  #settleEvents(): void {
     for (;;) {
       this.#drainEvents();
-      if (this.#open && !this.#closed && this.#engine.hasUrgentOutput) this.#pump();
+      if (this.#stream === "open" && this.#engine.hasUrgentOutput) this.#pump();
       this.#finishClosing();
       const deferred = this.#deferred.shift();
       if (deferred !== undefined) deferred();
-      else if (!this.#engine.hasEvents) break;
+      else if (!this.#engine.hasEvents) return;
     }
-    this.#busy = false;
-    if (this.#gone) return;
-    this.#updatePaused();
-    this.#armTimer();
   }
 
   #drainEvents(): void {
     for (let event = this.#engine.pollEvent(); event !== undefined; event = this.#engine.pollEvent()) {
-      if (event.type === "closed") {
-        this.#reason = event.reason;
-        this.#handshaken = event.handshaken;
-      }
+      if (event.type === "closed") this.#closed = event;
       this.#events.engine(event);
     }
   }
 
   #pumpAndSettle(): void {
-    if (this.#open && !this.#closed) this.#pump();
+    this.#pump();
     this.#settle();
   }
 
@@ -232,17 +313,29 @@ export class Driver implements Task, OutboundListener {
     return this.#deferred.length > 0 || this.#engine.hasEvents;
   }
 
+  get #isGone(): boolean {
+    return this.#stream === "gone";
+  }
+
+  /**
+   * Whether the transport may be written to. Never before `open`, and never after it was told or has told a
+   * close.
+   */
+  get #mayWrite(): boolean {
+    return this.#stream === "open" && !this.#closeTold;
+  }
+
   /** Writes until nothing is left or the transport keeps what it got. Entering it twice does nothing. */
   #pump(): void {
     if (this.#writing) return;
     this.#writing = true;
-    while (!this.#ended) {
+    while (this.#mayWrite) {
       const chunks = this.#engine.pollTransmit();
       if (chunks === undefined) break;
       const taken = this.#write(chunks);
-      this.#engine.transmitted(taken);
+      this.#engine.transmitted(taken, this.#nowMs());
       if (!taken) {
-        this.#go("lent");
+        this.#flushOn("lent");
         break;
       }
     }
@@ -250,9 +343,7 @@ export class Driver implements Task, OutboundListener {
   }
 
   #write(chunks: readonly Uint8Array[]): boolean {
-    const transport = this.#transport!;
-    if (chunks.length === 1) return transport.write(chunks[0]!);
-    if (transport.writev !== undefined) return transport.writev(chunks);
+    if (chunks.length === 1 || this.#transport!.writev !== undefined) return this.#handOver(chunks);
     this.#rest = chunks;
     this.#restAt = 0;
     return this.#writeRest();
@@ -261,57 +352,124 @@ export class Driver implements Task, OutboundListener {
   #writeRest(): boolean {
     const chunks = this.#rest!;
     while (this.#restAt < chunks.length) {
-      if (this.#ended) return false;
-      if (!this.#transport!.write(chunks[this.#restAt++]!)) return false;
+      if (!this.#mayWrite) return false;
+      if (!this.#handOver(chunks, this.#restAt++)) return false;
     }
     this.#rest = undefined;
     return true;
   }
 
+  /**
+   * One call of `write` or `writev`: `chunks`, or the one `at`. `false` also where the transport broke a
+   * rule.
+   */
+  #handOver(chunks: readonly Uint8Array[], at?: number): boolean {
+    const transport = this.#transport!;
+    let taken: unknown;
+    try {
+      if (at !== undefined) taken = transport.write(chunks[at]!);
+      else if (chunks.length === 1) taken = transport.write(chunks[0]!);
+      else taken = transport.writev!(chunks);
+    } catch (error) {
+      let before = 0;
+      for (let i = 0; i < (at ?? 0); i++) before += chunks[i]!.length;
+      this.#engine.refused(before);
+      this.#broke("writeThrows", error);
+      return false;
+    }
+    if (typeof taken === "boolean") return taken;
+    disown(taken);
+    this.#broke("writeAnswers");
+    return false;
+  }
+
   /** Once the engine is done, the transport is closed: in order where something may still leave, else at once. */
   #finishClosing(): void {
-    if (this.#closed) return;
+    if (this.#stream !== "open" && this.#stream !== "opening") return;
     if (this.#engine.state === "closing") {
-      if (!this.#open) return this.#cut();
+      if (this.#stream === "opening") return this.#cut();
       this.#pump();
       if (this.#engine.inFlight || this.#engine.hasOutput) return;
       this.#engine.flushed();
-      this.#closeInOrder();
-      return;
+      return this.#closeInOrder();
     }
     if (this.#engine.state !== "closed") return;
-    const refused = this.#reason?.kind === "peer" && (!this.#handshaken || this.#engine.hasUrgentOutput);
+    const reason = this.#closed?.reason;
+    const refused = reason?.kind === "peer" && (!this.#closed!.handshaken || this.#engine.hasUrgentOutput);
     // Who read a greeting must be told ours, even when the answer is no (RFC 37), and a refusal tells why.
-    if (refused && this.#open) this.#pump();
-    const orderly = refused || this.#reason?.kind === "remote";
-    if (orderly && this.#open && !this.#engine.inFlight) this.#closeInOrder();
+    if (refused) this.#pump();
+    const orderly = refused || reason?.kind === "remote";
+    if (orderly && this.#stream === "open" && !this.#engine.inFlight) this.#closeInOrder();
     else this.#cut();
   }
 
   #closeInOrder(): void {
-    this.#closed = true;
-    this.#transport!.close("flush");
-    if (!this.#gone) this.#armCut();
+    if (this.#stream !== "open") return;
+    this.#go("finish");
+    this.#armCut();
+    this.#closeTransport("flush");
   }
 
   #armCut(): void {
-    this.#cancelCut ??= this.#scheduler.host.schedule(CLOSE_MS, () => this.#cut(), false);
+    this.#cancelCut ??= this.#scheduler.host.schedule(CLOSE_MS, () => {
+      this.#cut();
+      this.#settle();
+    }, false);
   }
 
   #cut(): void {
-    if (this.#closed && this.#cancelCut === undefined) return;
-    this.#closed = true;
+    if (this.#stream === "cut" || this.#stream === "gone" || this.#stream === "dialing") return;
+    this.#go("cut");
     this.#cancelCut?.();
-    this.#cancelCut = undefined;
-    this.#transport?.close("abort");
+    this.#cancelCut = this.#scheduler.host.schedule(
+      ABANDON_MS,
+      () => this.#transportClosed(undefined),
+      false,
+    );
+    if (!this.#closeTold) this.#closeTransport("abort");
+  }
+
+  // Calls of the transport that must not throw, and may.
+
+  #closeTransport(mode: "flush" | "abort"): void {
+    if (mode === "abort") return closeQuietly(this.#transport!);
+    try {
+      disown(this.#transport!.close(mode));
+    } catch (error) {
+      this.#broke("neverThrows", error);
+    }
+  }
+
+  #setReferenced(transport: Transport): void {
+    try {
+      transport.setReferenced?.(false);
+    } catch (error) {
+      this.#broke("neverThrows", error);
+    }
+  }
+
+  #pull(): void {
+    try {
+      disown(this.#transport!.pull?.());
+    } catch (error) {
+      this.#broke("neverThrows", error);
+    }
   }
 
   #updatePaused(): void {
-    if (!this.#open || this.#closed) return;
     const paused = !this.#engine.wantsRead;
     if (paused === this.#paused) return;
     this.#paused = paused;
-    const canPause = this.#transport!.setPaused(paused);
+    let canPause: unknown;
+    try {
+      canPause = this.#transport!.setPaused(paused);
+    } catch (error) {
+      return this.#broke("neverThrows", error);
+    }
+    if (typeof canPause !== "boolean") {
+      disown(canPause);
+      return this.#broke("pauseAnswers");
+    }
     if (paused) this.#engine.canPause = canPause;
   }
 
@@ -325,13 +483,17 @@ export class Driver implements Task, OutboundListener {
     const delayMs = Math.ceil(Math.max(0, deadlineMs - this.#nowMs()));
     this.#cancelTimer = this.#scheduler.host.schedule(delayMs, () => {
       this.#timerAtMs = Infinity;
-      if (this.#gone) return;
+      if (this.#stream === "gone") return;
       this.#engine.handleTimeout(this.#nowMs());
       this.#settle();
     }, false);
   }
 
-  #go(input: FlushInput): void {
+  #go(input: StreamInput): void {
+    this.#stream = next(STREAM_TRANSITIONS, this.#stream, input);
+  }
+
+  #flushOn(input: FlushInput): void {
     this.#flush = next(FLUSH_TRANSITIONS, this.#flush, input);
     // Whoever wrote in this turn, or gathers, must hear of its end.
     if ((this.#flush === "hot" || this.#flush === "gathering") && !this.#turnArranged) {

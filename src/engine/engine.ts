@@ -2,9 +2,10 @@
  * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing here is
  * async, reads a clock, or throws for what a peer did.
  *
- * Four kinds of method. **Inputs** (`opened`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
- * **Commands** (`attach`, `restartInput`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
- * input and command call `pollTransmit`, `pollEvent` and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
+ * Four kinds of method. **Inputs** (`started`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`)
+ * tell what happened outside. **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) tell what the
+ * socket wants. **Polls** answer: after every input and command call `pollTransmit`, `pollEvent` and
+ * `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
  *
  * @module
  */
@@ -34,6 +35,12 @@ import { OutputSide } from "./output_side.ts";
 import type { PendingTotal } from "./pending_chunks.ts";
 import { ENGINE_TRANSITIONS, type EngineInput, type EngineState } from "./states.ts";
 import { next } from "../state_table.ts";
+
+/**
+ * Where PINGs are sent, a large body is written in parts: each that the transport takes is a sign that
+ * somebody reads.
+ */
+const WRITE_BYTES_MAX = 262_144;
 
 /** What an engine is made of. */
 export interface EngineInit {
@@ -81,7 +88,10 @@ export class Engine {
       authorizes: init.authorizes ?? false,
       random: init.random,
     });
-    this.#output = new OutputSide(init.limits.commandsMax);
+    this.#output = new OutputSide(
+      init.limits.commandsMax,
+      this.#liveness.pings ? WRITE_BYTES_MAX : Infinity,
+    );
     const overhead = this.#mechanism.transparent ? 0 : this.#mechanism.overheadBytes;
     this.#input = new InputSide({
       limits: overhead === 0
@@ -100,9 +110,9 @@ export class Engine {
 
   // Inputs.
 
-  /** The stream is open: the handshake's time begins. */
-  opened(nowMs: number): void {
-    this.#liveness.opened(nowMs);
+  /** The stream is being opened: the handshake's time begins. */
+  started(nowMs: number): void {
+    this.#liveness.started(nowMs);
   }
 
   /** Bytes arrived. Their memory is the engine's from here on. */
@@ -136,7 +146,6 @@ export class Engine {
         case "nothing":
           return;
         case "ping":
-          this.#output.pushCommand(encodePing(this.#init.timings.heartbeatTtlMs));
           break;
         case "pong":
           this.#output.pushPong(NO_BYTES);
@@ -154,7 +163,7 @@ export class Engine {
 
   // Commands.
 
-  /** Joins the pipe. Call once, after `ready`; call {@link restartInput} behind it. */
+  /** Joins the pipe. Call once, after `ready`; call {@link resumeDecoding} behind it. */
   attach(inbound: Inbound, outbound: Outbound): void {
     if (this.#state !== "ready") return;
     this.#input.attach(inbound);
@@ -162,7 +171,7 @@ export class Engine {
   }
 
   /** The pipe has room again, or the body allocator has memory. Does nothing while input runs. */
-  restartInput(nowMs: number): void {
+  resumeDecoding(nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#state !== "ready") return;
     this.#input.restart();
@@ -194,6 +203,9 @@ export class Engine {
 
   /** The next chunks to write: the pipe's own memory, no copy. `undefined`: nothing, or a write is in flight. */
   pollTransmit(): readonly Uint8Array[] | undefined {
+    if (this.#liveness.pingDue && this.#output.takesCommands) {
+      this.#output.pushCommand(encodePing(this.#init.timings.heartbeatTtlMs, this.#liveness.takePing()));
+    }
     const chunks = this.#output.pollTransmit();
     if (this.#output.error !== undefined && this.#state !== "closed") {
       this.#end("failed", { kind: "peer", error: this.#output.error });
@@ -202,13 +214,24 @@ export class Engine {
   }
 
   /** What the transport answered to the last {@link pollTransmit}. */
-  transmitted(taken: boolean): void {
+  transmitted(taken: boolean, nowMs: number): void {
+    if (this.#liveness.pings) this.#liveness.writing(this.#output.writeBytes, nowMs);
     this.#output.transmitted(taken);
+    if (taken && this.#liveness.pings) this.#liveness.written(nowMs);
   }
 
   /** What was lent is free again. */
-  drained(): void {
+  drained(nowMs: number): void {
+    if (this.#output.inFlight && this.#liveness.pings) this.#liveness.written(nowMs);
     this.#output.drained();
+  }
+
+  /**
+   * The transport took `bytes` of the last {@link pollTransmit} and refused the rest. `transportFailed` must
+   * follow.
+   */
+  refused(bytes: number): void {
+    this.#output.refused(bytes);
   }
 
   /** In state `closing`: everything has left. */
@@ -253,7 +276,7 @@ export class Engine {
 
   /** Whether handshake bytes or commands wait, which are never gathered. */
   get hasUrgentOutput(): boolean {
-    return this.#output.hasUrgentOutput;
+    return this.#output.hasUrgentOutput || this.#liveness.pingDue;
   }
 
   /** Bytes of memory that wait undecoded. */
@@ -347,15 +370,18 @@ export class Engine {
         return undefined;
       case "ERROR":
         return new PeerError("ERR_PEER_ERROR", `The peer ended the connection: ${command.reason}`);
+      case "PONG":
+        this.#liveness.ponged(command.context, this.#nowMs);
+        return this.#commandBudget.spend(this.#nowMs);
       default:
-        // PONG has done its work by arriving. Unknown commands are legal, and ignored.
+        // Unknown commands are legal, and ignored.
         return this.#commandBudget.spend(this.#nowMs);
     }
   }
 
   #checkInput(): void {
     if (this.#state !== "ready") return;
-    this.#liveness.paused(!this.#input.wantsRead, this.#nowMs);
+    this.#liveness.paused(!this.#input.wantsRead, this.#nowMs, this.#input.midMessage);
     const { error, pendingBytes } = this.#input;
     if (error !== undefined) return this.#failWith(error);
     const { pendingBytesMax, unpausableBytesMax } = this.#init.limits;

@@ -13,6 +13,7 @@ import type { Inbound } from "./link.ts";
 import { INPUT_TRANSITIONS, type InputInput, type InputState } from "./states.ts";
 import { next } from "../state_table.ts";
 import { PendingChunks, type PendingTotal } from "./pending_chunks.ts";
+import { brokenRule } from "./transport_rules.ts";
 
 /** What an {@link InputSide} is made of. */
 export interface InputSideInit {
@@ -76,6 +77,11 @@ export class InputSide {
     return this.#decoder.heldBytes;
   }
 
+  /** Whether some of a message has arrived and the rest has not. */
+  get midMessage(): boolean {
+    return this.#decoder.midMessage;
+  }
+
   /** Whether the transport should deliver more. Bounded only while input is stopped: no byte and no peer is lost. */
   get wantsRead(): boolean {
     if (this.#state === "running") return true;
@@ -94,7 +100,7 @@ export class InputSide {
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
-    this.#inbound!.flush();
+    this.#inbound!.announce();
     // Not all that was decoded takes up room (a subscription in message form does not), and nobody else would go on.
     if (this.#canGoOn()) this.restart();
   }
@@ -142,7 +148,7 @@ export class InputSide {
       total.count(bytes);
       inbound.hold(() => total.count(-bytes));
     }
-    inbound?.flush();
+    inbound?.announce();
   }
 
   #canGoOn(): boolean {
@@ -160,6 +166,8 @@ export class InputSide {
       const chunk = this.#pending.shift();
       if (chunk === undefined && !this.#decoder.waitsForMemory) break;
       const bytes = chunk ?? NOTHING;
+      // Empty chunks are not kept: the memory of this one was given away.
+      if (chunk !== undefined && bytes.length === 0) this.error = brokenRule("dataMemory");
       const at = this.#decode(bytes);
       if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
       stopped = at < bytes.length || this.#decoder.waitsForMemory;
@@ -169,7 +177,7 @@ export class InputSide {
       this.#blind = false;
       this.#go("drained");
     }
-    inbound.flush();
+    inbound.announce();
   }
 
   /** Decodes `chunk` as far as the pipe has room and memory, and answers how far that was. */

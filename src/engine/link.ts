@@ -12,7 +12,7 @@ export interface Inbound extends Pick<FrameSink, "run" | "message"> {
   /** Messages that may still be delivered before the high-water mark. 0: full. */
   readonly credit: number;
   /** Announces what was delivered since the last call. May run the application's code. */
-  flush(): void;
+  announce(): void;
   /** Calls `release` once everything that was delivered until now has been taken or dropped. */
   hold?(release: () => void): void;
 }
@@ -27,6 +27,17 @@ export interface Outbound {
   release(segment: Segment): void;
   /** The connection was lost with `segment` in flight: as release, but it may have been written in part. */
   discard(segment: Segment): void;
+  /**
+   * The transport refused what is left of `segment` after `handedBytes`: messages of which it took nothing or
+   * a part go to the next connection.
+   */
+  giveBack?(segment: Segment, handedBytes: number): void;
+}
+
+/** Where received memory came from. */
+export interface InboundSource {
+  /** The memory of a chunk changed after it was received. */
+  memoryReused(): void;
 }
 
 /** The connection that writes what a pipe queues. */
@@ -34,5 +45,5 @@ export interface OutboundListener {
   /** The queue went from empty to not empty. */
   queued(): void;
   /** A whole segment is ready, or the high-water mark is reached: write now if you can. */
-  full(): void;
+  writeNow(): void;
 }

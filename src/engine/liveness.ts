@@ -3,18 +3,32 @@
  * peer promised (RFC 37 "connection heartbeating"). Any byte is a sign of life, not only whole messages: a long transfer
  * must not be cut.
  *
+ * Nor must one of ours. A PING can only be sent between two messages, and is answered after all that stands
+ * ahead of it was received. So its time-out begins when the transport has taken it, is put off as long as the
+ * transport takes what stands ahead, and is longer by what the bytes on their way may need (transfer.ts). A
+ * peer that is gone is found after
+ *
+ *     interval + time-out + the rest of a frame that the transport still takes
+ *              + 2 × bytes handed over and not confirmed ÷ the rate last seen (1 MiB/s before one was)
+ *
+ * A receiver in the middle of a message says four times a second that it is there, as long as bytes arrive.
+ *
  * @module
  */
 
 import { type TimerName, TimerTable } from "./timers.ts";
+import { Transfer } from "./transfer.ts";
 
 /** Times of one connection, in milliseconds. 0: never. */
 export interface Timings {
-  /** From the opened stream to the end of the handshake. */
+  /** From the moment at which the stream is being opened to the end of the handshake. */
   readonly handshakeMs: number;
   /** Between two PINGs of ours. */
   readonly heartbeatIntervalMs: number;
-  /** Silence after a PING that ends the connection. */
+  /**
+   * Silence after a PING that ends the connection; what was handed over ahead of the PING is given its time
+   * as well.
+   */
   readonly heartbeatTimeoutMs: number;
   /** What we promise the peer: it may close after this much silence from us. */
   readonly heartbeatTtlMs: number;
@@ -29,7 +43,9 @@ export type Expiry = "nothing" | "ping" | "pong" | "handshakeTimeout" | "heartbe
  */
 const GRACE_MS = 10;
 
-/** A paused peer hears of us at least so often, and twice as often as it asked. */
+/**
+ * A peer that is paused, or in the middle of a message, hears of us so often, and twice as often as it asked.
+ */
 const PAUSED_PONG_MS_MAX = 250;
 const PAUSED_PONG_MS_MIN = 10;
 
@@ -43,13 +59,24 @@ export class Liveness {
   #pongMs = PAUSED_PONG_MS_MAX;
   /** When the next PONG of a pause is due, also while there is none. */
   #pongAtMs = Infinity;
+  /** Whether bytes came since the last PONG that nobody asked for. */
+  #heardSincePong = false;
+  #heardMs = -Infinity;
+  #paused = false;
+  /** Where we send PINGs. */
+  readonly #transfer: Transfer | undefined;
+  #pingDue = false;
+  #pingInWrite = false;
+  /** Whether the time-out runs for a PING that the transport has not taken. */
+  #awaitsHandover = false;
 
   constructor(timings: Timings) {
     this.#timings = timings;
+    if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer();
   }
 
-  /** The stream is open. */
-  opened(nowMs: number): void {
+  /** The stream is being opened. */
+  started(nowMs: number): void {
     const { handshakeMs } = this.#timings;
     if (handshakeMs > 0) this.#timers.set("handshake", nowMs + handshakeMs);
   }
@@ -64,6 +91,9 @@ export class Liveness {
   /** Bytes arrived. */
   heard(nowMs: number): void {
     this.#timers.stop("timeout");
+    this.#awaitsHandover = false;
+    this.#heardSincePong = true;
+    this.#heardMs = nowMs;
     if (this.#ttlMs > 0) this.#timers.set("ttl", nowMs + this.#ttlMs);
     if (this.#suspect.size > 0) this.#suspect.clear();
   }
@@ -77,13 +107,55 @@ export class Liveness {
     this.#lastPingMs = nowMs;
   }
 
+  /** The peer answered a PING, or tells unasked that it is there. */
+  ponged(context: Uint8Array, nowMs: number): void {
+    this.#transfer?.answered(context, nowMs);
+  }
+
+  /** Whether PINGs are sent, so that {@link writing} and {@link written} must be told. */
+  get pings(): boolean {
+    return this.#transfer !== undefined;
+  }
+
+  /** Whether a PING goes out with the next write between two messages. */
+  get pingDue(): boolean {
+    return this.#pingDue;
+  }
+
+  /** The context of that PING, which is in the next write. */
+  takePing(): Uint8Array {
+    this.#pingDue = false;
+    this.#pingInWrite = true;
+    return this.#transfer!.nextContext();
+  }
+
+  /** A write was handed to the transport. */
+  writing(bytes: number, nowMs: number): void {
+    this.#transfer!.begin(bytes, nowMs);
+  }
+
+  /** The transport took all of it: somebody reads, and the PING that waits comes nearer. */
+  written(nowMs: number): void {
+    const transfer = this.#transfer!;
+    transfer.end(nowMs);
+    if (this.#awaitsHandover) this.#setTimeout(nowMs);
+    if (this.#pingInWrite) {
+      this.#pingInWrite = false;
+      this.#awaitsHandover = false;
+    }
+    if (transfer.wantsMark) this.#pingDue = true;
+  }
+
   /**
-   * Whether we pause the peer. Its PINGs do not reach us then, so it gets PONGs unasked: an application that is slow loses
-   * no connection to a peer that only wants to know whether we live.
+   * Whether we pause the peer, or are in the middle of a message of its. Its PINGs do not reach us then, so
+   * it gets PONGs unasked: an application that is slow loses no connection to a peer that only wants to know
+   * whether we live, and neither does a way that is.
    */
-  paused(on: boolean, nowMs: number): void {
-    if (on === this.#timers.isSet("pong")) return;
-    if (on) {
+  paused(on: boolean, nowMs: number, midMessage = false): void {
+    this.#paused = on;
+    const owes = on || midMessage;
+    if (owes === this.#timers.isSet("pong")) return;
+    if (owes) {
       // A pause that comes and goes must not put off again and again what the peer waits for.
       this.#pongAtMs = Math.min(Math.max(nowMs, this.#pongAtMs), nowMs + this.#pongMs);
       this.#timers.set("pong", this.#pongAtMs);
@@ -108,18 +180,26 @@ export class Liveness {
     if (this.#expired("handshake", nowMs)) return "handshakeTimeout";
     if (this.#timers.isDue("heartbeat", nowMs)) {
       this.#timers.set("heartbeat", nowMs + heartbeatIntervalMs);
+      this.#pingDue = true;
+      this.#transfer!.heard(this.#heardMs);
       if (heartbeatTimeoutMs > 0 && !this.#timers.isSet("timeout")) {
-        this.#timers.set("timeout", nowMs + heartbeatTimeoutMs);
+        this.#awaitsHandover = true;
+        this.#setTimeout(nowMs);
       }
       return "ping";
     }
     if (this.#timers.isDue("pong", nowMs)) {
+      if (!this.#paused && !this.#heardSincePong) {
+        this.#timers.stop("pong");
+        return this.check(nowMs, listening);
+      }
+      this.#heardSincePong = false;
       this.#pongAtMs = nowMs + this.#pongMs;
       this.#timers.set("pong", this.#pongAtMs);
       return "pong";
     }
     if (!listening) {
-      if (this.#timers.isDue("timeout", nowMs)) this.#timers.set("timeout", nowMs + heartbeatTimeoutMs);
+      if (this.#timers.isDue("timeout", nowMs)) this.#setTimeout(nowMs);
       if (this.#timers.isDue("ttl", nowMs)) this.#timers.set("ttl", nowMs + this.#ttlMs);
       return "nothing";
     }
@@ -134,6 +214,13 @@ export class Liveness {
   /** The connection ends: nothing is due any more. */
   stop(): void {
     this.#timers.stopAll();
+    this.#pingDue = false;
+    this.#awaitsHandover = false;
+  }
+
+  #setTimeout(nowMs: number): void {
+    this.#suspect.delete("timeout");
+    this.#timers.set("timeout", nowMs + this.#timings.heartbeatTimeoutMs + this.#transfer!.allowanceMs);
   }
 
   #expired(name: TimerName, nowMs: number): boolean {

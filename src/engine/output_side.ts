@@ -19,7 +19,7 @@ import { readSize } from "../zmtp/frame_decoder.ts";
 import type { SealingMechanism } from "../zmtp/mechanism/mechanism.ts";
 import { REFERENCE_BYTES_MIN, type Segment } from "../zmtp/segment.ts";
 import { FLAG_COMMAND, FLAG_LONG } from "../zmtp/wire.ts";
-import { concat } from "../bytes/bytes.ts";
+import { concat, countBytes, viewOf } from "../bytes/bytes.ts";
 import type { Outbound } from "./link.ts";
 import { SubscriptionFeed } from "./subscription_feed.ts";
 
@@ -30,6 +30,10 @@ const SUBSCRIPTION_BATCH_BYTES = 65_536;
 export class OutputSide {
   /** Set when a body that was given away by reference changed its length. Nothing is written after it. */
   error: PeerError | undefined;
+  /**
+   * Bytes of the write that was handed out last. Counted where segments are written in parts, and only there.
+   */
+  writeBytes = 0;
   readonly subscriptions: SubscriptionFeed = new SubscriptionFeed();
   /** A 3.0 peer takes subscriptions as messages (RFC 37). */
   legacySubscriptions = false;
@@ -42,10 +46,17 @@ export class OutputSide {
   #commands: Uint8Array[] = [];
   #pong: Uint8Array | undefined;
   #current: Segment | undefined;
+  /** What is left of {@link #current}, where it is written in parts. Nothing else is written before it. */
+  #parts: (readonly Uint8Array[])[] = [];
+  /** Bytes of {@link #current} in the parts that were taken. */
+  #takenBytes = 0;
   #inFlight = false;
+  readonly #writeBytesMax: number;
 
-  constructor(commandsMax: number) {
+  /** `writeBytesMax`: larger segments are written in parts of so many bytes. */
+  constructor(commandsMax: number, writeBytesMax: number = Infinity) {
     this.#commandsMax = commandsMax;
+    this.#writeBytesMax = writeBytesMax;
   }
 
   /** Whether a write was handed out and is not yet taken. */
@@ -53,9 +64,16 @@ export class OutputSide {
     return this.#inFlight;
   }
 
+  /** Whether a command that is pushed now is in the next write, between two messages. */
+  get takesCommands(): boolean {
+    return !this.#inFlight && this.#parts.length === 0 && this.#early.length === 0 &&
+      this.#outbound !== undefined;
+  }
+
   /** Whether there is anything to write now or after the write in flight. */
   get hasOutput(): boolean {
-    return this.#early.length > 0 || this.#commands.length > 0 || this.#pong !== undefined ||
+    return this.#parts.length > 0 || this.#early.length > 0 || this.#commands.length > 0 ||
+      this.#pong !== undefined ||
       this.subscriptions.size > 0 || (this.#outbound?.hasSegments ?? false);
   }
 
@@ -96,6 +114,7 @@ export class OutputSide {
     if (this.#inFlight || this.error !== undefined) return undefined;
     const chunks = this.#nextChunks();
     this.#inFlight = chunks !== undefined;
+    if (chunks !== undefined && this.#writeBytesMax < Infinity) this.writeBytes = countBytes(chunks);
     return chunks;
   }
 
@@ -109,9 +128,29 @@ export class OutputSide {
   drained(): void {
     if (!this.#inFlight) return;
     this.#inFlight = false;
+    if (this.#parts.length > 0) {
+      this.#takenBytes += this.writeBytes;
+      return;
+    }
     const segment = this.#current;
     this.#current = undefined;
+    this.#takenBytes = 0;
     if (segment !== undefined) this.#outbound!.release(segment);
+  }
+
+  /**
+   * The transport took the first `bytes` of the write in flight and refused the rest. Nothing more is
+   * written; the messages that it did not take whole are the pipe's again.
+   */
+  refused(bytes: number): void {
+    const segment = this.#current;
+    const handedBytes = this.#takenBytes + bytes;
+    // What a mechanism sealed cannot be told apart any more.
+    if (segment === undefined || (this.#sealer !== undefined && handedBytes > 0)) return;
+    if (this.#outbound?.giveBack === undefined) return;
+    this.#current = undefined;
+    this.#parts = [];
+    this.#outbound.giveBack(segment, handedBytes);
   }
 
   /** The connection is gone; what was handed to the transport is lost, the rest stays in the pipe. */
@@ -123,9 +162,11 @@ export class OutputSide {
     this.#outbound = undefined;
     this.#early = [];
     this.#commands = [];
+    this.#parts = [];
   }
 
   #nextChunks(): readonly Uint8Array[] | undefined {
+    if (this.#parts.length > 0) return this.#isIntact(this.#current!) ? this.#parts.shift() : undefined;
     if (this.#early.length > 0) {
       const chunks = this.#early;
       this.#early = [];
@@ -137,14 +178,20 @@ export class OutputSide {
     const segment = this.#outbound.take();
     if (segment === undefined) return undefined;
     this.#current = segment;
-    if (!segment.intact) {
-      this.error = new PeerError(
-        "ERR_PEER_BODY_CHANGED",
-        `Cannot write message: a body of ${REFERENCE_BYTES_MIN} bytes or more was resized or transferred after it was sent`,
-      );
-      return undefined;
-    }
-    return this.#sealer === undefined ? segment.chunks() : [sealSegment(this.#sealer, segment)];
+    if (!this.#isIntact(segment)) return undefined;
+    const chunks = this.#sealer === undefined ? segment.chunks() : [sealSegment(this.#sealer, segment)];
+    if (segment.bytes <= this.#writeBytesMax) return chunks;
+    this.#parts = partsOf(chunks, this.#writeBytesMax);
+    return this.#parts.shift();
+  }
+
+  #isIntact(segment: Segment): boolean {
+    if (segment.intact) return true;
+    this.error = new PeerError(
+      "ERR_PEER_BODY_CHANGED",
+      `Cannot write message: a body of ${REFERENCE_BYTES_MIN} bytes or more was resized or transferred after it was sent`,
+    );
+    return false;
   }
 
   #takeCommands(): Uint8Array {
@@ -177,6 +224,27 @@ export class OutputSide {
     if (this.#sealer !== undefined) return encodeFrame(0, this.#sealer.seal(flags, body));
     return flags === FLAG_COMMAND ? encodeCommandFrame(body) : encodeFrame(flags, body);
   }
+}
+
+/** The same bytes as gather writes of at most `bytesMax`, without copying. */
+function partsOf(chunks: readonly Uint8Array[], bytesMax: number): (readonly Uint8Array[])[] {
+  const parts: Uint8Array[][] = [];
+  let part: Uint8Array[] = [];
+  let left = bytesMax;
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const end = Math.min(chunk.length, at + left);
+      part.push(viewOf(chunk, at, end));
+      left -= end - at;
+      at = end;
+      if (left > 0) continue;
+      parts.push(part);
+      part = [];
+      left = bytesMax;
+    }
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
 }
 
 /** Re-frames a segment for a mechanism that wraps every frame. */

@@ -1,10 +1,14 @@
 /**
  * The states of one connection, and nothing else. The rules:
  *
- * 1. Everything that decides what a connection does next is a state in one of these tables.
+ * 1. How far a connection, its stream, its input and its output have come are states in these tables.
  * 2. A state changes only through {@link next}; a missing cell is a bug, not a case to ignore.
- * 3. The three machines are independent: the connection (how far the peer and we have come), the input (whether
- *    messages may be decoded), the flush policy (when queued output is written).
+ * 3. The four machines are independent: the connection (how far the peer and we have come), the stream (what
+ *    may be asked of the transport), the input (whether messages may be decoded), the flush policy (when
+ *    queued output is written).
+ * 4. What is no progress is no state: whether a call of ours is running (`busy`, `writing`), what was told
+ *    last or is arranged (`paused`, `turnArranged`, a PING that is due), and what waits in a queue are fields
+ *    next to the machine.
  *
  * `docs/PROTOCOL.md` draws its diagrams from these tables (`tools/state_diagrams.ts`).
  *
@@ -33,6 +37,33 @@ export const ENGINE_TRANSITIONS: Table<EngineState, EngineInput> = {
   ready: { closeRequested: "closing", ended: "closed", failed: "closed" },
   closing: { closeRequested: "closing", flushed: "closed", ended: "closed", failed: "closed" },
   closed: { closeRequested: "closed", flushed: "closed", ended: "closed", failed: "closed" },
+};
+
+/**
+ * How far the stream under a connection has come, and so what may be asked of its transport.
+ *
+ * - `dialing`: `dial` has not returned. No handler may be called.
+ * - `opening`: `open` has not come. Only `close` may be asked.
+ * - `open`: bytes go both ways.
+ * - `finishing`: told to close once what was written has left. Nothing is written any more.
+ * - `cut`: told to close at once.
+ * - `gone`: over. What the transport still reports is ignored.
+ */
+export type StreamState = "dialing" | "opening" | "open" | "finishing" | "cut" | "gone";
+
+/**
+ * `dialled`: `dial` returned a transport. `finish`, `cut`: we close. `gone`: it has closed, or is not waited
+ * for any more.
+ */
+export type StreamInput = "dialled" | "opened" | "finish" | "cut" | "gone";
+
+export const STREAM_TRANSITIONS: Table<StreamState, StreamInput> = {
+  dialing: { dialled: "opening", gone: "gone" },
+  opening: { opened: "open", cut: "cut", gone: "gone" },
+  open: { finish: "finishing", cut: "cut", gone: "gone" },
+  finishing: { cut: "cut", gone: "gone" },
+  cut: { gone: "gone" },
+  gone: {},
 };
 
 /**

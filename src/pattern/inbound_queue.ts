@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Inbound } from "../engine/link.ts";
+import type { Inbound, InboundSource } from "../engine/link.ts";
 import { readSize } from "../zmtp/frame_decoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "../zmtp/wire.ts";
 import type { HighWaterMark } from "./outbound_queue.ts";
@@ -16,14 +16,25 @@ class Run {
   readonly buffer: ArrayBufferLike;
   readonly base: number;
   readonly end: number;
+  readonly source: InboundSource | undefined;
   at: number;
+  /** Messages that were not taken. */
+  left: number;
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  constructor(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    messages: number,
+    source: InboundSource | undefined,
+  ) {
     this.bytes = bytes;
     this.buffer = bytes.buffer;
     this.base = bytes.byteOffset;
     this.at = start;
     this.end = end;
+    this.left = messages;
+    this.source = source;
   }
 }
 
@@ -33,6 +44,8 @@ export interface InboundEvents {
   readable(): void;
   /** A queue that was full has drained to half its mark: decode on. */
   drained(): void;
+  /** So many messages cannot be read: somebody changed their memory after they were received. */
+  corrupted?(messages: number): void;
 }
 
 /** See the module. */
@@ -41,6 +54,8 @@ export class InboundQueue implements Inbound {
   messages = 0;
   /** Their bytes. */
   bytes = 0;
+  /** The connection that delivers, to be told of memory that changes. */
+  source: InboundSource | undefined;
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
   readonly #dropping: ((frames: readonly Uint8Array[]) => void) | undefined;
@@ -85,7 +100,7 @@ export class InboundQueue implements Inbound {
   run(bytes: Uint8Array, start: number, end: number, messages: number): void {
     if (this.#dropped) return;
     if (this.#conflate) return this.#keepNewest(bytes, start, end);
-    this.#entries.push(new Run(bytes, start, end));
+    this.#entries.push(new Run(bytes, start, end, messages, this.source));
     this.messages += messages;
     this.bytes += end - start;
     this.#full();
@@ -103,7 +118,7 @@ export class InboundQueue implements Inbound {
     this.#full();
   }
 
-  flush(): void {
+  announce(): void {
     if (this.#announced || this.messages === 0) return;
     this.#announced = true;
     this.#events.readable();
@@ -114,6 +129,7 @@ export class InboundQueue implements Inbound {
     const run = this.#run;
     if (run !== undefined) {
       const message = this.#readRun(run);
+      if (message === undefined) return this.#skipRun(run);
       this.#taken();
       return message;
     }
@@ -182,7 +198,8 @@ export class InboundQueue implements Inbound {
     if (this.#run === undefined && this.#head < this.#entries.length) this.#readEntry();
   }
 
-  #readRun(run: Run): Uint8Array[] {
+  /** `undefined`: its bytes are not what they were when they were received. */
+  #readRun(run: Run): Uint8Array[] | undefined {
     const bytes = run.bytes;
     const start = run.at;
     const flags = bytes[start]!;
@@ -193,17 +210,33 @@ export class InboundQueue implements Inbound {
       bodyAt = start + 9;
     }
     let at = bodyAt + size;
+    // Memory that was given away has no bytes, and no comparison with them is true.
+    if (!(flags <= FLAG_MORE + FLAG_LONG && at <= run.end)) return undefined;
     const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
     if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
+    if ((run.left === 1) !== (at === run.end)) return undefined;
     run.at = at;
+    run.left--;
     if (at === run.end) this.#run = undefined;
     this.messages--;
     this.bytes -= at - start;
     return message;
   }
 
+  /** Drops what is left of a run that was changed, and reads on behind it. */
+  #skipRun(run: Run): Uint8Array[] | undefined {
+    this.#run = undefined;
+    this.messages -= run.left;
+    this.bytes -= run.end - run.at;
+    run.source?.memoryReused();
+    this.#events.corrupted?.(run.left);
+    const message = this.#readEntry();
+    if (message === undefined) this.#taken();
+    return message;
+  }
+
   #keepNewest(bytes: Uint8Array, start: number, end: number): void {
-    const scratch = new Run(bytes, start, end);
+    const scratch = new Run(bytes, start, end, 0, undefined);
     let newest: Uint8Array[] = [];
     while (scratch.at < end) {
       newest = [];
@@ -232,7 +265,10 @@ export class InboundQueue implements Inbound {
   }
 }
 
-/** Appends the frames of one message from `at` on, and answers the offset behind it. */
+/**
+ * Appends the frames of one message from `from` on, and answers the offset after it; beyond the run's end if
+ * they are none.
+ */
 function readFrames(run: Run, from: number, into: Uint8Array[]): number {
   const bytes = run.bytes;
   let at = from;
@@ -241,6 +277,7 @@ function readFrames(run: Run, from: number, into: Uint8Array[]): number {
     const long = (flags & FLAG_LONG) !== 0;
     const size = long ? readSize(bytes, at + 1) : bytes[at + 1]!;
     const bodyAt = at + (long ? 9 : 2);
+    if (!(flags <= FLAG_MORE + FLAG_LONG && bodyAt + size <= run.end)) return Infinity;
     into.push(new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size));
     at = bodyAt + size;
     if ((flags & FLAG_MORE) === 0) return at;

@@ -131,7 +131,7 @@ export class InprocPipe extends Pipe {
     const sender = this.#other;
     if (sender !== undefined && sender.#options.conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
-    this.#inbound.flush();
+    this.#inbound.announce();
   }
 
   #belowMark(): boolean {

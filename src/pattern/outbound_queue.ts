@@ -139,6 +139,15 @@ export class OutboundQueue implements Outbound {
     this.#credit();
   }
 
+  giveBack(segment: Segment, handedBytes: number): void {
+    const { bytes } = segment;
+    this.messages -= segment.forget(handedBytes);
+    this.bytes -= bytes - segment.bytes;
+    this.#sealed.unshift(segment);
+    this.#announced = true;
+    this.#credit();
+  }
+
   /** Drops everything that is queued; a segment in flight stays with the connection. */
   clear(): void {
     for (let segment = this.take(); segment !== undefined; segment = this.take()) this.discard(segment);
@@ -150,7 +159,7 @@ export class OutboundQueue implements Outbound {
 
   /** At the mark: an idle connection may take what is queued, here and now. Otherwise wait until half is gone. */
   #makeRoom(): boolean {
-    this.listener?.full();
+    this.listener?.writeNow();
     if (this.#belowMark()) return true;
     this.#muted = true;
     return false;
@@ -209,7 +218,7 @@ export class OutboundQueue implements Outbound {
     if (this.#open === undefined) return;
     this.#sealed.push(this.#open);
     this.#open = undefined;
-    this.listener?.full();
+    this.listener?.writeNow();
   }
 
   #writeLatest(message: Outgoing): boolean {

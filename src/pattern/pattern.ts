@@ -80,6 +80,12 @@ export abstract class Pattern {
   lost(_pipe: Pipe): void {}
   /** Messages were added to an empty pipe. */
   readable(_pipe: Pipe): void {}
+  /** So many received messages of a pipe are lost: its transport used their memory again. */
+  unreadable(pipe: Pipe, messages: number): void {
+    for (let i = 0; i < messages; i++) {
+      this.events.dropped(pipe, "the transport used the memory of received messages again");
+    }
+  }
   /** A pipe that refused a message has room again. */
   writable(_pipe: Pipe): void {}
   /** The peer subscribed to a topic, or cancelled. */

@@ -49,7 +49,11 @@ export class StreamPipe extends Pipe {
     this.inbound = new InboundQueue({
       mark: options.receiveMark,
       conflate: options.conflate,
-      events: { readable: () => pattern.readable(this), drained: () => this.#driver?.restartInput() },
+      events: {
+        readable: () => pattern.readable(this),
+        drained: () => this.#driver?.resumeDecoding(),
+        corrupted: (messages) => pattern.unreadable(this, messages),
+      },
       dropped: (frames) => this.#release(frames),
     });
   }
@@ -59,12 +63,13 @@ export class StreamPipe extends Pipe {
     this.#driver = driver;
     this.connected = true;
     this.outbound.listener = driver;
+    this.inbound.source = driver;
     engine.attach(this.#sink(), this.outbound);
   }
 
   /** The pattern knows the peer: what came behind the handshake is decoded, what is queued is written. */
   begin(): void {
-    this.#driver?.restartInput();
+    this.#driver?.resumeDecoding();
     if (this.outbound.hasSegments) this.#driver?.queued();
   }
 
@@ -73,6 +78,7 @@ export class StreamPipe extends Pipe {
     this.connected = false;
     this.#driver = undefined;
     this.outbound.listener = undefined;
+    this.inbound.source = undefined;
   }
 
   get canWrite(): boolean {
@@ -130,7 +136,7 @@ export class StreamPipe extends Pipe {
   }
 }
 
-const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, flush(): void {} };
+const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
 
 /**
  * What a publisher's peer sends: subscriptions in message form, as 3.0 peers do, and upstream messages. A
@@ -172,8 +178,8 @@ class SubscriptionSink implements Inbound {
     this.#pattern.subscription(this.#pipe, subscription.topic.slice(), subscription.name === "SUBSCRIBE");
   }
 
-  flush(): void {
-    this.#pipe.inbound.flush();
+  announce(): void {
+    this.#pipe.inbound.announce();
   }
 
   hold(release: () => void): void {

@@ -108,14 +108,7 @@ export class ConnectSession implements Session {
       gone: () => this.#gone(connection),
     });
     this.#connection = connection;
-    try {
-      connection.start(this.#dial!);
-    } catch (error) {
-      this.#connection = undefined;
-      if (isPermissionError(error)) return this.failToStart(error);
-      this.#tellFailed("connect:delay", error as Error);
-      this.#retry();
-    }
+    connection.start(this.#dial!);
   }
 
   #ready(connection: Connection, peer: Peer): void {

@@ -7,6 +7,7 @@
 import { Driver } from "../engine/driver.ts";
 import { Engine } from "../engine/engine.ts";
 import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
+import { isBytes } from "../engine/transport_rules.ts";
 import { PeerError } from "../errors.ts";
 import type { Peer } from "../pattern/pipe.ts";
 import type { StreamPipe } from "../pattern/stream_pipe.ts";
@@ -65,14 +66,18 @@ export class Connection implements ConnectionInput {
     });
   }
 
-  /** Opens the stream. Throws what `dial` throws; nothing follows then. */
+  /**
+   * Opens the stream. `lost` and `gone` may come from inside: a dial that throws or is none has failed at
+   * once.
+   */
   start(dial: Dial): void {
-    this.#driver.start(this.#allocator === undefined ? dial : this.#counting(dial));
+    const counts = this.#allocator !== undefined && typeof dial === "function";
+    this.#driver.start(counts ? this.#counting(dial) : dial);
   }
 
   /** See {@link ConnectionInput}. */
   restart(): void {
-    this.#driver.restartInput();
+    this.#driver.resumeDecoding();
   }
 
   /** Lets a pipe send and receive, and tells the pattern who is there. */
@@ -94,7 +99,7 @@ export class Connection implements ConnectionInput {
       dial({
         ...handlers,
         data: (chunk) => {
-          this.receivedBytes += chunk.length;
+          if (isBytes(chunk)) this.receivedBytes += chunk.length;
           handlers.data(chunk);
         },
       });
@@ -166,6 +171,7 @@ export function handshakeErrorType(error: Error | undefined): HandshakeErrorType
     case "ERR_PEER_IDENTITY":
       return "handshake:error:auth";
     case "ERR_PEER_HANDSHAKE_TIMEOUT":
+    case "ERR_TRANSPORT":
       return "handshake:error:other";
     default:
       return "handshake:error:protocol";

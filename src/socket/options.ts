@@ -26,11 +26,18 @@ export interface SocketOptions {
   backlog?: number;
   /** Milliseconds for opening a stream. 0: as long as the system takes. Default 0. */
   connectTimeout?: number;
-  /** Milliseconds for the handshake behind an opened stream. 0: no limit. Default 30 000. */
+  /** Milliseconds for opening a stream and the handshake on it, together. 0: no limit. Default 30 000. */
   handshakeInterval?: number;
   /** Milliseconds between two PINGs. 0: none. Default 0. */
   heartbeatInterval?: number;
-  /** Milliseconds of silence after a PING that end the connection. -1: `heartbeatInterval`. Default -1. */
+  /**
+   * Milliseconds of silence after a PING that end the connection. -1: `heartbeatInterval`. Default -1.
+   *
+   * A PING cannot be answered before all that was sent ahead of it has arrived. So the time counts from when
+   * the transport has taken the PING, and what was handed over and not confirmed by then is given its time as
+   * well: twice what it needs at the rate last seen, or at 1 MiB a second as long as none was seen. A slow
+   * link ends no large transfer; a peer that is lost in the middle of one is found as much later.
+   */
   heartbeatTimeout?: number;
   /** Milliseconds of our silence after which the peer may end the connection; rounded up to tenths of a second. 0: none. Default 0. */
   heartbeatTimeToLive?: number;

@@ -13,8 +13,9 @@
  * @module
  */
 
+import { readSize } from "./frame_decoder.ts";
 import { frameHeaderBytes, writeFrameHeader } from "./frame_encoder.ts";
-import { FLAG_MORE } from "./wire.ts";
+import { FLAG_LONG, FLAG_MORE } from "./wire.ts";
 
 /** Memory of one pooled segment. */
 export const SEGMENT_BYTES = 65_536;
@@ -113,6 +114,38 @@ export class Segment {
     }
     if (this.end > from) chunks.push(this.buffer.subarray(from, this.end));
     return chunks;
+  }
+
+  /**
+   * Forgets the messages that lie wholly in the first `handedBytes` of the wire; what is left begins with a
+   * message. Answers how many there were.
+   */
+  forget(handedBytes: number): number {
+    let at = 0;
+    let cut = 0;
+    let wire = 0;
+    let messages = 0;
+    const kept = { at, cut, wire, messages };
+    while (at < this.end) {
+      const flags = this.buffer[at]!;
+      const size = (flags & FLAG_LONG) === 0 ? this.buffer[at + 1]! : readSize(this.buffer, at + 1);
+      const bodyAt = at + ((flags & FLAG_LONG) === 0 ? 2 : 9);
+      wire += bodyAt - at + size;
+      if (wire > handedBytes) break;
+      const isReference = this.cuts[cut] === bodyAt;
+      if (isReference) cut++;
+      at = isReference ? bodyAt : bodyAt + size;
+      if ((flags & FLAG_MORE) === 0) Object.assign(kept, { at, cut, wire, messages: ++messages });
+    }
+    this.buffer.copyWithin(0, kept.at, this.end);
+    this.end -= kept.at;
+    this.bytes -= kept.wire;
+    this.messages -= kept.messages;
+    this.bodies.splice(0, kept.cut);
+    this.bodyBytes.splice(0, kept.cut);
+    this.cuts.splice(0, kept.cut);
+    for (let i = 0; i < this.cuts.length; i++) this.cuts[i]! -= kept.at;
+    return kept.messages;
   }
 
   clear(): void {

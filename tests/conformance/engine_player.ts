@@ -117,7 +117,7 @@ export class PlayedEngine {
 
   /** As {@link play}, with `bytes` instead of the step's own. */
   playBytes(step: EngineStep, bytes: Uint8Array, chunkBytes: number): Effects {
-    if (!this.#opened) this.#engine.opened(step.nowMs ?? 0);
+    if (!this.#opened) this.#engine.started(step.nowMs ?? 0);
     this.#opened = true;
     this.#settle();
     if (step.nowMs !== undefined) this.#advance(step.nowMs);
@@ -175,7 +175,7 @@ export class PlayedEngine {
       const chunks = this.#engine.pollTransmit();
       if (chunks === undefined) return;
       this.#out.push(...chunks.map(copyOf));
-      this.#engine.transmitted(true);
+      this.#engine.transmitted(true, this.#nowMs);
     }
   }
 
@@ -214,7 +214,7 @@ export class PlayedEngine {
       credit: 1_000,
       run: (bytes, start, end) => splitMessages(bytes.subarray(start, end)).forEach(message),
       message,
-      flush: () => {},
+      announce: () => {},
     }, {
       get hasSegments() {
         return segments.length > 0;
@@ -223,7 +223,7 @@ export class PlayedEngine {
       release: () => {},
       discard: () => {},
     });
-    this.#engine.restartInput(this.#nowMs);
+    this.#engine.resumeDecoding(this.#nowMs);
   }
 }
 

@@ -271,7 +271,7 @@ function written(engine: Engine): Uint8Array {
   const chunks: Uint8Array[] = [];
   for (let out = engine.pollTransmit(); out !== undefined; out = engine.pollTransmit()) {
     chunks.push(...out);
-    engine.transmitted(true);
+    engine.transmitted(true, 0);
   }
   return concat(chunks);
 }
@@ -283,7 +283,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     create: () => new Sealed() as unknown as Mechanism,
   };
   const engine = engineOf({ mechanism: sealedFactory });
-  engine.opened(0);
+  engine.started(0);
   const theirs = greeting(1, "CURVE");
   engine.receive(concat([theirs, command("HELLO")]), 0);
   written(engine);
@@ -295,7 +295,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     credit: 9,
     run: () => assert(false),
     message: (frames) => void messages.push(frames),
-    flush: () => {},
+    announce: () => {},
   }, {
     get hasSegments() {
       return segments.length > 0;
@@ -304,7 +304,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     release: () => segments = [],
     discard: () => {},
   });
-  engine.restartInput(0);
+  engine.resumeDecoding(0);
   const out = written(engine);
   assertEquals(String.fromCharCode(...out), "\0\x0b\x07MESSAGE\x01\x01a\0\x0b\x07MESSAGE\x02\x00b");
   // A PING inside, with inner flag 2, in an outer message and in an outer command.

@@ -191,7 +191,7 @@ export class Wire {
       allocator: this.#accepted.allocator,
     });
     const message = (frames: Uint8Array[]): void => void this.#decoded.push(frames);
-    this.#input.attach({ credit: Infinity, run: () => {}, message, flush: () => {} });
+    this.#input.attach({ credit: Infinity, run: () => {}, message, announce: () => {} });
     this.#input.restart();
   }
 

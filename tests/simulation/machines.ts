@@ -184,10 +184,10 @@ export class Stream {
         this.#given.push([]);
         this.#queue.listener = driver;
         engine.attach(
-          { credit: Infinity, run: () => {}, message: () => {}, flush: () => {} },
+          { credit: Infinity, run: () => {}, message: () => {}, announce: () => {} },
           this.#outbound,
         );
-        driver.restartInput();
+        driver.resumeDecoding();
         if (this.#outbound.hasSegments) driver.queued();
       },
       lost: () => this.#queue.listener = undefined,
@@ -205,7 +205,7 @@ export class Stream {
       attach: (engine, driver) => {
         const queue: InboundQueue = new InboundQueue({
           mark: { messages: RECEIVE_MARK, bytes: 0 },
-          events: { readable: () => {}, drained: () => driver.restartInput() },
+          events: { readable: () => {}, drained: () => driver.resumeDecoding() },
         });
         receiver = { queue, live: true };
         this.#receivers.push(receiver);
@@ -216,7 +216,7 @@ export class Stream {
           discard: () => {},
         };
         engine.attach(this.#machines.inbound?.(queue) ?? queue, nothing);
-        driver.restartInput();
+        driver.resumeDecoding();
       },
       lost: () => {
         if (receiver !== undefined) receiver.live = false;

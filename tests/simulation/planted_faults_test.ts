@@ -69,7 +69,7 @@ function inboundWith(queue: Inbound, parts: Partial<Inbound>): Inbound {
     },
     run: parts.run ?? ((bytes, start, end, messages): void => queue.run(bytes, start, end, messages)),
     message: parts.message ?? ((frames, bytes): void => queue.message(frames, bytes)),
-    flush: parts.flush ?? ((): void => queue.flush()),
+    announce: parts.announce ?? ((): void => queue.announce()),
   };
 }
 
@@ -83,9 +83,9 @@ interface Fault {
 
 class ForgetsRestarts extends Engine {
   #restarts = 0;
-  override restartInput(nowMs: number): void {
+  override resumeDecoding(nowMs: number): void {
     // The first one joins the pipe. Of the others, every third is forgotten.
-    if (this.#restarts++ % 3 !== 2) super.restartInput(nowMs);
+    if (this.#restarts++ % 3 !== 2) super.resumeDecoding(nowMs);
   }
 }
 
@@ -96,15 +96,15 @@ class NeverPauses extends Engine {
 }
 
 class WritesWhileLent extends Engine {
-  override transmitted(_taken: boolean): void {
-    super.transmitted(true);
+  override transmitted(_taken: boolean, nowMs: number): void {
+    super.transmitted(true, nowMs);
   }
 }
 
 class ForgetsDrains extends Engine {
   #drains = 0;
-  override drained(): void {
-    if (this.#drains++ % 4 !== 3) super.drained();
+  override drained(nowMs: number): void {
+    if (this.#drains++ % 4 !== 3) super.drained(nowMs);
   }
 }
 
@@ -207,13 +207,13 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "the end of a turn is forgotten",
-    seedsMax: 10,
+    seedsMax: 40,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsTurns }),
   },
   {
     name: "the end of a callback is forgotten",
-    seedsMax: 10,
+    seedsMax: 60,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsCallbacks }),
   },

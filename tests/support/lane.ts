@@ -32,6 +32,9 @@ export interface LaneHooks {
   fellSilent(): void;
 }
 
+/** Where bytes take their time, they come in pieces of this size. */
+const QUANTUM_BYTES = 16_384;
+
 interface Piece {
   readonly bytes: Uint8Array;
   readonly atMs: number;
@@ -270,12 +273,13 @@ export class Lane {
     const length = breaking ? Math.max(0, breaks.byte - this.#sentBytes) : wanted;
     if (length > 0) {
       const { loop, random, options } = this.#host;
-      const atMs = Math.max(
-        this.#lastArrivalMs,
-        loop.nowMs + this.latencyMs + random.upTo(options.jitterMsMax),
-      );
-      this.#lastArrivalMs = atMs;
-      this.#flight.push({ bytes: loan.take(length), atMs });
+      const earliestMs = loop.nowMs + this.latencyMs + random.upTo(options.jitterMsMax);
+      for (let left = length; left > 0;) {
+        const piece = options.bytesPerMs === Infinity ? left : Math.min(left, QUANTUM_BYTES);
+        left -= piece;
+        this.#lastArrivalMs = Math.max(this.#lastArrivalMs, earliestMs) + piece / options.bytesPerMs;
+        this.#flight.push({ bytes: loan.take(piece), atMs: this.#lastArrivalMs });
+      }
       this.#buffered += length;
       this.#sentBytes += length;
       this.#scheduleArrival();

@@ -18,6 +18,8 @@ export interface LinkOptions {
   readonly splitBytesMax: number;
   /** After so many chunks a direction stops splitting, so that a long transfer ends. */
   readonly splitsMax: number;
+  /** How fast a direction is. `Infinity`: only its latency counts. */
+  readonly bytesPerMs: number;
   /** Bytes that a direction holds between the writer and the reader: the kernel's two buffers. */
   readonly bufferBytes: number;
   /** A write is lent although there is room. */
@@ -68,6 +70,7 @@ export const PLAIN_LINK: LinkOptions = {
   jitterMsMax: 0,
   splitBytesMax: Infinity,
   splitsMax: 5_000,
+  bytesPerMs: Infinity,
   bufferBytes: 65_536,
   lendChance: 0,
   takesParts: false,

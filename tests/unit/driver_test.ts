@@ -120,12 +120,12 @@ class Bench {
         this.credit--;
       },
       credit: 0,
-      flush: () => {},
+      announce: () => {},
     };
     Object.defineProperty(inbound, "credit", { get: () => this.credit });
     this.queue.listener = this.driver;
     this.engine.attach(inbound, this.queue);
-    this.driver.restartInput();
+    this.driver.resumeDecoding();
     if (this.queue.hasSegments) this.driver.queued();
   }
 
@@ -232,11 +232,11 @@ test("while a write is in flight nothing is written, whatever happens; its drain
   bench.endCallback();
   assertEquals(bench.written.length, 1);
   bench.send("queued", new Uint8Array(60_000), new Uint8Array(60_000));
-  bench.driver.full();
+  bench.driver.writeNow();
   bench.driver.queued();
   bench.handlers.data(encodeCommandFrame(encodePing(0, asciiBytes("p"))));
   bench.driver.subscribe(asciiBytes("topic"), true);
-  bench.driver.restartInput();
+  bench.driver.resumeDecoding();
   bench.endCallback();
   bench.world.runFor(1);
   assertEquals(bench.written.length, 1, "one write in flight");
@@ -346,7 +346,7 @@ test("data that arrive inside setPaused and pull are received in order", () => {
     bench.handlers.data(frames("3"));
     return true;
   };
-  bench.driver.restartInput();
+  bench.driver.resumeDecoding();
   assertEquals(bench.messages.map(([run]) => new TextDecoder().decode(run!.slice(2))), ["1", "2", "3"]);
   assertEquals(bench.calls.at(-1), "resume");
 });
@@ -366,7 +366,7 @@ test("what arrived inside a write is received before what a pull brings after it
   bench.send("one");
   bench.queue.write(asciiBytes("two"));
   bench.credit = 9;
-  bench.driver.restartInput();
+  bench.driver.resumeDecoding();
   bench.world.runFor(0);
   assertEquals(bench.closed, undefined);
   const texts = bench.messages.map((message) => new TextDecoder().decode(message[0]!).slice(-1));
@@ -385,7 +385,7 @@ test("a pull stops at the pending bound: the transport is told from inside it", 
     }
     return true;
   };
-  bench.driver.restartInput();
+  bench.driver.resumeDecoding();
   assertEquals(bench.calls, ["pull", "pause"]);
   assert(bench.engine.pendingBytes < 15_000, `${bench.engine.pendingBytes} bytes`);
 });
@@ -400,7 +400,7 @@ test("at the pending bound the transport is paused, and resumed when there is ro
   // What still comes after the pause is kept as well.
   bench.handlers.data(encodeFrame(0, new Uint8Array(30_000)));
   bench.credit = 10;
-  bench.driver.restartInput();
+  bench.driver.resumeDecoding();
   assertEquals(bench.messages.length, 3);
   assertEquals(bench.calls.filter((call) => call !== "pull"), ["pause", "resume"]);
 });
@@ -434,7 +434,7 @@ test("a close waits for what is lent, but not for ever", () => {
   bench.driver.close("flush");
   bench.world.runFor(900);
   assertEquals(bench.calls.at(-1), "write 6", "there is still hope");
-  bench.world.runIdle();
+  bench.world.runFor(1_000);
   assertEquals(bench.calls.at(-1), "close abort");
   assertEquals(bench.queue.messages, 1, "the memory is lent until the transport says it is closed");
   bench.handlers.close();
@@ -476,8 +476,8 @@ test("nothing is written after the transport was told to close", () => {
   bench.driver.subscribe(asciiBytes("late"), true);
   bench.queue.write(asciiBytes("late"));
   bench.driver.queued();
-  bench.driver.full();
-  bench.driver.restartInput();
+  bench.driver.writeNow();
+  bench.driver.resumeDecoding();
   bench.world.runIdle();
   assertEquals(bench.calls.filter((call) => call.startsWith("write")), []);
 });

@@ -211,12 +211,12 @@ test("a mark that is lowered while the queue is full still ends in being asked",
 
 test("messages are announced once while the queue is not empty", () => {
   const { queue, told } = makeQueue();
-  queue.flush();
+  queue.announce();
   assertEquals(told.readable, 0, "an empty queue has nothing to tell");
   addRun(queue, [frameOf(1)]);
-  queue.flush();
+  queue.announce();
   addRun(queue, [frameOf(1)]);
-  queue.flush();
+  queue.announce();
   assertEquals(told.readable, 1);
 });
 
@@ -224,10 +224,10 @@ test("a queue that was read to its last message announces the next, though nobod
   for (const add of [(queue: InboundQueue) => addRun(queue, [frameOf(1)]), addMessageOfOne]) {
     const { queue, told } = makeQueue();
     add(queue);
-    queue.flush();
+    queue.announce();
     assertEquals(queue.read()?.length, 1);
     add(queue);
-    queue.flush();
+    queue.announce();
     assertEquals(told.readable, 2);
   }
 });

@@ -70,7 +70,7 @@ class Bench {
         assertEquals(count, messages);
       },
       message: (frames) => this.#message(frames),
-      flush: () => {
+      announce: () => {
         this.flushes++;
         this.onFlush?.();
       },

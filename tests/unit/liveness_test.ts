@@ -50,3 +50,38 @@ test("bytes within the grace save the peer", () => {
   liveness.heard(155);
   assertEquals(liveness.check(160, true), "nothing");
 });
+
+test("a peer in the middle of whose message we are gets PONGs as long as bytes come, and no longer", () => {
+  const liveness = new Liveness(NEVER);
+  liveness.heard(0);
+  liveness.paused(false, 0, true);
+  assertEquals(liveness.check(249, true), "nothing");
+  assertEquals(liveness.check(250, true), "pong");
+  liveness.heard(400);
+  assertEquals(liveness.check(500, true), "pong");
+  assertEquals(liveness.check(750, true), "nothing");
+  assertEquals(liveness.deadlineMs, Infinity, "nothing came: no timer either");
+  liveness.heard(900);
+  liveness.paused(false, 900, true);
+  assertEquals(liveness.check(900, true), "pong");
+  liveness.paused(false, 950, false);
+  assertEquals(liveness.deadlineMs, Infinity);
+});
+
+test("the time-out of a PING that waits for a write begins anew with each part that is taken, and with the PING itself", () => {
+  const liveness = new Liveness({ ...NEVER, heartbeatIntervalMs: 100, heartbeatTimeoutMs: 50 });
+  liveness.handshaken(0);
+  liveness.writing(0, 90);
+  assertEquals(liveness.check(100, true), "ping");
+  assertEquals([liveness.pingDue, liveness.deadlineMs], [true, 150]);
+  liveness.written(140);
+  assertEquals(liveness.deadlineMs, 190);
+  liveness.takePing();
+  liveness.writing(0, 140);
+  liveness.written(180);
+  assertEquals(liveness.deadlineMs, 200, "the next PING");
+  assertEquals(liveness.check(200, true), "ping");
+  assertEquals(liveness.deadlineMs, 230, "the one that is on its way is waited for");
+  liveness.written(210);
+  assertEquals(liveness.deadlineMs, 230, "whatever else is taken");
+});

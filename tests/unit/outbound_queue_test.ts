@@ -29,7 +29,7 @@ class Bench {
   listen(): this {
     const listener: OutboundListener = {
       queued: () => void this.told.push("queued"),
-      full: () => {
+      writeNow: () => {
         this.told.push("full");
         this.onFull?.();
       },
@@ -274,4 +274,16 @@ test("a conflating queue, too, keeps what was sent as it was: a small body is co
   frames[1]!.fill(0x78);
   frames.pop();
   assertEquals(bench.drain(), concat([encodeFrame(1, bytesOf("also")), text("before")]));
+});
+
+test("what a transport refused is first in the queue again, without what it took", () => {
+  const bench = new Bench({ messages: 4 });
+  for (const body of ["one", "two", "three"]) assert(bench.queue.write(bytesOf(body)));
+  const refused = bench.queue.take()!;
+  assert(bench.queue.write(bytesOf("four")));
+  bench.queue.giveBack(refused, text("one").length + 4);
+  assertEquals([bench.queue.messages, bench.queue.bytes], [3, text("two", "three", "four").length]);
+  assert(bench.queue.hasSegments);
+  assertEquals(bench.drain(), text("two", "three", "four"));
+  assertEquals(bench.busy, [true, false]);
 });

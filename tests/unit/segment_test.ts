@@ -158,3 +158,21 @@ test("a pool gives cleared segments, keeps so many, and never the odd sizes", ()
   assert(pool.take(10, true) === small && pool.take(10) !== small);
   assert(pool.take(SEGMENT_BYTES, true).fits(SEGMENT_BYTES), "small only where it fits");
 });
+
+test("of a segment that was handed over in part, what is left begins with the first message that was not handed over whole", () => {
+  fc.assert(
+    fc.property(messages, fc.double({ min: 0, max: 1, noNaN: true }), (list, part) => {
+      const segment = new Segment(list.reduce((sum, message) => sum + segmentBytesOf(message), 0));
+      for (const message of list) segment.addMessage(message);
+      const handedBytes = Math.floor(part * segment.bytes);
+      const ends: number[] = [];
+      for (const message of list) ends.push((ends.at(-1) ?? 0) + wireOf(message).length);
+      const whole = ends.filter((end) => end <= handedBytes).length;
+      assertEquals(segment.forget(handedBytes), whole);
+      const left = list.slice(whole);
+      assertEquals(concat(segment.chunks().filter(({ length }) => length > 0)), concat(left.map(wireOf)));
+      assertEquals([segment.messages, segment.bytes], [left.length, ends.at(-1)! - (ends[whole - 1] ?? 0)]);
+      assert(segment.intact);
+    }),
+  );
+});

@@ -6,6 +6,7 @@ import {
   type FlushInput,
   type FlushState,
   INPUT_TRANSITIONS,
+  STREAM_TRANSITIONS,
 } from "../../src/engine/states.ts";
 import { next, type Table } from "../../src/state_table.ts";
 import { BugError } from "../../src/errors.ts";
@@ -30,6 +31,19 @@ const SPECS: Readonly<Record<string, Spec>> = {
       "ready      ·         ·     closing ·      closed closed",
       "closing    ·         ·     closing closed closed closed",
       "closed     ·         ·     closed  closed closed closed",
+    ],
+  },
+  stream: {
+    table: STREAM_TRANSITIONS,
+    initial: "dialing",
+    inputs: ["dialled", "opened", "finish", "cut", "gone"],
+    cells: [
+      "dialing   opening ·    ·         ·   gone",
+      "opening   ·       open ·         cut gone",
+      "open      ·       ·    finishing cut gone",
+      "finishing ·       ·    ·         cut gone",
+      "cut       ·       ·    ·         ·   gone",
+      "gone      ·       ·    ·         ·   ·",
     ],
   },
   input: {

@@ -50,6 +50,15 @@ export class CommandCounter {
   }
 }
 
+/** How slow a relay is towards the endpoint behind it. */
+export interface Slowness {
+  readonly bytesPerMs: number;
+  /** Whether it reads all that there is to read and passes it on later, or leaves it to the kernel. */
+  readonly readsAll: boolean;
+}
+
+const SLOW_TICK_MS = 10;
+
 /** See the module. */
 export class Relay {
   /** Commands towards the endpoint behind the relay, of all connections so far. */
@@ -59,18 +68,20 @@ export class Relay {
   readonly #server: Server;
   readonly #streams: Set<Stream> = new Set();
   readonly #port: number;
+  readonly #slowness: Slowness | undefined;
   #frozen = false;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, slowness: Slowness | undefined) {
     this.#server = server;
     this.#port = port;
+    this.#slowness = slowness;
     server.on("connection", (stream) => this.#join(stream));
   }
 
   /** A relay to `target`, a `tcp://` endpoint. It carries one connection, so that what it counts is clear. */
-  static async open(target: string): Promise<Relay> {
+  static async open(target: string, slowness?: Slowness): Promise<Relay> {
     const server = createServer();
-    const relay = new Relay(server, Number(target.slice(target.lastIndexOf(":") + 1)));
+    const relay = new Relay(server, Number(target.slice(target.lastIndexOf(":") + 1)), slowness);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return relay;
   }
@@ -92,21 +103,42 @@ export class Relay {
 
   #join(near: Stream): void {
     const far = connect(this.#port, "127.0.0.1");
-    this.#pass(near, far, this.inward);
+    this.#pass(near, far, this.inward, this.#slowness);
     this.#pass(far, near, this.outward);
   }
 
-  #pass(from: Stream, to: Stream, counter: CommandCounter): void {
+  #pass(from: Stream, to: Stream, counter: CommandCounter, slowness?: Slowness): void {
     this.#streams.add(from);
     from.setNoDelay(true);
+    const write = slowness === undefined ? to.write.bind(to) : slowly(from, to, slowness);
     from.on("data", (chunk: Uint8Array) => {
       if (this.#frozen) return;
       counter.push(chunk);
-      to.write(chunk);
+      write(chunk);
     });
     from.on("error", () => {});
     from.on("close", () => {
       if (!this.#frozen) to.destroy();
     });
   }
+}
+
+/** Passes on what `from` reads at a rate of its own. */
+function slowly(from: Stream, to: Stream, { bytesPerMs, readsAll }: Slowness): (chunk: Uint8Array) => void {
+  const queue: Uint8Array[] = [];
+  const tick = setInterval(() => {
+    let left = bytesPerMs * SLOW_TICK_MS;
+    for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
+      to.write(chunk.subarray(0, left));
+      if (chunk.length > left) queue.unshift(chunk.subarray(left));
+      left -= Math.min(left, chunk.length);
+      if (left === 0) break;
+    }
+    if (queue.length === 0) from.resume();
+  }, SLOW_TICK_MS);
+  from.on("close", () => clearInterval(tick));
+  return (chunk) => {
+    queue.push(chunk);
+    if (!readsAll) from.pause();
+  };
 }

@@ -64,7 +64,7 @@ export class StreamPeer {
       allocator: this.peer.allocator,
     });
     const message = (frames: Uint8Array[]): void => void this.#decoded.push(frames);
-    this.#input.attach({ credit: Infinity, run: () => {}, message, flush: () => {} });
+    this.#input.attach({ credit: Infinity, run: () => {}, message, announce: () => {} });
     this.#input.restart();
   }
 

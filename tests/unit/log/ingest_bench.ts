@@ -261,7 +261,7 @@ export class BenchConnection implements IngestEvents {
       credit: Infinity,
       run: () => assert(false, "with an allocator there are no runs"),
       message: (frames) => this.queue.push(frames),
-      flush: () => {
+      announce: () => {
         if (!this.hold) this.deliver();
       },
     });

@@ -25,7 +25,7 @@ test("a queue tells of every assembled message that nobody will take, once", () 
     });
   const queue = make();
   for (const value of [1, 2, 3]) queue.message([Uint8Array.of(value)], 1);
-  queue.flush();
+  queue.announce();
   assertEquals(queue.read()?.[0]?.[0], 1);
   // A run's frames are views of the wire's bytes, nobody's memory.
   queue.run(Uint8Array.of(0, 1, 9), 0, 3, 1);
