@@ -9,7 +9,7 @@
  * @module
  */
 
-import { NO_BYTES } from "../bytes/bytes.ts";
+import { copyOf, NO_BYTES } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { decodeCommand, encodeCommandFrame, encodePing } from "../zmtp/commands.ts";
 import type { BodyAllocator } from "../zmtp/frame_decoder.ts";
@@ -341,7 +341,7 @@ export class Engine {
       case "CANCEL":
         this.#events.push({
           type: "subscription",
-          topic: command.topic.slice(),
+          topic: copyOf(command.topic),
           on: command.name === "SUBSCRIBE",
         });
         return undefined;

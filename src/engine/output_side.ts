@@ -19,7 +19,7 @@ import { readSize } from "../zmtp/frame_decoder.ts";
 import type { SealingMechanism } from "../zmtp/mechanism/mechanism.ts";
 import { REFERENCE_BYTES_MIN, type Segment } from "../zmtp/segment.ts";
 import { FLAG_COMMAND, FLAG_LONG } from "../zmtp/wire.ts";
-import { concat } from "../bytes/bytes.ts";
+import { concat, copyOf } from "../bytes/bytes.ts";
 import type { Outbound } from "./link.ts";
 import { SubscriptionFeed } from "./subscription_feed.ts";
 
@@ -88,7 +88,7 @@ export class OutputSide {
 
   /** Queues a PONG. One that was not written yet is replaced: a flood of PINGs costs one answer. */
   pushPong(context: Uint8Array): void {
-    this.#pong = context.slice();
+    this.#pong = copyOf(context);
   }
 
   /** The next chunks to write, or `undefined`: nothing, or a write is in flight. */

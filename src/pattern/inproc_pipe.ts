@@ -5,6 +5,7 @@
  * @module
  */
 
+import { viewOf } from "../bytes/bytes.ts";
 import type { Segment } from "../zmtp/segment.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import type { Outgoing } from "./outbound_queue.ts";
@@ -78,7 +79,7 @@ export class InprocPipe extends Pipe {
 
   write(message: Outgoing): boolean {
     if (!this.canWrite) return false;
-    const copy = message instanceof Uint8Array ? [message] : message.slice();
+    const copy = plainFrames(message);
     if (this.#other !== undefined) {
       this.#other.#take(copy);
     } else {
@@ -172,4 +173,16 @@ export class InprocPipe extends Pipe {
   reviewMark(): void {
     if (this.#mutedAt >= 0 && this.#belowMark()) this.#unmute();
   }
+}
+
+/** The message as its receiver gets it: an array of its own, of plain `Uint8Array`s whatever subclass was sent. */
+function plainFrames(message: Outgoing): Message {
+  if (message instanceof Uint8Array) return [plainFrame(message)];
+  const frames = new Array<Uint8Array>(message.length);
+  for (let i = 0; i < message.length; i++) frames[i] = plainFrame(message[i]!);
+  return frames;
+}
+
+function plainFrame(frame: Uint8Array): Uint8Array {
+  return Object.getPrototypeOf(frame) === Uint8Array.prototype ? frame : viewOf(frame, 0, frame.length);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import type { Inbound } from "../engine/link.ts";
 import type { Driver } from "../engine/driver.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -169,7 +170,7 @@ class SubscriptionSink implements Inbound {
       if (this.#pattern.type === "XPUB") this.#pipe.inbound.message(frames, bytes);
       return;
     }
-    this.#pattern.subscription(this.#pipe, subscription.topic.slice(), subscription.name === "SUBSCRIBE");
+    this.#pattern.subscription(this.#pipe, copyOf(subscription.topic), subscription.name === "SUBSCRIBE");
   }
 
   flush(): void {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { FairQueue } from "./fair_queue.ts";
 import { FanOut } from "./fan_out.ts";
@@ -53,7 +54,8 @@ export class XPubPattern extends Pattern {
 
   override ready(pipe: Pipe): void {
     const { welcomeMessage } = this.options;
-    if (welcomeMessage !== undefined) pipe.write(welcomeMessage);
+    // A copy: over inproc its receiver may write into what it gets.
+    if (welcomeMessage !== undefined) pipe.write(copyOf(welcomeMessage));
   }
 
   override lost(pipe: Pipe): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { asciiBytes } from "../bytes/bytes.ts";
+import { asciiBytes, copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import { InprocPipe } from "../pattern/inproc_pipe.ts";
@@ -192,7 +192,9 @@ export class InprocSession implements Session {
   }
 
   #describe(far: InprocSession): Peer {
-    const { socketType, identity } = far.owner.engineInit();
+    const { socketType } = far.owner.engineInit();
+    // A copy: its reader must not change what the far socket is called.
+    const identity = copyOf(far.owner.engineInit().identity);
     const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
     if (announcesIdentity(socketType)) metadata.set("identity", identity);
     return {

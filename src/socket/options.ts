@@ -7,6 +7,7 @@
  */
 
 import { z } from "zod/v3";
+import { copyOf } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
@@ -41,7 +42,7 @@ export interface SocketOptions {
   tcpKeepalive?: number;
   /** Seconds of silence before the first keep-alive probe. -1: as the system has it. Default -1. */
   tcpKeepaliveIdle?: number;
-  /** Properties (`X-…`) that peers are told of this socket. */
+  /** Properties (`X-…`) that peers are told of this socket. Bytes are copied. */
   metadata?: Readonly<Record<string, string | Uint8Array>>;
   /** Bytes of all frames of one incoming message. Default 512 MiB. */
   messageBytesMax?: number;
@@ -85,7 +86,7 @@ export interface ConflateOptions {
 
 /** Options of sockets that tell peers who they are. */
 export interface RoutingIdOptions {
-  /** 1 to 255 bytes, the first not 0; `null`: none. */
+  /** 1 to 255 bytes, the first not 0; `null`: none. Bytes are copied. */
   routingId?: string | Uint8Array | null;
   /** Send an empty message on each new connection, so that a Router learns of this socket. Default false. At once. */
   probeRouter?: boolean;
@@ -125,7 +126,7 @@ export interface XPublishOptions {
   verbosity?: "allSubs" | "allSubsUnsubs" | null;
   /** The application decides: subscriptions take effect through `subscribe()` after they were received. Default false. At once. */
   manual?: boolean;
-  /** Sent to every new subscriber. `null`: none. At once. */
+  /** Sent to every new subscriber. `null`: none. Bytes are copied. At once. */
   welcomeMessage?: string | Uint8Array | null;
 }
 
@@ -159,7 +160,10 @@ interface Row {
   /** What the message of an error says is allowed. */
   readonly allowed: string;
   readonly value: unknown;
-  /** Makes of an allowed value what is kept, where that is not the value itself. */
+  /**
+   * Copies an allowed value that holds memory of the caller's: what is kept must not change with it. What is kept is
+   * copied again for whoever reads the option.
+   */
   readonly keep?: (value: unknown) => unknown;
 }
 
@@ -208,7 +212,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
       "neither Socket-Type nor Identity",
     value: Object.freeze({}),
     // Connections read it long after it was checked.
-    keep: (value) => Object.freeze({ ...value as object }),
+    keep: copyMetadata,
   },
   messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
   messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
@@ -227,6 +231,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     schema: BYTES_OR_TEXT.nullable().refine(isRoutingId),
     allowed: "null, or a string or Uint8Array of 1 to 255 bytes whose first is not 0",
     value: null,
+    keep: copyIfBytes,
   },
   probeRouter: FLAG,
   mandatory: FLAG,
@@ -247,6 +252,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     schema: BYTES_OR_TEXT.nullable(),
     allowed: "null, a string or a Uint8Array",
     value: null,
+    keep: copyIfBytes,
   },
 };
 
@@ -328,6 +334,25 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
     "ERR_OPTION",
     `Cannot set option "${name}" to ${show(value)}: allowed is ${row.allowed}`,
   );
+}
+
+/** The value of an option for its reader. Bytes in it are copies: writing into them changes nothing here. */
+export function readOption(name: OptionName, kept: unknown): unknown {
+  return ROWS[name].keep?.(kept) ?? kept;
+}
+
+function copyIfBytes(value: unknown): unknown {
+  return value instanceof Uint8Array ? copyOf(value) : value;
+}
+
+function copyMetadata(value: unknown): unknown {
+  const properties = Object.entries(value as Readonly<Record<string, string | Uint8Array>>);
+  return Object.freeze(Object.fromEntries(properties.map(([name, told]) => [name, copyIfBytes(told)])));
+}
+
+/** Text as UTF-8, bytes as a copy of their own: for what is kept longer than the call. */
+export function ownBytes(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? encodeUtf8(value) : copyOf(value);
 }
 
 /** Text as UTF-8, bytes as they are. */

@@ -9,7 +9,7 @@ import type { SocketType } from "../zmtp/socket_type.ts";
 import { type Context, sharedContext } from "./context.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
-import { OPTION_NAMES, type OptionName } from "./options.ts";
+import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
 import { SocketCore } from "./socket_core.ts";
 import type { WaitOptions } from "./wait_list.ts";
 
@@ -212,7 +212,7 @@ export function defineOptions(prototype: Socket, type: SocketType): void {
   for (const name of OPTION_NAMES[type]) {
     Object.defineProperty(prototype, name, {
       get(this: { core: SocketCore }): unknown {
-        return this.core.options[name];
+        return readOption(name as OptionName, this.core.options[name]);
       },
       set(this: { core: SocketCore }, value: unknown): void {
         this.core.setOption(name as OptionName, value);

@@ -21,7 +21,7 @@ import type {
   SubscribeOptions,
   XPublishOptions,
 } from "./options.ts";
-import { optionBytes } from "./options.ts";
+import { optionBytes, ownBytes } from "./options.ts";
 import { type ContextOption, defineOptions, DuplexSocket, ReceivingSocket, SendingSocket } from "./socket.ts";
 import type { MessageLike } from "./message.ts";
 import { SubscriptionWaits } from "./subscription_waits.ts";
@@ -97,7 +97,7 @@ export class Router extends DuplexSocket {
   override connect(address: string, options: { readonly routingId?: string | Uint8Array } = {}): void {
     const { routingId } = options;
     if (routingId === undefined) return super.connect(address);
-    const id = optionBytes(routingId);
+    const id = ownBytes(routingId);
     if (id.length < 1 || id.length > 255) {
       throw new MisuseError(
         "ERR_OPTION",
@@ -112,7 +112,8 @@ export class Router extends DuplexSocket {
     const { routingId } = options;
     if (routingId === undefined) return super.waitWritable(options);
     const pattern = this.core.pattern as RouterPattern;
-    return this.core.sender.waitWritable(options, () => pattern.canSendTo(routingId));
+    const id = ownBytes(routingId);
+    return this.core.sender.waitWritable(options, () => pattern.canSendTo(id));
   }
 }
 export interface Router extends Required<RouterSocketOptions> {}
@@ -169,7 +170,7 @@ export class Subscriber extends ReceivingSocket {
     this.core.assertOpen();
     const pattern = this.core.pattern as SubPattern;
     for (const topic of topics.length === 0 ? [""] : topics) {
-      pattern.subscribe(optionBytes(topic).slice(), on);
+      pattern.subscribe(ownBytes(topic), on);
     }
   }
 }
@@ -210,7 +211,7 @@ export class XPublisher extends DuplexSocket {
     if (!this.core.options.manual) {
       throw new MisuseError("ERR_STATE", 'Cannot decide about subscriptions: the option "manual" is not set');
     }
-    for (const topic of topics) (this.core.pattern as XPubPattern).decide(optionBytes(topic).slice(), on);
+    for (const topic of topics) (this.core.pattern as XPubPattern).decide(ownBytes(topic), on);
   }
 }
 export interface XPublisher extends Required<XPublisherOptions> {}
@@ -234,7 +235,7 @@ export class XSubscriber extends DuplexSocket {
 
   #change(topics: readonly (string | Uint8Array)[], on: boolean): void {
     this.core.assertOpen();
-    for (const topic of topics) (this.core.pattern as XSubPattern).subscribe(optionBytes(topic).slice(), on);
+    for (const topic of topics) (this.core.pattern as XSubPattern).subscribe(ownBytes(topic), on);
   }
 }
 export interface XSubscriber extends Required<XSubscriberOptions> {}

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import type { XPubPattern } from "../pattern/xpub.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
@@ -23,7 +24,7 @@ export class SubscriptionWaits {
   wait(topic: Uint8Array, options: WaitOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#pattern.hasSubscribers(topic)) return Promise.resolve();
-    return this.#waits.wait(topic.slice(), options);
+    return this.#waits.wait(copyOf(topic), options);
   }
 
   close(): void {
