@@ -169,9 +169,9 @@ export class Engine {
     this.#checkInput();
   }
 
-  /** Tells the peer that this socket wants a topic, or no longer. */
-  subscribe(topic: Uint8Array, on: boolean): void {
-    if (this.#state === "ready") this.#output.subscriptions.push(topic, on);
+  /** Tells the peer that this socket wants a topic, or no longer; `ahead` segments of the pipe go out first. */
+  subscribe(topic: Uint8Array, on: boolean, ahead = 0): void {
+    if (this.#state === "ready") this.#output.subscribe(topic, on, ahead);
   }
 
   /** The verdict on an `authorize` event. */
@@ -339,11 +339,7 @@ export class Engine {
         return this.#commandBudget.spend(this.#nowMs);
       case "SUBSCRIBE":
       case "CANCEL":
-        this.#events.push({
-          type: "subscription",
-          topic: copyOf(command.topic),
-          on: command.name === "SUBSCRIBE",
-        });
+        this.#input.subscription(copyOf(command.topic), command.name === "SUBSCRIBE");
         return undefined;
       case "ERROR":
         return new PeerError("ERR_PEER_ERROR", `The peer ended the connection: ${command.reason}`);

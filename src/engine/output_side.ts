@@ -43,6 +43,8 @@ export class OutputSide {
   #pong: Uint8Array | undefined;
   #current: Segment | undefined;
   #inFlight = false;
+  /** Segments of the pipe that were taken. */
+  #taken = 0;
 
   constructor(commandsMax: number) {
     this.#commandsMax = commandsMax;
@@ -72,6 +74,11 @@ export class OutputSide {
 
   sealWith(mechanism: SealingMechanism): void {
     this.#sealer = mechanism;
+  }
+
+  /** Queues a word on a topic, which goes out after the pipe's next `ahead` segments. */
+  subscribe(topic: Uint8Array, on: boolean, ahead: number): void {
+    this.subscriptions.push(topic, on, this.#taken + ahead);
   }
 
   /** Queues bytes of the greeting or of a handshake command's frame. */
@@ -133,9 +140,10 @@ export class OutputSide {
     }
     if (this.#outbound === undefined) return undefined;
     if (this.#pong !== undefined || this.#commands.length > 0) return [this.#takeCommands()];
-    if (this.subscriptions.size > 0) return [this.#takeSubscriptions()];
+    if (this.#maySubscribe) return [this.#takeSubscriptions()];
     const segment = this.#outbound.take();
     if (segment === undefined) return undefined;
+    this.#taken++;
     this.#current = segment;
     if (!segment.intact) {
       this.error = new PeerError(
@@ -155,10 +163,16 @@ export class OutputSide {
     return concat(bodies.map((body) => this.#frame(FLAG_COMMAND, body)));
   }
 
+  /** Whether the next word's turn has come. What it waits for may have been dropped from the pipe meanwhile. */
+  get #maySubscribe(): boolean {
+    if (this.subscriptions.size === 0) return false;
+    return this.subscriptions.nextAfter <= this.#taken || !this.#outbound!.hasSegments;
+  }
+
   #takeSubscriptions(): Uint8Array {
     const frames: Uint8Array[] = [];
     let bytes = 0;
-    while (bytes < SUBSCRIPTION_BATCH_BYTES) {
+    while (bytes < SUBSCRIPTION_BATCH_BYTES && this.#maySubscribe) {
       const word = this.subscriptions.shift();
       if (word === undefined) break;
       const frame = this.#frameSubscription(word.topic, word.name === "SUBSCRIBE");

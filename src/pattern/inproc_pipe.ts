@@ -132,6 +132,7 @@ export class InprocPipe extends Pipe {
     const sender = this.#other;
     if (sender !== undefined && sender.#options.conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
+    if (this.#pattern.inbound === "subscriptions") this.#pattern.upstream(this);
     this.#inbound.flush();
   }
 

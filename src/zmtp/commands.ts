@@ -127,6 +127,11 @@ export function decodeLegacySubscription(frame: Uint8Array): Subscription | unde
   return undefined;
 }
 
+/** Whether a command's body subscribes or cancels: such a command keeps its place among messages. */
+export function isSubscriptionCommand(body: Uint8Array): boolean {
+  return hasName(body, SUBSCRIBE) || hasName(body, CANCEL);
+}
+
 /**
  * Reads the body of a command. `ERR_PEER_COMMAND`: a name that is empty or goes beyond the end, a PING without its TTL,
  * an ERROR whose reason goes beyond the end. Names count exactly as spelled. Data behind an ERROR's reason are ignored.
