@@ -173,12 +173,12 @@ export abstract class ReceivingSocket extends Socket {
     return this.core.receiver.waitReadable(options);
   }
 
-  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. */
+  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. Waits for `receiveTimeout`. */
   batches(max = 1_000): AsyncIterableIterator<Message[]> {
     return this.core.receiver.batches(max);
   }
 
-  /** Every message, until the socket closes. */
+  /** Every message, until the socket closes. Waits for `receiveTimeout`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return this.core.receiver.messages();
   }
