@@ -21,6 +21,7 @@ interface Globals {
   readonly performance: { now(): number };
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
+  queueMicrotask(run: () => void): void;
   setTimeout(run: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer): void;
   setInterval(run: () => void, delayMs: number): Timer;
@@ -30,6 +31,8 @@ interface Globals {
 }
 
 const globals = globalThis as unknown as Globals;
+// Taken when the module loads, as a test's fake timers may replace it later.
+const { queueMicrotask } = globals;
 
 /**
  * Makes a host. Each has its own `keepAlive`, so give every context one of its own, or count there.
@@ -43,10 +46,18 @@ export function createHost(): Host {
     turn: createTurn(),
     random,
     keepAlive: createKeepAlive(),
+    reportError,
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
   };
   // `node:zlib` has had crc32 for longer than `process` has had getBuiltinModule, so the latter tells.
   return hasBuiltins() ? { ...host, crc32 } : host;
+}
+
+/** Not with a promise: what a promise's reaction throws is an unhandled rejection, which is another event. */
+function reportError(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** Of its own, never a piece of Node's shared pool, and without Buffer's methods, which differ from a Uint8Array's. */

@@ -4,14 +4,16 @@
  * @module
  */
 
+import type { Host } from "../ports.ts";
 import type { SocketEvent, SocketEventType } from "../session/events.ts";
 import type { Runtime } from "../session/runtime.ts";
+import { reportError } from "./report_error.ts";
 import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
 
 /** Events that wait for an iterating reader; beyond it the oldest are dropped. */
 const EVENTS_MAX = 1_000;
 
-/** Hears of one kind of events. What it throws reaches nobody. */
+/** Hears of one kind of events. What it throws surfaces as an error that nobody caught; the socket goes on. */
 export type EventListener = (event: SocketEvent) => void;
 
 /**
@@ -28,12 +30,14 @@ export type EventListener = (event: SocketEvent) => void;
 export class Observer {
   readonly #listeners: Map<SocketEventType, Set<EventListener>> = new Map();
   readonly #waits: WaitList<undefined, SocketEvent | undefined>;
+  readonly #host: Host;
   #queue: SocketEvent[] = [];
   #reading = false;
   #closed = false;
 
   constructor(runtime: Runtime) {
     this.#waits = new WaitList(runtime);
+    this.#host = runtime.host;
   }
 
   /** Whether the `end` event has happened. */
@@ -85,8 +89,9 @@ export class Observer {
     for (const listener of this.#listeners.get(event.type) ?? []) {
       try {
         listener(event);
-      } catch {
+      } catch (error) {
         // A listener's fault must not reach the connection that is being served here.
+        reportError(this.#host, error);
       }
     }
     if (event.type !== "end") return;
