@@ -116,7 +116,7 @@ export class ConnectSession implements Session {
 
   #ready(connection: Connection, peer: Peer): void {
     if (this.#state === "closed") return;
-    this.#backoff.reset();
+    this.#backoff.connected(this.#runtime.host.nowMs());
     this.#go("handshaken");
     connection.join(this.#pipe ?? this.#attachPipe());
     if (this.#connection === connection) this.#emit("handshake", peer);
@@ -166,7 +166,11 @@ export class ConnectSession implements Session {
     const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#owner.sessionOptions;
     if (reconnectIntervalMs < 0) return this.#end("giveUp");
     this.#go("lost");
-    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
+    const delayMs = this.#backoff.nextMs(
+      reconnectIntervalMs,
+      reconnectIntervalMaxMs,
+      this.#runtime.host.nowMs(),
+    );
     this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.#connect(), false);
     this.#owner.emit({ type: "connect:retry", address: this.endpoint, interval: delayMs });
   }

@@ -133,7 +133,11 @@ export class InprocSession implements Session {
     const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.owner.sessionOptions;
     if (reconnectIntervalMs < 0) return this.#end();
     this.#backoff ??= new Backoff((into) => this.#runtime.host.random(into));
-    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
+    const delayMs = this.#backoff.nextMs(
+      reconnectIntervalMs,
+      reconnectIntervalMaxMs,
+      this.#runtime.host.nowMs(),
+    );
     this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.start(), false);
   }
 

@@ -16,7 +16,10 @@ import type { SocketType } from "../zmtp/socket_type.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
-  /** Milliseconds that queued messages may take to leave after `close`. -1: for ever, 0: they are dropped. Default 1 000. At once. */
+  /**
+   * Milliseconds that queued messages may take to leave after `close`; a `drop` event tells of those that did not. -1: for
+   * ever, 0: they are dropped, which no event tells of. Default 1 000. At once.
+   */
   linger?: number;
   /** Bytes of one incoming frame; a peer that sends more is closed. -1: no limit. Default 256 MiB. */
   maxMessageSize?: number;
@@ -34,9 +37,15 @@ export interface SocketOptions {
   heartbeatTimeout?: number;
   /** Milliseconds of our silence after which the peer may end the connection; rounded up to tenths of a second. 0: none. Default 0. */
   heartbeatTimeToLive?: number;
-  /** Milliseconds until a lost connection is tried again, at least; jitter is added. -1: never. Default 100. */
+  /**
+   * Milliseconds until a lost connection is tried again, at least; up to as much again is added by chance. Where more
+   * than three connections in a row end within 30 s, it doubles with each, up to 8 s. Below 10 it counts as 10. -1: never. Default 100.
+   */
   reconnectInterval?: number;
-  /** Milliseconds up to which that wait doubles. 0: it does not grow. Default 0. */
+  /**
+   * Milliseconds up to which that wait doubles with every attempt, too, and which it never exceeds. 0, or not more than
+   * `reconnectInterval`: it does not grow with attempts. Default 0.
+   */
   reconnectMaxInterval?: number;
   /** TCP keep-alive. 1: on, 0: off, -1: as the system has it. Default -1. */
   tcpKeepalive?: number;
@@ -74,7 +83,7 @@ export interface ReceiveOptions {
   receiveHighWaterMark?: number;
   /** Bytes, in addition. 0: no limit. Default 0. At once. */
   receiveHighWaterMarkBytes?: number;
-  /** Milliseconds after which a blocked `receive` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
+  /** Milliseconds after which a blocked `receive`, or the next of an iteration, is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   receiveTimeout?: number;
 }
 

@@ -25,6 +25,9 @@ import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { closedError, WaitList, type WaitOptions } from "./wait_list.ts";
 
+/** The shortest wait before a connection is tried again, whatever the option says: an attempt costs both sides. */
+const RECONNECT_MS_MIN = 10;
+
 /** See the module. */
 export class SocketCore implements SessionOwner, PatternEvents {
   readonly type: SocketType;
@@ -152,7 +155,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   get sessionOptions(): SessionOptions {
     const { reconnectInterval, reconnectMaxInterval, immediate, handshakesMax } = this.options;
     return {
-      reconnectIntervalMs: reconnectInterval,
+      reconnectIntervalMs: reconnectInterval < 0 ? -1 : Math.max(reconnectInterval, RECONNECT_MS_MIN),
       reconnectIntervalMaxMs: reconnectMaxInterval,
       immediate,
       handshakesMax,
