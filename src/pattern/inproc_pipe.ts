@@ -110,7 +110,7 @@ export class InprocPipe extends Pipe {
   }
 
   get queuedMessages(): number {
-    return this.#other === undefined ? this.#waiting.length : 0;
+    return this.#waiting.length;
   }
 
   subscribe(topic: Uint8Array, on: boolean): void {
