@@ -22,6 +22,7 @@ interface Globals {
   readonly performance: { now(): number };
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
+  readonly queueMicrotask: (run: () => void) => void;
   readonly setTimeout: (run: () => void, delayMs: number) => Timer;
   readonly clearTimeout: (timer: Timer) => void;
   readonly setInterval: (run: () => void, delayMs: number) => Timer;
@@ -32,10 +33,10 @@ interface Globals {
 }
 
 const globals = globalThis as unknown as Globals;
-
 // Every clock is taken here, when the module loads, and never looked up again: fake timers of a test runner, which
 // replace the globals for a while, must neither stop a socket nor stay in a host that is made meanwhile.
-const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } = globals;
+const { queueMicrotask, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } =
+  globals;
 const monotonicMs = globals.performance.now.bind(globals.performance);
 const unixMs = globals.Date.now;
 
@@ -51,10 +52,18 @@ export function createHost(): Host {
     turn: createTurn(),
     random,
     keepAlive: createKeepAlive(),
+    reportError,
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
   };
   // `node:zlib` has had crc32 for longer than `process` has had getBuiltinModule, so the latter tells.
   return hasBuiltins() ? { ...host, crc32, trace } : host;
+}
+
+/** Not with a promise: what a promise's reaction throws is an unhandled rejection, which is another event. */
+function reportError(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 /** Of its own, never a piece of Node's shared pool, and without Buffer's methods, which differ from a Uint8Array's. */

@@ -128,6 +128,8 @@ export interface Host {
   random(into: Uint8Array): void;
   /** Holds the process alive while on. Cheap to call often. A switch, not a counter: a host serves one context. */
   keepAlive(on: boolean): void;
+  /** Lets an error of the application's own code surface as one that nobody caught. Missing: it is thrown in a microtask. */
+  reportError?(error: unknown): void;
   /** Memory with any content, where that is faster than zeroed memory. The caller overwrites all of it. */
   memory?(bytes: number): Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */

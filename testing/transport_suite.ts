@@ -18,6 +18,7 @@
  * @module
  */
 
+import { copyOf } from "../src/bytes/bytes.ts";
 import { MisuseError } from "../src/errors.ts";
 import type { Dial, Listener, StreamOptions, TransportFactory } from "../src/ports.ts";
 import { closingCases } from "./transport_suite_closing.ts";
@@ -205,7 +206,9 @@ const flowCases: readonly SuiteCase[] = [
       if (!left.writePattern(size)) await left.until("drain", () => !left.isLent);
       total += size;
       await right.until(`${total} bytes`, () => right.receivedBytes === total);
-      if (!right.write(right.received().slice(start))) await right.until("drain", () => !right.isLent);
+      if (!right.write(copyOf(right.received().subarray(start)))) {
+        await right.until("drain", () => !right.isLent);
+      }
       await left.until(`${total} bytes back`, () => left.receivedBytes === total);
     }
     left.verify(total);
@@ -268,7 +271,7 @@ const flowCases: readonly SuiteCase[] = [
     const listener = await bench.listen(undefined, (attach) => {
       const echo = bench.track("echo");
       echo.onData = (chunk) => {
-        if (!echo.isLent) echo.write(chunk.slice());
+        if (!echo.isLent) echo.write(copyOf(chunk));
       };
       echo.dial(attach);
     });

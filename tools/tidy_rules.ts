@@ -35,6 +35,7 @@ export function tidyFindings(file: SourceFile): string[] {
     checkFunctions(code);
   }
   if (isPublished(file.path)) checkPublishedImports(code);
+  if (/^(?:src|adapters|testing)\//.test(file.path)) checkSlices(code);
   if (file.path.startsWith("src/")) {
     checkPurity(code);
     checkLayers(code);
@@ -199,6 +200,43 @@ function checkPublishedImports({ path, text, masked, report }: Code): void {
         `published code cannot import "${specifier}": only node: modules and zod are there for everyone, and yaml for cli/`,
       );
     }
+  }
+}
+
+/**
+ * What may be cut with `slice`: arrays and texts, by file. A `Buffer`'s `slice` is a view, so bytes are copied with
+ * `copyOf`, and no rule that reads text can tell bytes from arrays. Texts that are not listed have `substring`.
+ */
+const SLICED: Readonly<Record<string, readonly string[]>> = {
+  "adapters/store/file_store.ts": ["path"],
+  "adapters/store/lock_holder.ts": ["stat?"],
+  "adapters/store/node_disk.ts": ["chunks"],
+  "adapters/store/topic_folder.ts": ["folder"],
+  "src/log/client/connection.ts": ["frames"],
+  "src/log/configuration/fields.ts": ["choices", "path"],
+  "src/log/configuration/resolve.ts": ["keys", "path"],
+  "src/log/order/recovery.ts": ["this.#openings"],
+  "src/log/publisher/window.ts": ["this.#batches"],
+  "src/log/store/disk_stores.ts": ["found"],
+  "src/log/store/open_files.ts": ["idle"],
+  "src/log/store/segment_files.ts": ["this.#list"],
+  "src/log/wire/json.ts": ["text", "name"],
+  "src/pattern/inbound_queue.ts": ["this.#entries"],
+  "src/pattern/rep.ts": ["message"],
+  "src/pattern/req.ts": ["message"],
+  "src/pattern/router.ts": ["message"],
+  "src/pattern/xpub.ts": ["this.#matches"],
+  "src/socket/endpoint.ts": ["text", "rest", "host", "address", "part"],
+};
+
+function checkSlices({ path, masked, report }: Code): void {
+  for (const match of masked.matchAll(/([\w$#.]*\??)\.\s*slice\b/g)) {
+    const receiver = match[1]!;
+    if (SLICED[path]?.includes(receiver) === true) continue;
+    report(
+      lineAt(masked, match.index),
+      `${receiver}.slice: a Buffer's is a view. copyOf() for bytes, substring() for text; an array goes into SLICED`,
+    );
   }
 }
 

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { copyOf, viewOf } from "../../src/bytes/bytes.ts";
+
 const BYTES_MIN = 1024;
 const BYTES_MAX = 262_144;
 /** So many reads in a row must use less than a quarter before the buffer shrinks: one small read says nothing. */
@@ -28,7 +30,7 @@ export class ReadBuffer {
       this.smallReads += 1;
       if (this.smallReads >= SMALL_READS_MAX) this.resize(bytes.length >> 2);
       // An exact copy pins nothing, and the buffer can be read into once more.
-      return bytes.slice(0, length);
+      return copyOf(viewOf(bytes, 0, length));
     }
     this.bytes = undefined;
     this.smallReads = 0;

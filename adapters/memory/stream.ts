@@ -5,6 +5,7 @@
  * @module
  */
 
+import { copyOf } from "../../src/bytes/bytes.ts";
 import type { Host, Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
 
 /** What both ends of a stream share. */
@@ -114,7 +115,7 @@ export class MemoryStream implements Transport {
   }
 
   private put(chunk: Uint8Array): void {
-    this.inbox.push(chunk.slice());
+    this.inbox.push(copyOf(chunk));
     this.inboxBytes += chunk.length;
     this.wake();
   }
@@ -175,7 +176,7 @@ export class MemoryStream implements Transport {
 
   /** Hands a copy of lent memory to the peer, and owes the writer its `drain`. */
   private release(): Uint8Array | undefined {
-    const copy = this.lent?.slice();
+    const copy = this.lent === undefined ? undefined : copyOf(this.lent);
     if (copy === undefined) return undefined;
     this.lent = undefined;
     this.drainDue = true;

@@ -136,9 +136,9 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#settle();
   }
 
-  /** Tells the peer of a subscription. */
-  subscribe(topic: Uint8Array, on: boolean): void {
-    this.#engine.subscribe(topic, on);
+  /** Tells the peer of a subscription, once `ahead` segments of the pipe have gone out. */
+  subscribe(topic: Uint8Array, on: boolean, ahead = 0): void {
+    this.#engine.subscribe(topic, on, ahead);
     if (this.#engine.hasUrgentOutput) this.queued();
   }
 

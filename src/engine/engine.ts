@@ -10,7 +10,7 @@
  * @module
  */
 
-import { NO_BYTES } from "../bytes/bytes.ts";
+import { copyOf, NO_BYTES } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { decodeCommand, encodeCommandFrame, encodePing } from "../zmtp/commands.ts";
 import type { BodyAllocator } from "../zmtp/frame_decoder.ts";
@@ -178,9 +178,9 @@ export class Engine {
     this.#checkInput();
   }
 
-  /** Tells the peer that this socket wants a topic, or no longer. */
-  subscribe(topic: Uint8Array, on: boolean): void {
-    if (this.#state === "ready") this.#output.subscriptions.push(topic, on);
+  /** Tells the peer that this socket wants a topic, or no longer; `ahead` segments of the pipe go out first. */
+  subscribe(topic: Uint8Array, on: boolean, ahead = 0): void {
+    if (this.#state === "ready") this.#output.subscribe(topic, on, ahead);
   }
 
   /** The verdict on an `authorize` event. */
@@ -362,11 +362,7 @@ export class Engine {
         return this.#commandBudget.spend(this.#nowMs);
       case "SUBSCRIBE":
       case "CANCEL":
-        this.#events.push({
-          type: "subscription",
-          topic: command.topic.slice(),
-          on: command.name === "SUBSCRIBE",
-        });
+        this.#input.subscription(copyOf(command.topic), command.name === "SUBSCRIBE");
         return undefined;
       case "ERROR":
         return new PeerError("ERR_PEER_ERROR", `The peer ended the connection: ${command.reason}`);

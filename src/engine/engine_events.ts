@@ -26,8 +26,6 @@ export interface HandshakeResult extends PeerProperties {
 export type EngineEvent =
   /** Once. The pipe must be attached before more than the pending bound has arrived. */
   | { readonly type: "ready"; readonly peer: HandshakeResult }
-  /** The peer subscribed (`on`) or cancelled by command. `topic` is memory of its own. */
-  | { readonly type: "subscription"; readonly topic: Uint8Array; readonly on: boolean }
   /** The mechanism asks whether the peer may come in; answer with `authorize`. */
   | { readonly type: "authorize"; readonly request: AuthorizationRequest }
   /** Once, last. */

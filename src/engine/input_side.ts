@@ -6,6 +6,7 @@
  */
 
 import type { PeerError } from "../errors.ts";
+import { isSubscriptionCommand } from "../zmtp/commands.ts";
 import { CommandScanner } from "../zmtp/command_scanner.ts";
 import { type BodyAllocator, FrameDecoder, type FrameOpener } from "../zmtp/frame_decoder.ts";
 import type { Limits } from "./limits.ts";
@@ -19,7 +20,7 @@ import { brokenRule } from "./transport_rules.ts";
 export interface InputSideInit {
   readonly limits: Limits;
   readonly pendingTotal: PendingTotal;
-  /** Handles one command's body, at arrival. An answer other than `undefined` closes the connection. */
+  /** Handles one command's body: a subscription in its place, any other at arrival. An answer other than `undefined` closes the connection. */
   readonly command: (body: Uint8Array) => PeerError | undefined;
   /** Unwraps the frames of a sealing mechanism. Commands inside cannot be seen before they are decoded. */
   readonly opener?: FrameOpener | undefined;
@@ -180,6 +181,11 @@ export class InputSide {
     inbound.announce();
   }
 
+  /** A subscription was decoded: the pipe hears of it in its place among messages. */
+  subscription(topic: Uint8Array, on: boolean): void {
+    this.#inbound?.subscription?.(topic, on);
+  }
+
   /** Decodes `chunk` as far as the pipe has room and memory, and answers how far that was. */
   #decode(chunk: Uint8Array): number {
     const decoder = this.#decoder;
@@ -193,7 +199,8 @@ export class InputSide {
   }
 
   /**
-   * Keeps a chunk that arrived while input was stopped, and handles the commands in it ahead of the stopped messages.
+   * Keeps a chunk that arrived while input was stopped, and handles the commands in it ahead of the stopped messages, all
+   * but subscriptions: a publisher reads those in the order of the wire.
    * While a body waits for memory nothing can be told apart; from then on commands keep their place until all is decoded.
    */
   #keep(chunk: Uint8Array): void {
@@ -201,13 +208,16 @@ export class InputSide {
     if (this.#state === "waiting") this.#blind = true;
     if (this.#blind || !this.#canScan) return;
     this.#scanner ??= new CommandScanner();
-    this.#scanner.scan(chunk, this.#command);
+    this.#scanner.scan(chunk, this.#foundCommand);
   }
+
+  readonly #foundCommand = (body: Uint8Array): PeerError | undefined =>
+    isSubscriptionCommand(body) ? undefined : this.#command(body);
 
   #decodedCommand(body: Uint8Array): PeerError | undefined {
     if (this.#scanner !== undefined && this.#scanner.found > 0) {
       this.#scanner.found--;
-      return undefined;
+      if (!isSubscriptionCommand(body)) return undefined;
     }
     return this.#command(body);
   }

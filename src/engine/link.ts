@@ -13,6 +13,11 @@ export interface Inbound extends Pick<FrameSink, "run" | "message"> {
   readonly credit: number;
   /** Announces what was delivered since the last call. May run the application's code. */
   announce(): void;
+  /**
+   * The peer subscribed to `topic` (`on`) or cancelled by command, after what was delivered before and ahead of what comes
+   * later. `topic` is the callee's. Missing: nobody cares.
+   */
+  subscription?(topic: Uint8Array, on: boolean): void;
   /** Calls `release` once everything that was delivered until now has been taken or dropped. */
   hold?(release: () => void): void;
 }

@@ -19,7 +19,7 @@ import { readSize } from "../zmtp/frame_decoder.ts";
 import type { SealingMechanism } from "../zmtp/mechanism/mechanism.ts";
 import { REFERENCE_BYTES_MIN, type Segment } from "../zmtp/segment.ts";
 import { FLAG_COMMAND, FLAG_LONG } from "../zmtp/wire.ts";
-import { concat, countBytes, viewOf } from "../bytes/bytes.ts";
+import { concat, copyOf, countBytes, viewOf } from "../bytes/bytes.ts";
 import type { Outbound } from "./link.ts";
 import { SubscriptionFeed } from "./subscription_feed.ts";
 
@@ -52,6 +52,8 @@ export class OutputSide {
   #takenBytes = 0;
   #inFlight = false;
   readonly #writeBytesMax: number;
+  /** Segments of the pipe that were taken. */
+  #taken = 0;
 
   /** `writeBytesMax`: larger segments are written in parts of so many bytes. */
   constructor(commandsMax: number, writeBytesMax: number = Infinity) {
@@ -92,6 +94,11 @@ export class OutputSide {
     this.#sealer = mechanism;
   }
 
+  /** Queues a word on a topic, which goes out after the pipe's next `ahead` segments. */
+  subscribe(topic: Uint8Array, on: boolean, ahead: number): void {
+    this.subscriptions.push(topic, on, this.#taken + ahead);
+  }
+
   /** Queues bytes of the greeting or of a handshake command's frame. */
   pushEarly(bytes: Uint8Array): void {
     this.#early.push(bytes);
@@ -106,7 +113,7 @@ export class OutputSide {
 
   /** Queues a PONG. One that was not written yet is replaced: a flood of PINGs costs one answer. */
   pushPong(context: Uint8Array): void {
-    this.#pong = context.slice();
+    this.#pong = copyOf(context);
   }
 
   /** The next chunks to write, or `undefined`: nothing, or a write is in flight. */
@@ -174,9 +181,10 @@ export class OutputSide {
     }
     if (this.#outbound === undefined) return undefined;
     if (this.#pong !== undefined || this.#commands.length > 0) return [this.#takeCommands()];
-    if (this.subscriptions.size > 0) return [this.#takeSubscriptions()];
+    if (this.#maySubscribe) return [this.#takeSubscriptions()];
     const segment = this.#outbound.take();
     if (segment === undefined) return undefined;
+    this.#taken++;
     this.#current = segment;
     if (!this.#isIntact(segment)) return undefined;
     const chunks = this.#sealer === undefined ? segment.chunks() : [sealSegment(this.#sealer, segment)];
@@ -202,10 +210,16 @@ export class OutputSide {
     return concat(bodies.map((body) => this.#frame(FLAG_COMMAND, body)));
   }
 
+  /** Whether the next word's turn has come. What it waits for may have been dropped from the pipe meanwhile. */
+  get #maySubscribe(): boolean {
+    if (this.subscriptions.size === 0) return false;
+    return this.subscriptions.nextAfter <= this.#taken || !this.#outbound!.hasSegments;
+  }
+
   #takeSubscriptions(): Uint8Array {
     const frames: Uint8Array[] = [];
     let bytes = 0;
-    while (bytes < SUBSCRIPTION_BATCH_BYTES) {
+    while (bytes < SUBSCRIPTION_BATCH_BYTES && this.#maySubscribe) {
       const word = this.subscriptions.shift();
       if (word === undefined) break;
       const frame = this.#frameSubscription(word.topic, word.name === "SUBSCRIBE");

@@ -8,37 +8,59 @@
 import { binaryKey } from "../bytes/bytes.ts";
 import type { Subscription } from "../zmtp/commands.ts";
 
+/** A word, and how many segments of the pipe go out before it. */
+interface Word extends Subscription {
+  readonly after: number;
+}
+
 /** The words still unsaid, by topic. Bounded by the distinct topics of the socket. */
 export class SubscriptionFeed {
-  #words: Map<string, Subscription> | undefined;
+  #words: Map<string, Word> | undefined;
   /** Goes on where it was: a walk from the start would pass by everything that was said before, each time anew. */
-  #walk: IterableIterator<[string, Subscription]> | undefined;
+  #walk: IterableIterator<[string, Word]> | undefined;
+  /** Where the walk stands. */
+  #next: [string, Word] | undefined;
 
   get size(): number {
     return this.#words?.size ?? 0;
   }
 
-  /** Queues SUBSCRIBE (`on`) or CANCEL of `topic`. */
-  push(topic: Uint8Array, on: boolean): void {
+  /** Queues SUBSCRIBE (`on`) or CANCEL of `topic`, to be said after so many segments. `after` never falls. */
+  push(topic: Uint8Array, on: boolean, after = 0): void {
     const key = binaryKey(topic);
     const name = on ? "SUBSCRIBE" : "CANCEL";
     const words = this.#words ??= new Map();
     const unsaid = words.get(key);
-    if (unsaid === undefined) words.set(key, { name, topic });
+    if (unsaid === undefined) words.set(key, { name, topic, after });
     else if (unsaid.name !== name) words.delete(key);
+  }
+
+  /** After how many segments the next word is said; `Infinity`: all is said. */
+  get nextAfter(): number {
+    return this.#peek()?.[1].after ?? Infinity;
   }
 
   /** The next word; `undefined`: all is said. */
   shift(): Subscription | undefined {
+    const next = this.#peek();
+    if (next === undefined) return undefined;
+    this.#next = undefined;
+    this.#words!.delete(next[0]);
+    return next[1];
+  }
+
+  /** The oldest word that was not taken back. */
+  #peek(): [string, Word] | undefined {
     const words = this.#words;
     if (words === undefined || words.size === 0) {
       this.#walk = undefined;
-      return undefined;
+      return this.#next = undefined;
     }
-    let { value, done } = (this.#walk ??= words.entries()).next();
-    if (done) ({ value } = (this.#walk = words.entries()).next());
-    const [key, word] = value!;
-    words.delete(key);
-    return word;
+    while (this.#next === undefined || words.get(this.#next[0]) !== this.#next[1]) {
+      let { value, done } = (this.#walk ??= words.entries()).next();
+      if (done) ({ value } = (this.#walk = words.entries()).next());
+      this.#next = value!;
+    }
+    return this.#next;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { viewOf } from "../bytes/bytes.ts";
 import type { Segment } from "../zmtp/segment.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import type { Outgoing } from "./outbound_queue.ts";
@@ -78,7 +79,7 @@ export class InprocPipe extends Pipe {
 
   write(message: Outgoing): boolean {
     if (!this.canWrite) return false;
-    const copy = message instanceof Uint8Array ? [message] : message.slice();
+    const copy = plainFrames(message);
     if (this.#other !== undefined) {
       this.#other.#take(copy);
     } else {
@@ -109,7 +110,7 @@ export class InprocPipe extends Pipe {
   }
 
   get queuedMessages(): number {
-    return this.#other === undefined ? this.#waiting.length : 0;
+    return this.#waiting.length;
   }
 
   subscribe(topic: Uint8Array, on: boolean): void {
@@ -131,6 +132,7 @@ export class InprocPipe extends Pipe {
     const sender = this.#other;
     if (sender !== undefined && sender.#options.conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
+    if (this.#pattern.inbound === "subscriptions") this.#pattern.upstream(this);
     this.#inbound.announce();
   }
 
@@ -172,4 +174,16 @@ export class InprocPipe extends Pipe {
   reviewMark(): void {
     if (this.#mutedAt >= 0 && this.#belowMark()) this.#unmute();
   }
+}
+
+/** The message as its receiver gets it: an array of its own, of plain `Uint8Array`s whatever subclass was sent. */
+function plainFrames(message: Outgoing): Message {
+  if (message instanceof Uint8Array) return [plainFrame(message)];
+  const frames = new Array<Uint8Array>(message.length);
+  for (let i = 0; i < message.length; i++) frames[i] = plainFrame(message[i]!);
+  return frames;
+}
+
+function plainFrame(frame: Uint8Array): Uint8Array {
+  return Object.getPrototypeOf(frame) === Uint8Array.prototype ? frame : viewOf(frame, 0, frame.length);
 }

@@ -116,6 +116,12 @@ export class OutboundQueue implements Outbound {
     return this.#sealed.length > 0;
   }
 
+  /** Ends the open segment, so that something else may go out between it and the next; how many are queued up to there. */
+  barrier(): number {
+    this.#seal();
+    return this.#sealed.length + (this.#latest === undefined ? 0 : 1);
+  }
+
   take(): Segment | undefined {
     if (this.#latest !== undefined) this.#frameLatest();
     const segment = this.#sealed.length > 0 ? this.#sealed.shift() : this.#open;

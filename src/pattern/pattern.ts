@@ -88,6 +88,11 @@ export abstract class Pattern {
   }
   /** A pipe that refused a message has room again. */
   writable(_pipe: Pipe): void {}
+  /**
+   * Of patterns whose {@link inbound} is `subscriptions`: one more message can be read from the pipe. In the order of the wire
+   * with {@link subscription}; {@link readable} follows.
+   */
+  upstream(_pipe: Pipe): void {}
   /** The peer subscribed to a topic, or cancelled. */
   subscription(_pipe: Pipe, _topic: Uint8Array, _on: boolean): void {}
   /** Whether {@link trySend} is worth a try. */

@@ -13,6 +13,7 @@
  */
 
 import { assert } from "../assert.ts";
+import { copyOf, viewOf } from "../bytes/bytes.ts";
 
 /** Up to this many children are scanned in an array; more get a table by first byte (2 KiB on 64-bit engines). */
 const SCANNED_CHILDREN_MAX = 16;
@@ -291,7 +292,7 @@ function commonBytes<Value>(child: RadixNode<Value>, key: Uint8Array, at: number
 function releaseSlack<Value>(node: RadixNode<Value>): void {
   const length = node.end - node.from;
   if (length * 2 >= node.bytes.length) return;
-  node.bytes = node.bytes.slice(node.from, node.end);
+  node.bytes = copyOf(viewOf(node.bytes, node.from, node.end));
   node.from = 0;
   node.end = length;
 }

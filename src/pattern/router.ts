@@ -17,6 +17,8 @@ export class RouterPattern extends Pattern {
   readonly type = "ROUTER";
   readonly #queue: FairQueue = new FairQueue();
   readonly #pipes: Map<string, Pipe> = new Map();
+  /** The keys in `#pipes`. Ids are handed out with every message, and whoever gets one may write into it. */
+  readonly #keys: Map<Pipe, string> = new Map();
   /** For generated ids: `00` and a count. A peer's own id never begins with 00. */
   readonly #ids: RandomCounter;
   /** Most messages go where the last one went: that saves making a map key. */
@@ -37,8 +39,9 @@ export class RouterPattern extends Pattern {
 
   detach(pipe: Pipe): void {
     if (this.#lastPipe === pipe) this.#lastPipe = undefined;
-    if (pipe.routingId === undefined) return;
-    const key = binaryKey(pipe.routingId);
+    const key = this.#keys.get(pipe);
+    if (key === undefined) return;
+    this.#keys.delete(pipe);
     if (this.#pipes.get(key) === pipe) this.#pipes.delete(key);
     // Who waits for room at this peer must hear that there is nobody any more.
     this.events.writable();
@@ -144,6 +147,7 @@ export class RouterPattern extends Pattern {
       older.refuse(new PeerError("ERR_PEER_IDENTITY", "A new connection with the same routing id took over"));
     }
     pipe.routingId = id;
+    this.#keys.set(pipe, key);
     this.#pipes.set(key, pipe);
     return true;
   }

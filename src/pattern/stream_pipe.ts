@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import type { Inbound } from "../engine/link.ts";
 import type { Driver } from "../engine/driver.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -32,6 +33,7 @@ export class StreamPipe extends Pipe {
   readonly inbound: InboundQueue;
   readonly #init: StreamPipeInit;
   #driver: Driver | undefined;
+  #begun = false;
 
   constructor(init: StreamPipeInit) {
     super();
@@ -69,6 +71,7 @@ export class StreamPipe extends Pipe {
 
   /** The pattern knows the peer: what came behind the handshake is decoded, what is queued is written. */
   begin(): void {
+    this.#begun = true;
     this.#driver?.resumeDecoding();
     if (this.outbound.hasSegments) this.#driver?.queued();
   }
@@ -76,6 +79,7 @@ export class StreamPipe extends Pipe {
   /** The connection is gone. */
   part(): void {
     this.connected = false;
+    this.#begun = false;
     this.#driver = undefined;
     this.outbound.listener = undefined;
     this.inbound.source = undefined;
@@ -110,7 +114,8 @@ export class StreamPipe extends Pipe {
   }
 
   subscribe(topic: Uint8Array, on: boolean): void {
-    this.#driver?.subscribe(topic, on);
+    // A new peer is told first what the socket wants; every later word keeps its place among what is queued.
+    this.#driver?.subscribe(topic, on, this.#begun ? this.outbound.barrier() : 0);
   }
 
   refuse(why: Error, flush = false): void {
@@ -138,14 +143,23 @@ export class StreamPipe extends Pipe {
 
 const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
 
+/** A subscription (`on`) or cancellation that the pattern has not heard of. */
+interface Request {
+  readonly topic: Uint8Array;
+  readonly on: boolean;
+}
+
 /**
- * What a publisher's peer sends: subscriptions in message form, as 3.0 peers do, and upstream messages. A
- * subscription is a message whose only frame begins with 01 or 00.
+ * What a publisher's peer sends: subscriptions by command or, as 3.0 peers do, in message form, and upstream messages. A
+ * subscription is a message whose only frame begins with 01 or 00. All keep the order of the wire. The pattern hears of them
+ * when they are announced, since it may refuse the peer, and its events run the application's code.
  */
 class SubscriptionSink implements Inbound {
   readonly #pipe: StreamPipe;
   readonly #pattern: Pattern;
   readonly #queue: InboundQueue;
+  /** What arrived since the last {@link flush}, in order; `undefined`: a message, which is in the pipe already. */
+  #arrived: (Request | undefined)[] = [];
 
   constructor(pipe: StreamPipe, pattern: Pattern) {
     this.#pipe = pipe;
@@ -171,14 +185,27 @@ class SubscriptionSink implements Inbound {
 
   message(frames: Uint8Array[], bytes: number): void {
     const subscription = frames.length === 1 ? decodeLegacySubscription(frames[0]!) : undefined;
-    if (subscription === undefined) {
-      if (this.#pattern.type === "XPUB") this.#pipe.inbound.message(frames, bytes);
-      return;
+    if (subscription !== undefined) {
+      this.subscription(copyOf(subscription.topic), subscription.name === "SUBSCRIBE");
+    } else if (this.#pattern.type === "XPUB") {
+      this.#pipe.inbound.message(frames, bytes);
+      this.#arrived.push(undefined);
     }
-    this.#pattern.subscription(this.#pipe, subscription.topic.slice(), subscription.name === "SUBSCRIBE");
+  }
+
+  subscription(topic: Uint8Array, on: boolean): void {
+    this.#arrived.push({ topic, on });
   }
 
   announce(): void {
+    if (this.#arrived.length > 0) {
+      const arrived = this.#arrived;
+      this.#arrived = [];
+      for (const request of arrived) {
+        if (request === undefined) this.#pattern.upstream(this.#pipe);
+        else this.#pattern.subscription(this.#pipe, request.topic, request.on);
+      }
+    }
     this.#pipe.inbound.announce();
   }
 

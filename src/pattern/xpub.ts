@@ -1,16 +1,16 @@
 /**
  * XPUB (RFC 29): every message to the peers that subscribed to a prefix of its first frame; subscriptions are passed
- * up as messages (`01 topic`, `00 topic`). A peer at its high-water mark misses messages until half of it has drained.
+ * up as messages (`01 topic`, `00 topic`), in their order of arrival with what peers send upstream. A peer at its high-water mark misses messages until half of it has drained.
  *
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
-import { FairQueue } from "./fair_queue.ts";
 import { FanOut } from "./fan_out.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 import { type InboundKind, Pattern } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import { type Message, Pipe } from "./pipe.ts";
 import { SubscriptionTree } from "./subscriptions.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
@@ -24,7 +24,6 @@ const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
 export class XPubPattern extends Pattern {
   override readonly type: SocketType = "XPUB";
   override readonly inbound: InboundKind = "subscriptions";
-  readonly #queue: FairQueue = new FairQueue();
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
   /** Who gets what. */
@@ -32,8 +31,13 @@ export class XPubPattern extends Pattern {
   /** Who asked for what; differs from `#tree` in manual mode only. */
   readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
   readonly #matches: Pipe[] = [];
-  #notifications: Notification[] = [];
-  #notificationHead = 0;
+  /**
+   * What can be received: notifications, and for each message that waits in a pipe that pipe. As they arrived: an application
+   * must learn of a topic after what its peer sent before it, and of two peers' words on a topic in the order they took effect.
+   */
+  #arrivals: (Notification | Pipe)[] = [];
+  /** Arrivals that were received, at the front. */
+  #head = 0;
   /** Notifications that nobody has read, by the peer that caused them. */
   readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
   /** Whose request was read last: what manual mode's `subscribe` is about. */
@@ -53,7 +57,8 @@ export class XPubPattern extends Pattern {
 
   override ready(pipe: Pipe): void {
     const { welcomeMessage } = this.options;
-    if (welcomeMessage !== undefined) pipe.write(welcomeMessage);
+    // A copy: over inproc its receiver may write into what it gets.
+    if (welcomeMessage !== undefined) pipe.write(copyOf(welcomeMessage));
   }
 
   override lost(pipe: Pipe): void {
@@ -63,11 +68,15 @@ export class XPubPattern extends Pattern {
   }
 
   override close(): void {
-    this.#queue.clear();
+    this.#arrivals = [];
+    this.#head = 0;
   }
 
-  override readable(pipe: Pipe): void {
-    this.#queue.add(pipe);
+  override upstream(pipe: Pipe): void {
+    this.#arrivals.push(pipe);
+  }
+
+  override readable(_pipe: Pipe): void {
     this.events.readable();
   }
 
@@ -135,7 +144,7 @@ export class XPubPattern extends Pattern {
   }
 
   override get canReceive(): boolean {
-    return this.#notificationHead < this.#notifications.length || this.#queue.hasMessages;
+    return this.#head < this.#arrivals.length;
   }
 
   override trySend(message: Outgoing): boolean {
@@ -151,20 +160,35 @@ export class XPubPattern extends Pattern {
   }
 
   override tryReceive(): Message | undefined {
-    const head = this.#notifications[this.#notificationHead];
-    if (head === undefined) return this.#queue.read();
-    this.#notificationHead++;
-    if (this.#notificationHead === this.#notifications.length) {
-      this.#notifications = [];
-      this.#notificationHead = 0;
+    for (let arrival = this.#nextArrival(); arrival !== undefined; arrival = this.#nextArrival()) {
+      const message = arrival instanceof Pipe ? arrival.read() : this.#takeNotification(arrival);
+      if (message !== undefined) return message;
     }
-    this.#lastAsker = this.#pipes.has(head.pipe) ? head.pipe : undefined;
-    const unread = this.#unread.get(head.pipe);
+    return undefined;
+  }
+
+  #nextArrival(): Notification | Pipe | undefined {
+    if (this.#head === this.#arrivals.length) return undefined;
+    const arrival = this.#arrivals[this.#head++]!;
+    if (this.#head === this.#arrivals.length) {
+      this.#arrivals.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1_024 && this.#head * 2 > this.#arrivals.length) {
+      // Received ones are let go in large steps: moving the rest up each time would cost more than it frees.
+      this.#arrivals.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return arrival;
+  }
+
+  #takeNotification({ pipe, message }: Notification): Message {
+    this.#lastAsker = this.#pipes.has(pipe) ? pipe : undefined;
+    const unread = this.#unread.get(pipe);
     if (unread !== undefined) {
       unread.messages--;
-      unread.topicBytes -= head.message[0]!.length - 1;
+      unread.topicBytes -= message[0]!.length - 1;
     }
-    return head.message;
+    return message;
   }
 
   readonly #refused = (pipe: Pipe): void =>
@@ -214,7 +238,7 @@ export class XPubPattern extends Pattern {
     const frame = new Uint8Array(1 + topic.length);
     frame[0] = on ? 1 : 0;
     frame.set(topic, 1);
-    this.#notifications.push({ pipe, message: [frame] });
+    this.#arrivals.push({ pipe, message: [frame] });
     const unread = this.#unread.get(pipe);
     if (unread === undefined) {
       this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import { decodeLegacySubscription } from "../zmtp/commands.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { FairQueue } from "./fair_queue.ts";
@@ -63,7 +64,7 @@ export class XSubPattern extends Pattern {
     const only = message instanceof Uint8Array ? message : message.length === 1 ? message[0]! : undefined;
     const subscription = only === undefined ? undefined : decodeLegacySubscription(only);
     if (subscription !== undefined) {
-      this.subscribe(subscription.topic.slice(), subscription.name === "SUBSCRIBE");
+      this.subscribe(copyOf(subscription.topic), subscription.name === "SUBSCRIBE");
       return true;
     }
     const pipes = [...this.#pipes];

@@ -10,6 +10,7 @@ import type { Peer } from "../pattern/pipe.ts";
 import { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
+import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { Session, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -62,9 +63,14 @@ export class AcceptSession implements Session {
     if (this.#pipe !== undefined) this.#detach(this.#pipe);
     if (this.#owner.closed) this.#pipe?.drop();
     if (!queued || lingerMs === 0 || !this.#pipe!.connected) return this.#finish("flush");
-    if (lingerMs > 0) {
-      this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#finish("abort"), false);
-    }
+    this.#cancelLinger = lingerMs < 0
+      ? (): void => {}
+      : this.#runtime.host.schedule(lingerMs, () => this.#lingerOver(), false);
+  }
+
+  #lingerOver(): void {
+    this.#tellDropped(LINGER_OVER);
+    this.#finish("abort");
   }
 
   #finish(mode: "flush" | "abort"): void {
@@ -96,6 +102,8 @@ export class AcceptSession implements Session {
     this.#endHandshake();
     const { peer } = this.#connection;
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
+    // A close without linger asked for it.
+    if (!this.#closing || this.#cancelLinger !== undefined) this.#tellDropped("the peer is gone");
     if (this.#closing || this.#refused) return;
     const address = this.endpoint;
     if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
@@ -116,8 +124,15 @@ export class AcceptSession implements Session {
     this.#refused = true;
     this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
-    if (!flush) this.#pipe?.outbound.clear();
+    if (!flush) {
+      this.#tellDropped("the peer was refused");
+      this.#pipe?.outbound.clear();
+    }
     this.#connection.close(flush ? "flush" : "abort");
+  }
+
+  #tellDropped(why: string): void {
+    tellDropped(this.#owner, this.endpoint, this.#connection.peer, this.queuedMessages, why);
   }
 
   #detach(pipe: StreamPipe): void {

@@ -13,10 +13,13 @@ import { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
+import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { HandshakeErrorType } from "./events.ts";
 import type { Session, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
+
+const GIVEN_UP = "the connection is not made again";
 
 /** See the module. */
 export class ConnectSession implements Session {
@@ -79,7 +82,7 @@ export class ConnectSession implements Session {
     if (this.#state === "closed") return;
     this.#failure = error;
     this.#tellFailed("connect:delay", error);
-    this.#end("giveUp");
+    this.#end("giveUp", "flush", "there is no transport for the endpoint");
   }
 
   close(lingerMs: number): void {
@@ -92,7 +95,11 @@ export class ConnectSession implements Session {
     if (!queued || lingerMs === 0) return this.#end("close");
     this.#go("linger");
     if (lingerMs > 0) {
-      this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end("close", "abort"), false);
+      this.#cancelLinger = this.#runtime.host.schedule(
+        lingerMs,
+        () => this.#end("close", "abort", LINGER_OVER),
+        false,
+      );
     }
   }
 
@@ -113,7 +120,7 @@ export class ConnectSession implements Session {
 
   #ready(connection: Connection, peer: Peer): void {
     if (this.#state === "closed") return;
-    this.#backoff.reset();
+    this.#backoff.connected(this.#runtime.host.nowMs());
     this.#go("handshaken");
     connection.join(this.#pipe ?? this.#attachPipe());
     if (this.#connection === connection) {
@@ -142,12 +149,15 @@ export class ConnectSession implements Session {
     if (this.#owner.sessionOptions.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
       // With `immediate`, a queue belongs to a connection.
       this.#detachPipe(this.#pipe);
+      this.#tellDropped("their connection was lost");
       this.#pipe.outbound.clear();
       this.#pipe = undefined;
     }
     // Refused for who we are: the same again would be refused again (RFC 37).
     const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
-    if (denied || refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) this.#end("giveUp");
+    if (denied || refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) {
+      this.#end("giveUp", "flush", GIVEN_UP);
+    }
   }
 
   #gone(connection: Connection): void {
@@ -165,9 +175,13 @@ export class ConnectSession implements Session {
   #retry(): void {
     if (this.#isOver) return this.#report();
     const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#owner.sessionOptions;
-    if (reconnectIntervalMs < 0) return this.#end("giveUp");
+    if (reconnectIntervalMs < 0) return this.#end("giveUp", "flush", GIVEN_UP);
     this.#go("lost");
-    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
+    const delayMs = this.#backoff.nextMs(
+      reconnectIntervalMs,
+      reconnectIntervalMaxMs,
+      this.#runtime.host.nowMs(),
+    );
     this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.#connect(), false);
     this.#owner.emit({ type: "connect:retry", address: this.endpoint, interval: delayMs });
   }
@@ -202,11 +216,11 @@ export class ConnectSession implements Session {
     this.#refused = true;
     this.#tellGone(this.#connection?.peer, why);
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detachPipe(this.#pipe);
-    this.#end("giveUp", "abort");
+    this.#end("giveUp", "abort", "the peer was refused");
   }
 
-  /** Ends for good: the connection closes, what is still queued is dropped. */
-  #end(input: SessionInput, mode: "flush" | "abort" = "flush"): void {
+  /** Ends for good: the connection closes, what is still queued is dropped. `why`: missing where the user asked for that. */
+  #end(input: SessionInput, mode: "flush" | "abort" = "flush", why?: string): void {
     if (this.#state === "closed") return;
     this.#go(input);
     this.#hold(true);
@@ -215,10 +229,15 @@ export class ConnectSession implements Session {
     const pipe = this.#pipe;
     if (pipe !== undefined) {
       if (!pipe.closed) this.#detachPipe(pipe);
+      if (why !== undefined) this.#tellDropped(why);
       pipe.outbound.clear();
     }
     if (this.#connection === undefined) this.#report();
     else this.#connection.close(mode);
+  }
+
+  #tellDropped(why: string): void {
+    tellDropped(this.#owner, this.endpoint, this.#pipe?.peer, this.queuedMessages, why);
   }
 
   #report(): void {

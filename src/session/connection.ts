@@ -111,9 +111,6 @@ export class Connection implements ConnectionInput {
         this.peer = this.#describe(event.peer);
         this.#events.ready(this.peer);
         return;
-      case "subscription":
-        if (this.#pipe !== undefined) this.#owner.pattern.subscription(this.#pipe, event.topic, event.on);
-        return;
       case "authorize":
         // No mechanism of this version asks; one that does finds its answer in the socket's options.
         return;

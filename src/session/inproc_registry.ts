@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { InprocBinding, InprocSession } from "./inproc_session.ts";
+import type { InprocBinding, InprocNames, InprocSession } from "./inproc_session.ts";
 
 /** See the module. */
-export class InprocRegistry {
+export class InprocRegistry implements InprocNames {
   readonly #bindings: Map<string, InprocBinding> = new Map();
   readonly #waiting: Map<string, Set<InprocSession>> = new Map();
 

@@ -4,37 +4,56 @@
  * @module
  */
 
-import { asciiBytes } from "../bytes/bytes.ts";
+import { asciiBytes, copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import { InprocPipe } from "../pattern/inproc_pipe.ts";
 import type { Peer } from "../pattern/pipe.ts";
-import { Backoff } from "./backoff.ts";
+import type { Host } from "../ports.ts";
+import { next } from "../state_table.ts";
 import { announcesIdentity, compatible } from "../zmtp/socket_type.ts";
+import { Backoff } from "./backoff.ts";
+import { LINGER_OVER, tellDropped } from "./dropped.ts";
+import type { KeepAlive } from "./keep_alive.ts";
 import type { Session, SessionOwner } from "./owner.ts";
-import type { Runtime } from "./runtime.ts";
+import { INPROC_TRANSITIONS, type InprocInput, type InprocState } from "./states.ts";
 
-/** One socket's end. */
+/** Who is bound to which name of a context, and who waits for one. */
+export interface InprocNames {
+  bind(binding: InprocBinding, bound: () => void): boolean;
+  unbind(binding: InprocBinding): void;
+  connect(session: InprocSession): void;
+  forget(session: InprocSession): void;
+}
+
+/** What both ends need of their context. */
+export interface InprocRuntime {
+  readonly host: Host;
+  readonly keepAlive: KeepAlive;
+  readonly inproc: InprocNames;
+  nextPeerId(): number;
+}
+
+/** One socket's end. States: states.ts. */
 export class InprocSession implements Session {
   readonly endpoint: string;
   readonly owner: SessionOwner;
-  readonly #runtime: Runtime;
+  readonly #runtime: InprocRuntime;
   readonly #connects: boolean;
   readonly #routingId: Uint8Array | undefined;
+  readonly #backoff: Backoff;
   pipe: InprocPipe;
+  #state: InprocState = "idle";
   #other: InprocSession | undefined;
-  #attached = false;
-  #closed = false;
-  #lingering = false;
-  #refused = false;
+  /** The pipe that the pattern knows of. */
+  #shown: InprocPipe | undefined;
   #cancelLinger: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
-  #backoff: Backoff | undefined;
 
   /** `connects`: this is the connecting end; it waits for its name to be bound. */
   constructor(
     owner: SessionOwner,
-    runtime: Runtime,
+    runtime: InprocRuntime,
     endpoint: string,
     connects: boolean,
     routingId?: Uint8Array,
@@ -44,6 +63,7 @@ export class InprocSession implements Session {
     this.endpoint = endpoint;
     this.#connects = connects;
     this.#routingId = routingId;
+    this.#backoff = new Backoff((into) => runtime.host.random(into));
     this.pipe = this.#makePipe();
   }
 
@@ -53,6 +73,10 @@ export class InprocSession implements Session {
    */
   prepare(): void {
     if (!this.owner.sessionOptions.immediate) this.attach();
+  }
+
+  get state(): InprocState {
+    return this.#state;
   }
 
   get queuedMessages(): number {
@@ -67,24 +91,29 @@ export class InprocSession implements Session {
 
   /** Looks for the bound end. */
   start(): void {
-    if (!this.#closed) this.#runtime.inproc.connect(this);
+    if (this.#state === "closed") return;
+    this.#go("wait");
+    this.#runtime.inproc.connect(this);
   }
 
   /** Shows the pipe to the pattern, once. */
   attach(): void {
-    if (this.#attached || this.#lingering) return;
-    this.#attached = true;
+    if (this.#shown === this.pipe || this.#state === "lingering") return;
+    this.#shown = this.pipe;
     this.owner.pattern.attach(this.pipe);
   }
 
   /** Joins the two ends. Each pattern learns who the other is before messages go over. */
   meet(other: InprocSession): void {
-    this.#other = other;
-    other.#other = this;
+    for (const [end, far] of [[this, other], [other, this]] as const) {
+      end.#go("join");
+      end.#backoff.connected(this.#runtime.host.nowMs());
+      end.#other = far;
+    }
     for (const [end, far] of [[this, other], [other, this]] as const) {
       end.pipe.peer = end.#describe(far);
       end.attach();
-      if (end.#closed || far.#closed) return;
+      if (end.#state === "closed" || far.#state === "closed") return;
     }
     this.pipe.meet(other.pipe);
     other.pipe.meet(this.pipe);
@@ -103,13 +132,14 @@ export class InprocSession implements Session {
   }
 
   close(lingerMs: number): void {
-    if (this.#closed || this.#lingering) return;
+    if (this.#state === "closed" || this.#state === "lingering") return;
     if (this.queuedMessages === 0 || lingerMs === 0) return this.#end();
     // Nobody is bound to the name yet: what is queued may still find its receiver, but nothing is added to it.
-    this.#lingering = true;
+    this.#go("linger");
     this.#detachPipe();
     this.#runtime.keepAlive.hold();
-    if (lingerMs > 0) this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end(), false);
+    if (lingerMs < 0) return;
+    this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end(LINGER_OVER), false);
   }
 
   /** The other end is gone. A connecting end waits for its name to be bound again; one that was refused, for some time. */
@@ -117,24 +147,26 @@ export class InprocSession implements Session {
     this.#other = undefined;
     const { peer } = this.pipe;
     this.pipe.part();
-    if (this.#closed) return;
+    if (this.#isOver) return;
+    this.#go("part");
     this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
-    if (this.#closed) return;
+    if (this.#isOver) return;
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
     if (this.owner.sessionOptions.immediate) this.#replacePipe();
     // What filled the pipe has gone to the other end: there is room for the next.
     else this.pipe.reviewMark();
     if (refused) this.#retryLater();
-    else this.#runtime.inproc.connect(this);
+    else this.start();
   }
 
   #retryLater(): void {
     const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.owner.sessionOptions;
-    if (reconnectIntervalMs < 0) return this.#end();
-    this.#backoff ??= new Backoff((into) => this.#runtime.host.random(into));
-    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
-    this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.start(), false);
+    if (reconnectIntervalMs < 0) return this.#end("the connection is not made again");
+    this.#go("refuse");
+    const { host } = this.#runtime;
+    const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs, host.nowMs());
+    this.#cancelRetry = host.schedule(delayMs, () => this.start(), false);
   }
 
   #replacePipe(): void {
@@ -144,36 +176,50 @@ export class InprocSession implements Session {
 
   #detachPipe(): void {
     this.pipe.closed = true;
-    if (!this.#attached) return;
-    this.#attached = false;
+    if (this.#shown !== this.pipe) return;
+    this.#shown = undefined;
     this.owner.pattern.detach(this.pipe);
   }
 
-  #end(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /**
+   * Over. `why`: what is still queued is dropped, which an event tells; missing: that is what the user asked for. `refusal`: our
+   * pattern did not want the other end.
+   */
+  #end(why?: string, refusal?: Error): void {
+    if (this.#state === "closed") return;
+    const lingered = this.#state === "lingering";
+    this.#go("close");
     this.#cancelLinger?.();
     this.#cancelRetry?.();
     this.#runtime.inproc.forget(this);
+    const { peer } = this.pipe;
+    if (refusal !== undefined) {
+      this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: refusal });
+    }
     this.#detachPipe();
+    if (why !== undefined) tellDropped(this.owner, this.endpoint, peer, this.queuedMessages, why);
     this.pipe.discardWaiting();
     const other = this.#other;
     this.#other = undefined;
     this.pipe.part();
     if (other !== undefined) {
       // As over streams: a socket that closes itself need not be told.
-      if (!this.#refused && !this.owner.closed) {
-        this.owner.emit({
-          type: "disconnect",
-          address: this.endpoint,
-          peer: this.pipe.peer,
-          error: undefined,
-        });
+      if (refusal === undefined && !this.owner.closed) {
+        this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
       }
-      other.#part(this.#refused);
+      other.#part(refusal !== undefined);
     }
-    if (this.#lingering) this.#runtime.keepAlive.release();
+    if (lingered) this.#runtime.keepAlive.release();
     this.owner.sessionClosed(this);
+  }
+
+  /** Whoever listens to events may have closed the socket meanwhile. */
+  get #isOver(): boolean {
+    return this.#state === "closed";
+  }
+
+  #go(input: InprocInput): void {
+    this.#state = next(INPROC_TRANSITIONS, this.#state, input);
   }
 
   #makePipe(): InprocPipe {
@@ -184,12 +230,10 @@ export class InprocSession implements Session {
       busy: (on) => {
         if (on) return keepAlive.hold();
         keepAlive.release();
-        if (this.#lingering) this.#end();
+        if (this.#state === "lingering") this.#end();
       },
       refuse: (why) => {
-        this.#refused = true;
-        this.owner.emit({ type: "disconnect", address: this.endpoint, peer: this.pipe.peer, error: why });
-        this.#end();
+        this.#end("the peer was refused", why);
       },
     });
     pipe.routingId = this.#routingId;
@@ -197,7 +241,9 @@ export class InprocSession implements Session {
   }
 
   #describe(far: InprocSession): Peer {
-    const { socketType, identity } = far.owner.engineInit();
+    const { socketType } = far.owner.engineInit();
+    // A copy: its reader must not change what the far socket is called.
+    const identity = copyOf(far.owner.engineInit().identity);
     const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
     if (announcesIdentity(socketType)) metadata.set("identity", identity);
     return {
@@ -218,12 +264,12 @@ export class InprocSession implements Session {
 export class InprocBinding {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
-  readonly #runtime: Runtime;
+  readonly #runtime: InprocRuntime;
   readonly #accepted: (session: InprocSession) => void;
 
   constructor(
     owner: SessionOwner,
-    runtime: Runtime,
+    runtime: InprocRuntime,
     endpoint: string,
     accepted: (session: InprocSession) => void,
   ) {

@@ -1,5 +1,7 @@
 /**
- * The states of one connecting endpoint.
+ * The states of one endpoint: what decides whether it is tried, used, delivered or over.
+ *
+ * A connecting endpoint over a byte stream:
  *
  * - `idle`: nothing was tried yet (the adapter is being loaded).
  * - `dialing`: a stream is being opened.
@@ -49,4 +51,34 @@ export const SESSION_TRANSITIONS: Table<SessionState, SessionInput> = {
     linger: "closed",
     close: "closed",
   },
+};
+
+/**
+ * One end of an inproc connection, which has no handshake to wait for.
+ *
+ * - `idle`: it looks for nobody: not yet, or it has just lost the other end.
+ * - `waiting`: for its name to be bound.
+ * - `backoff`: it was refused, and waits to try again.
+ * - `joined`: the other end is there.
+ * - `lingering`: the socket is closed, but messages are queued for whoever binds the name.
+ * - `closed`: over.
+ */
+export type InprocState = "idle" | "waiting" | "backoff" | "joined" | "lingering" | "closed";
+
+/** `wait`: look for the name. `join`, `part`: the other end is there, or gone. `refuse`: it did not want us. */
+export type InprocInput = "wait" | "join" | "part" | "refuse" | "linger" | "close";
+
+export const INPROC_TRANSITIONS: Table<InprocState, InprocInput> = {
+  idle: { wait: "waiting", join: "joined", refuse: "backoff", linger: "lingering", close: "closed" },
+  waiting: { join: "joined", linger: "lingering", close: "closed" },
+  backoff: { wait: "waiting", linger: "lingering", close: "closed" },
+  joined: { part: "idle", linger: "lingering", close: "closed" },
+  lingering: {
+    wait: "lingering",
+    join: "lingering",
+    part: "lingering",
+    refuse: "lingering",
+    close: "closed",
+  },
+  closed: { close: "closed" },
 };

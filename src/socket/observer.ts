@@ -5,16 +5,18 @@
  */
 
 import { MisuseError } from "../errors.ts";
+import type { Host } from "../ports.ts";
 import { SOCKET_EVENT_TYPES, type SocketEvent, type SocketEventType } from "../session/events.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { refusedWait, show, type WaitOptions } from "./call_options.ts";
 import { showAs } from "./inspect.ts";
+import { reportError } from "./report_error.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 
 /** Events that wait for an iterating reader; beyond it the oldest are dropped. */
 const EVENTS_MAX = 1_000;
 
-/** Hears of one kind of events. What it throws reaches nobody. */
+/** Hears of one kind of events. What it throws surfaces as an error that nobody caught; the socket goes on. */
 export type EventListener<Type extends SocketEventType = SocketEventType> = (
   event: SocketEvent<Type>,
 ) => void;
@@ -33,6 +35,7 @@ export type EventListener<Type extends SocketEventType = SocketEventType> = (
 export class Observer {
   readonly #listeners: Map<SocketEventType, Set<EventListener>> = new Map();
   readonly #waits: WaitList<undefined, SocketEvent | undefined>;
+  readonly #host: Host;
   #queue: SocketEvent[] = [];
   #reading = false;
   #closed = false;
@@ -44,6 +47,7 @@ export class Observer {
 
   private constructor(runtime: Runtime) {
     this.#waits = new WaitList(runtime);
+    this.#host = runtime.host;
   }
 
   /** Whether the `end` event has happened. */
@@ -111,8 +115,9 @@ export class Observer {
     for (const listener of this.#listeners.get(event.type) ?? []) {
       try {
         listener(event);
-      } catch {
+      } catch (error) {
         // A listener's fault must not reach the connection that is being served here.
+        reportError(this.#host, error);
       }
     }
     if (event.type !== "end") return;

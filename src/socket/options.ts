@@ -7,6 +7,7 @@
  */
 
 import { z } from "zod/v3";
+import { copyOf } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
@@ -16,7 +17,10 @@ import { BYTES, show, TIMER_MAX, valueFault } from "./call_options.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
-  /** Milliseconds that queued messages may take to leave after `close`. -1: for ever, 0: they are dropped. Default 1 000. At once. */
+  /**
+   * Milliseconds that queued messages may take to leave after `close`; a `drop` event tells of those that did not. -1: for
+   * ever, 0: they are dropped, which no event tells of. Default 1 000. At once.
+   */
   linger?: number;
   /** Bytes of one incoming frame; a peer that sends more is closed. -1: no limit. Default 256 MiB. */
   maxMessageSize?: number;
@@ -41,15 +45,21 @@ export interface SocketOptions {
   heartbeatTimeout?: number;
   /** Milliseconds of our silence after which the peer may end the connection; rounded up to tenths of a second. 0: none. Default 0. */
   heartbeatTimeToLive?: number;
-  /** Milliseconds until a lost connection is tried again, at least; jitter is added. -1: never. Default 100. */
+  /**
+   * Milliseconds until a lost connection is tried again, at least; up to as much again is added by chance. Where more
+   * than three connections in a row end within 30 s, it doubles with each, up to 8 s. Below 10 it counts as 10. -1: never. Default 100.
+   */
   reconnectInterval?: number;
-  /** Milliseconds up to which that wait doubles. 0: it does not grow. Default 0. */
+  /**
+   * Milliseconds up to which that wait doubles with every attempt, too, and which it never exceeds. 0, or not more than
+   * `reconnectInterval`: it does not grow with attempts. Default 0.
+   */
   reconnectMaxInterval?: number;
   /** TCP keep-alive. 1: on, 0: off, -1: as the system has it. Default -1. */
   tcpKeepalive?: number;
   /** Seconds of silence before the first keep-alive probe. -1: as the system has it. Default -1. */
   tcpKeepaliveIdle?: number;
-  /** Properties (`X-…`) that peers are told of this socket. */
+  /** Properties (`X-…`) that peers are told of this socket. Bytes are copied. */
   metadata?: Readonly<Record<string, string | Uint8Array>>;
   /** Bytes of all frames of one incoming message. Default 512 MiB. */
   messageBytesMax?: number;
@@ -81,7 +91,7 @@ export interface ReceiveOptions {
   receiveHighWaterMark?: number;
   /** Bytes, in addition. 0: no limit. Default 0. At once. */
   receiveHighWaterMarkBytes?: number;
-  /** Milliseconds after which a blocked `receive` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
+  /** Milliseconds after which a blocked `receive`, or the next of an iteration, is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   receiveTimeout?: number;
 }
 
@@ -93,7 +103,7 @@ export interface ConflateOptions {
 
 /** Options of sockets that tell peers who they are. */
 export interface RoutingIdOptions {
-  /** 1 to 255 bytes, the first not 0; `null`: none. */
+  /** 1 to 255 bytes, the first not 0; `null`: none. Bytes are copied. */
   routingId?: string | Uint8Array | null;
   /** Send an empty message on each new connection, so that a Router learns of this socket. Default false. At once. */
   probeRouter?: boolean;
@@ -133,7 +143,7 @@ export interface XPublishOptions {
   verbosity?: "allSubs" | "allSubsUnsubs" | null;
   /** The application decides: subscriptions take effect through `subscribe()` after they were received. Default false. At once. */
   manual?: boolean;
-  /** Sent to every new subscriber. `null`: none. At once. */
+  /** Sent to every new subscriber. `null`: none. Bytes are copied. At once. */
   welcomeMessage?: string | Uint8Array | null;
 }
 
@@ -168,7 +178,10 @@ export interface OptionRow {
   /** What the message of an error says is allowed. */
   readonly allowed: string;
   readonly value: unknown;
-  /** Makes of an allowed value what is kept, where that is not the value itself. */
+  /**
+   * Copies an allowed value that holds memory of the caller's: what is kept must not change with it. What is kept is
+   * copied again for whoever reads the option.
+   */
   readonly keep?: (value: unknown) => unknown;
 }
 
@@ -232,7 +245,7 @@ const GROUPS: readonly Group[] = [
         "neither Socket-Type nor Identity",
       value: Object.freeze({}),
       // Connections read it long after it was checked.
-      keep: (value) => Object.freeze({ ...value as object }),
+      keep: copyMetadata,
     },
     messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
     messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
@@ -259,6 +272,7 @@ const GROUPS: readonly Group[] = [
       schema: BYTES_OR_TEXT.nullable().refine(isRoutingId),
       allowed: "null, or a string or Uint8Array of 1 to 255 bytes whose first is not 0",
       value: null,
+      keep: copyIfBytes,
     },
     probeRouter: FLAG,
   }),
@@ -287,6 +301,7 @@ const GROUPS: readonly Group[] = [
       schema: BYTES_OR_TEXT.nullable(),
       allowed: "null, a string or a Uint8Array",
       value: null,
+      keep: copyIfBytes,
     },
   }),
   group<SubscribeOptions>(["SUB"], {
@@ -332,6 +347,25 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
   const row = OPTION_ROWS[name as OptionName];
   if (row.schema.safeParse(value).success) return row.keep === undefined ? value : row.keep(value);
   throw valueFault(name, value, row.allowed);
+}
+
+/** The value of an option for its reader. Bytes in it are copies: writing into them changes nothing here. */
+export function readOption(name: OptionName, kept: unknown): unknown {
+  return OPTION_ROWS[name].keep?.(kept) ?? kept;
+}
+
+function copyIfBytes(value: unknown): unknown {
+  return value instanceof Uint8Array ? copyOf(value) : value;
+}
+
+function copyMetadata(value: unknown): unknown {
+  const properties = Object.entries(value as Readonly<Record<string, string | Uint8Array>>);
+  return Object.freeze(Object.fromEntries(properties.map(([name, told]) => [name, copyIfBytes(told)])));
+}
+
+/** Text as UTF-8, bytes as a copy of their own: for what is kept longer than the call. */
+export function ownBytes(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? encodeUtf8(value) : copyOf(value);
 }
 
 /** Text as UTF-8, bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */

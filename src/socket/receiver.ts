@@ -7,6 +7,7 @@
 import { MisuseError } from "../errors.ts";
 import type { Pattern } from "../pattern/pattern.ts";
 import type { Message } from "../pattern/pipe.ts";
+import type { Host } from "../ports.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { checkValue, refusedWait, type WaitOptions, wholeNumber } from "./call_options.ts";
 import type { OptionValues } from "./options.ts";
@@ -23,10 +24,12 @@ export class Receiver {
   /** `undefined` is the answer when the socket closes: iteration ends, `receive` fails. */
   readonly #receives: WaitList<undefined, Message | undefined>;
   readonly #readables: WaitList<undefined, boolean>;
+  readonly #host: Host;
   #closed = false;
   #stranded: Error | undefined;
 
   constructor(pattern: Pattern, options: OptionValues, runtime: Runtime) {
+    this.#host = runtime.host;
     this.#pattern = pattern;
     this.#options = options;
     this.#receives = new WaitList(runtime);
@@ -48,9 +51,7 @@ export class Receiver {
     }
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     const timeoutMs = options?.timeoutMs ?? this.#options.receiveTimeout;
-    if (timeoutMs === 0) {
-      return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot receive now: there is no message"));
-    }
+    if (timeoutMs === 0) return Promise.reject(nothingNow());
     return this.#receives.wait(undefined, { signal: options?.signal, timeoutMs }).then(
       (message) => {
         if (message === undefined) throw closedError();
@@ -105,19 +106,28 @@ export class Receiver {
   /** Whatever is there, in arrays of 1 to `max` messages, until the socket closes. What is not taken is not lost. */
   batches(max: number): AsyncIterableIterator<Message[]> {
     checkValue("max", max, BATCH);
-    const next = (): Promise<IteratorResult<Message[]>> => {
-      if (this.#closed) return Promise.resolve({ value: undefined, done: true });
-      let batch: Message[];
-      try {
-        batch = this.receiveMany(max);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-      if (batch.length > 0) return Promise.resolve({ value: batch, done: false });
-      if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
-      return this.#readables.wait(undefined, {}).then(next);
-    };
-    return iterate(next);
+    return iterate(() => this.#nextBatch(max, undefined));
+  }
+
+  /** `endMs`: when it is rejected, where it waited before and others took what came. */
+  #nextBatch(max: number, endMs: number | undefined): Promise<IteratorResult<Message[]>> {
+    if (this.#closed) return Promise.resolve({ value: undefined, done: true });
+    let batch: Message[];
+    try {
+      batch = this.receiveMany(max);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (batch.length > 0) return Promise.resolve({ value: batch, done: false });
+    if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
+    const { receiveTimeout } = this.#options;
+    if (receiveTimeout < 0) {
+      return this.#readables.wait(undefined, {}).then(() => this.#nextBatch(max, undefined));
+    }
+    const nowMs = this.#host.nowMs();
+    const end = endMs ?? nowMs + receiveTimeout;
+    if (end <= nowMs) return Promise.reject(nothingNow());
+    return this.#readables.wait(undefined, { timeoutMs: end - nowMs }).then(() => this.#nextBatch(max, end));
   }
 
   /** Messages have arrived, or the socket's state allows to receive again. */
@@ -140,7 +150,9 @@ export class Receiver {
     }
     if (message !== undefined) return Promise.resolve({ value: message, done: false });
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
-    return this.#receives.wait(undefined, { timeoutMs: this.#options.receiveTimeout }).then(asResult);
+    const { receiveTimeout } = this.#options;
+    if (receiveTimeout === 0) return Promise.reject(nothingNow());
+    return this.#receives.wait(undefined, { timeoutMs: receiveTimeout }).then(asResult);
   }
 
   /** No message will ever come, for this reason; `undefined`: one may. */
@@ -167,6 +179,10 @@ function iterate<Value>(next: () => Promise<IteratorResult<Value>>): AsyncIterab
       return this;
     },
   };
+}
+
+function nothingNow(): MisuseError {
+  return new MisuseError("ERR_AGAIN", "Cannot receive now: there is no message");
 }
 
 function asResult(message: Message | undefined): IteratorResult<Message> {

@@ -12,7 +12,7 @@ import { Context, sharedContext } from "./context.ts";
 import { showAs } from "./inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
-import { OPTION_NAMES, type OptionName } from "./options.ts";
+import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
 import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 
 /** The context that a socket lives in; missing: the shared one. */
@@ -226,12 +226,12 @@ export abstract class ReceivingSocket extends Socket {
     return this.core.receiver.waitReadable(options);
   }
 
-  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. */
+  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. Waits for `receiveTimeout`. */
   batches(max = 1_000): AsyncIterableIterator<Message[]> {
     return this.core.receiver.batches(max);
   }
 
-  /** Every message, until the socket closes. */
+  /** Every message, until the socket closes. Waits for `receiveTimeout`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return this.core.receiver.messages();
   }
@@ -274,7 +274,7 @@ export function defineOptions(prototype: Socket, type: SocketType): void {
   for (const name of OPTION_NAMES[type]) {
     Object.defineProperty(prototype, name, {
       get(this: { core: SocketCore }): unknown {
-        return this.core.options[name];
+        return readOption(name as OptionName, this.core.options[name]);
       },
       set(this: { core: SocketCore }, value: unknown): void {
         this.core.setOption(name as OptionName, value);

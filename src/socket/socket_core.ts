@@ -40,6 +40,9 @@ export interface ReadyOptions extends WaitOptions {
 
 const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers: wholeNumber("peers", 0) };
 
+/** The shortest wait before a connection is tried again, whatever the option says: an attempt costs both sides. */
+const RECONNECT_MS_MIN = 10;
+
 /** See the module. */
 export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly type: SocketType;
@@ -185,7 +188,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   get sessionOptions(): SessionOptions {
     const { reconnectInterval, reconnectMaxInterval, immediate, handshakesMax } = this.options;
     return {
-      reconnectIntervalMs: reconnectInterval,
+      reconnectIntervalMs: reconnectInterval < 0 ? -1 : Math.max(reconnectInterval, RECONNECT_MS_MIN),
       reconnectIntervalMaxMs: reconnectMaxInterval,
       immediate,
       handshakesMax,

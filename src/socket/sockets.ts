@@ -20,7 +20,7 @@ import type {
   SubscribeOptions,
   XPublishOptions,
 } from "./options.ts";
-import { optionBytes } from "./options.ts";
+import { optionBytes, ownBytes } from "./options.ts";
 import { type ContextOption, defineOptions, DuplexSocket, ReceivingSocket, SendingSocket } from "./socket.ts";
 import type { MessageLike } from "./message.ts";
 import { BYTES, callFault, type CallOptions, WAIT_OPTIONS, type WaitOptions } from "./call_options.ts";
@@ -115,14 +115,15 @@ export class Router extends DuplexSocket {
     }
     const routingId = options?.routingId;
     if (routingId === undefined) return super.connect(address);
-    this.core.endpoints.connect(address, optionBytes(routingId));
+    this.core.endpoints.connect(address, ownBytes(routingId));
   }
 
   /** Resolves when `trySend` is worth a try; with a `routingId`, to that peer. */
   override waitWritable(options?: WaitOptions & { readonly routingId?: Uint8Array }): Promise<void> {
     const routingId = options?.routingId;
     const pattern = this.core.pattern as RouterPattern;
-    const ask = routingId === undefined ? undefined : (): boolean => pattern.canSendTo(routingId);
+    const id = routingId === undefined ? undefined : ownBytes(routingId);
+    const ask = id === undefined ? undefined : (): boolean => pattern.canSendTo(id);
     return this.core.sender.waitWritable(options, ask, WRITABLE_OPTIONS);
   }
 }
@@ -175,7 +176,7 @@ export class Subscriber extends ReceivingSocket {
     this.core.assertOpen();
     const pattern = this.core.pattern as SubPattern;
     for (const topic of topics.length === 0 ? [""] : topics) {
-      pattern.subscribe(optionBytes(topic).slice(), on);
+      pattern.subscribe(ownBytes(topic), on);
     }
   }
 }
@@ -211,7 +212,7 @@ export class XPublisher extends DuplexSocket {
     if (!this.core.options.manual) {
       throw new MisuseError("ERR_STATE", 'Cannot decide about subscriptions: the option "manual" is not set');
     }
-    for (const topic of topics) (this.core.pattern as XPubPattern).decide(optionBytes(topic).slice(), on);
+    for (const topic of topics) (this.core.pattern as XPubPattern).decide(ownBytes(topic), on);
   }
 }
 export interface XPublisher extends Required<XPublisherOptions> {}
@@ -235,7 +236,7 @@ export class XSubscriber extends DuplexSocket {
 
   #change(topics: readonly (string | Uint8Array)[], on: boolean): void {
     this.core.assertOpen();
-    for (const topic of topics) (this.core.pattern as XSubPattern).subscribe(optionBytes(topic).slice(), on);
+    for (const topic of topics) (this.core.pattern as XSubPattern).subscribe(ownBytes(topic), on);
   }
 }
 export interface XSubscriber extends Required<XSubscriberOptions> {}

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyOf } from "../bytes/bytes.ts";
 import type { XPubPattern } from "../pattern/xpub.ts";
 import { refusedWait, type WaitOptions } from "./call_options.ts";
 import { optionBytes } from "./options.ts";
@@ -30,7 +31,7 @@ export class SubscriptionWaits {
       if (refused !== undefined) throw refused;
     }
     const bytes = optionBytes(topic);
-    if (!this.#pattern.hasSubscribers(bytes)) await this.#waits.wait(bytes.slice(), options);
+    if (!this.#pattern.hasSubscribers(bytes)) await this.#waits.wait(copyOf(bytes), options);
   }
 
   #close(): void {

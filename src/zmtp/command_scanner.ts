@@ -1,5 +1,5 @@
 /**
- * Finds commands in bytes whose messages must wait. While a pipe is full, PING, PONG and SUBSCRIBE are still
+ * Finds commands in bytes whose messages must wait. While a pipe is full, PING and PONG are still
  * handled when they arrive, ahead of the stopped messages; the frame decoder later skips as many as were handled here.
  *
  * @module

@@ -58,7 +58,7 @@ export function encodeReady(metadata: Uint8Array): Uint8Array {
 
 /** ERROR. A reason beyond 255 characters is cut; a character that is not visible ASCII or a blank becomes `?`. */
 export function encodeError(reason: string): Uint8Array {
-  const told = asciiBytes(reason.replace(/[^\x20-\x7e]/gu, "?").slice(0, REASON_BYTES_MAX));
+  const told = asciiBytes(reason.replace(/[^\x20-\x7e]/gu, "?").substring(0, REASON_BYTES_MAX));
   const body = new Uint8Array(ERROR.length + 1 + told.length);
   body.set(ERROR);
   body[ERROR.length] = told.length;
@@ -125,6 +125,11 @@ export function decodeLegacySubscription(frame: Uint8Array): Subscription | unde
   if (first === MESSAGE_SUBSCRIBE) return { name: "SUBSCRIBE", topic: viewOf(frame, 1, frame.length) };
   if (first === MESSAGE_CANCEL) return { name: "CANCEL", topic: viewOf(frame, 1, frame.length) };
   return undefined;
+}
+
+/** Whether a command's body subscribes or cancels: such a command keeps its place among messages. */
+export function isSubscriptionCommand(body: Uint8Array): boolean {
+  return hasName(body, SUBSCRIBE) || hasName(body, CANCEL);
 }
 
 /**

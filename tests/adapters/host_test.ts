@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertGreaterOrEqual, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertNotEquals, assertRejects } from "@std/assert";
 import { detectHost, detectRuntime, loadAdapter } from "../../adapters/detect.ts";
 import { createHost } from "../../adapters/host.ts";
 import { Context, MisuseError, Pair } from "../../mod.ts";
@@ -93,4 +93,14 @@ test("crc32 is that of zlib, and can be continued", () => {
 test("keepAlive holds a process, and a process without any hold ends by itself", async () => {
   const program = startProgram("idle_program");
   assertEquals(await program.output, "held\n");
+});
+
+test("what a listener throws surfaces as an uncaught exception, and its socket goes on", async () => {
+  const program = startProgram("throwing_listeners");
+  assertEquals(await program.output, "still here, a listener of left, a listener of right\n");
+});
+
+test("what a listener throws ends a program that does not look out for it", async () => {
+  const program = startProgram("throwing_listeners", "unguarded");
+  await assertRejects(() => program.output, Error, "throwing_listeners ended with 1");
 });

@@ -187,9 +187,6 @@ export class PlayedEngine {
         this.#attach();
         break;
       }
-      case "subscription":
-        this.#events.push(event.on ? { subscribe: event.topic } : { cancel: event.topic });
-        break;
       case "closed": {
         const { reason } = event;
         // A peer that broke the rules may still be told so; nobody else is listening.
@@ -214,6 +211,7 @@ export class PlayedEngine {
       credit: 1_000,
       run: (bytes, start, end) => splitMessages(bytes.subarray(start, end)).forEach(message),
       message,
+      subscription: (topic, on) => void this.#events.push(on ? { subscribe: topic } : { cancel: topic }),
       announce: () => {},
     }, {
       get hasSegments() {

@@ -10,6 +10,7 @@ import { command, greeting, ready } from "../conformance/raw_peer.ts";
 import { simulate } from "../support/simulate.ts";
 import { type LinkOptions, World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
+import { errorOf } from "../support/event_fields.ts";
 
 // Heartbeats while a message is on its way that takes many times as long as the time-out.
 
@@ -113,7 +114,7 @@ function lostOf(...sockets: Socket[]): SocketEvent[] {
 }
 
 function codes(events: readonly SocketEvent[]): (string | undefined)[] {
-  return events.map(({ error }) => (error as PeerError | undefined)?.code);
+  return events.map((event) => (errorOf(event) as PeerError | undefined)?.code);
 }
 
 /** In order, and sooner or later: how much is sent in one turn of the loop is bounded. */

@@ -95,6 +95,7 @@ export class Scene {
     assertEquals(this.context.runtime.pendingTotal.bytes, 0, "pending memory is not given back");
     for (const link of this.world.links) assert(link.closed || link.broken, link.describe());
     this.world.assertNoViolations();
+    assertEquals(this.world.reported, [], "the application's own code threw");
   }
 
   #tapped(network: TransportFactory): TransportFactory {

@@ -8,6 +8,7 @@ import { Context } from "../../src/socket/context.ts";
 import type { Socket } from "../../src/socket/socket.ts";
 import { Pull, Push } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
+import { errorOf } from "../support/event_fields.ts";
 
 // What the authors of transports do wrong: each mistake is named, costs its own stream, and nothing else.
 
@@ -230,10 +231,11 @@ function eventsOf(socket: Socket): SocketEvent[] {
 
 function assertNamed(events: readonly SocketEvent[], rule: TransportRule | undefined): void {
   const first = events[0]!;
-  if (rule === undefined) return assert(first.error !== undefined, "an event tells of it");
-  assert(first.error instanceof PeerError, `${first.type}: ${first.error}`);
-  assertEquals(first.error.code, "ERR_TRANSPORT");
-  assertStringIncludes(first.error.message, TRANSPORT_RULES[rule]);
+  const error = errorOf(first);
+  if (rule === undefined) return assert(error !== undefined, "an event tells of it");
+  assert(error instanceof PeerError, `${first.type}: ${error}`);
+  assertEquals(error.code, "ERR_TRANSPORT");
+  assertStringIncludes(error.message, TRANSPORT_RULES[rule]);
   assert(first.type !== "handshake:error:protocol", "the peer did nothing wrong");
 }
 

@@ -57,6 +57,8 @@ export class World {
   readonly random: Random;
   readonly host: Host;
   readonly network: Network;
+  /** Errors of the application's own code that would have surfaced as uncaught. */
+  readonly reported: unknown[] = [];
   readonly options: { readonly link: LinkOptions; readonly loop: EventLoopOptions };
   readonly #loop: EventLoop;
   readonly #violations: ContractViolation[] = [];
@@ -291,6 +293,7 @@ export class World {
       keepAlive: (on) => {
         this.#keptAlive = on;
       },
+      reportError: (error) => void this.reported.push(error),
     };
   }
 }

@@ -258,3 +258,40 @@ test("leaving an iteration says that it is done, and takes nothing with it", asy
   }
   assertEquals(textOf(bench.receiver.tryReceive()!), "2");
 });
+
+/** The ways to wait for messages, which all end with `receiveTimeout`. */
+const WAYS: readonly (readonly [string, (receiver: Receiver) => Promise<unknown>])[] = [
+  ["receive", (receiver) => receiver.receive()],
+  ["the next message", (receiver) => receiver.messages().next()],
+  ["the next batch", (receiver) => receiver.batches(10).next()],
+];
+
+for (const [way, wait] of WAYS) {
+  test(`${way} is rejected after receiveTimeout, and with 0 before anything else happens`, async () => {
+    for (const receiveTimeout of [0, 1, 5_000]) {
+      const bench = new Bench();
+      bench.options.receiveTimeout = receiveTimeout;
+      const began = bench.world.nowMs;
+      const rejection = assertRejects(() => wait(bench.receiver), MisuseError);
+      assertEquals((await bench.world.driveTo(rejection)).code, "ERR_AGAIN");
+      const tookMs = bench.world.nowMs - began;
+      assert(tookMs >= receiveTimeout && tookMs < receiveTimeout + 5, `${tookMs} ms`);
+      bench.arrive("later");
+      assertEquals(bench.receiver.receiveMany(10).map(textOf), ["later"], "what comes later is not lost");
+    }
+  });
+}
+
+test("a batch that others take the messages of waits no longer for that", async () => {
+  const bench = new Bench();
+  bench.options.receiveTimeout = 100;
+  const began = bench.world.nowMs;
+  const rejection = assertRejects(() => bench.receiver.batches(10).next(), MisuseError);
+  for (let turn = 0; turn < 5; turn++) {
+    await bench.world.driveFor(30);
+    bench.arrive("for somebody else");
+    bench.pipe.arrived.length = 0;
+  }
+  assertEquals((await bench.world.driveTo(rejection)).code, "ERR_AGAIN");
+  assert(bench.world.nowMs - began < 160, `${bench.world.nowMs - began} ms`);
+});

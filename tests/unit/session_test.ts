@@ -247,13 +247,14 @@ test("events can be iterated: every one from then on, to the last", async () => 
   assertEquals((await assertRejects(() => pull.events.receive(), MisuseError)).code, "ERR_CLOSED");
 });
 
-test("a listener that throws harms nobody, and one that was taken off hears nothing", async () => {
+test("a listener that throws harms nobody and surfaces, and one that was taken off hears nothing", async () => {
   const { world, context } = makeWorld();
   const [left, right] = [new Pair({ context }), new Pair({ context })];
   let heard = 0;
   const count = (): void => void heard++;
+  const fault = new Error("a listener's fault");
   left.events.on("handshake", () => {
-    throw new Error("a listener's fault");
+    throw fault;
   }).on("handshake", count).on("accept", count);
   left.events.off("accept", count);
   await world.driveTo(left.bind("sim://pair"));
@@ -263,6 +264,7 @@ test("a listener that throws harms nobody, and one that was taken off hears noth
   assert(left.trySend("x"));
   await world.drive(() => right.tryReceive() !== undefined);
   assertEquals(heard, 1);
+  assert(world.reported.length === 1 && world.reported[0] === fault);
 });
 
 test("bind refuses a name in use and leaves the socket as it was; port 0 gives every bind its own", async () => {

@@ -10,7 +10,7 @@ import {
 } from "../../src/engine/states.ts";
 import { next, type Table } from "../../src/state_table.ts";
 import { BugError } from "../../src/errors.ts";
-import { SESSION_TRANSITIONS } from "../../src/session/states.ts";
+import { INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../../src/session/states.ts";
 
 interface Spec {
   readonly table: Table<string, string>;
@@ -68,6 +68,19 @@ const SPECS: Readonly<Record<string, Spec>> = {
       "hot        gathering hot       hot       idle    blocked ·",
       "gathering  gathering gathering gathering idle    blocked ·",
       "blocked    blocked   blocked   blocked   blocked blocked hot",
+    ],
+  },
+  inproc: {
+    table: INPROC_TRANSITIONS,
+    initial: "idle",
+    inputs: ["wait", "join", "part", "refuse", "linger", "close"],
+    cells: [
+      "idle       waiting   joined    ·         backoff   lingering closed",
+      "waiting    ·         joined    ·         ·         lingering closed",
+      "backoff    waiting   ·         ·         ·         lingering closed",
+      "joined     ·         ·         idle      ·         lingering closed",
+      "lingering  lingering lingering lingering lingering ·         closed",
+      "closed     ·         ·         ·         ·         ·         closed",
     ],
   },
   session: {

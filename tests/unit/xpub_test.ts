@@ -4,7 +4,7 @@ import { PeerError } from "../../src/errors.ts";
 import type { PatternOptions } from "../../src/pattern/pattern.ts";
 import { PubPattern } from "../../src/pattern/pub.ts";
 import { XPubPattern } from "../../src/pattern/xpub.ts";
-import { FakeEvents, FakePipe, messageOf, patternOptions } from "./building_blocks.ts";
+import { FakeEvents, FakePipe, messageOf, patternOptions, textOf } from "./building_blocks.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -252,17 +252,55 @@ test("subscriptions and cancels that nobody reads are bounded as well", () => {
   assert(messages <= 40, `${messages} notifications`);
 });
 
-test("upstream messages are received behind subscriptions, from the peers in turn", () => {
+function arrive(bench: Bench, pipe: FakePipe, text: string): void {
+  pipe.arrived.push(messageOf(text));
+  bench.pub.upstream(pipe);
+  bench.pub.readable(pipe);
+}
+
+function receiveAll(bench: Bench): string[] {
+  const texts: string[] = [];
+  for (let message = bench.pub.tryReceive(); message !== undefined; message = bench.pub.tryReceive()) {
+    texts.push(textOf(message));
+  }
+  return texts;
+}
+
+test("messages and subscriptions are received in the order in which they arrived, whoever sent them", () => {
   const bench = new Bench();
   const [a, b] = [bench.join("a"), bench.join("b")];
-  a.arrived.push(messageOf("up a"), messageOf("up a2"));
-  b.arrived.push(messageOf("up b"));
-  for (const pipe of [a, b]) bench.pub.readable(pipe);
+  arrive(bench, a, "1|of|a");
   bench.ask(a, "+t");
+  arrive(bench, b, "2");
+  arrive(bench, a, "3");
+  bench.ask(a, "-t");
+  bench.ask(b, "+t");
   assert(bench.pub.canReceive);
-  const texts = [1, 2, 3, 4].map(() => new TextDecoder().decode(bench.pub.tryReceive()![0]));
-  assertEquals(texts, ["\x01t", "up a", "up b", "up a2"]);
+  assertEquals(receiveAll(bench), ["1|of|a", "\x01t", "2", "3", "\x00t", "\x01t"]);
   assertEquals(bench.pub.canReceive, false);
+  assertEquals(bench.pub.tryReceive(), undefined);
+});
+
+test("what a peer sent before it left is received before its topics end", () => {
+  const bench = new Bench();
+  const a = bench.join("a");
+  bench.ask(a, "+t");
+  arrive(bench, a, "last");
+  bench.pub.detach(a);
+  assertEquals(receiveAll(bench), ["\x01t", "last", "\x00t"]);
+});
+
+test("the order holds while there is always something left to receive", () => {
+  const bench = new Bench();
+  const [a, b] = [bench.join("a"), bench.join("b")];
+  let next = 0;
+  for (let index = 0; index < 5_000; index++) {
+    arrive(bench, index % 3 === 0 ? b : a, `${index}`);
+    if (index % 50 === 0) continue;
+    assertEquals(textOf(bench.pub.tryReceive()!), `${next++}`);
+  }
+  for (const text of receiveAll(bench)) assertEquals(text, `${next++}`);
+  assertEquals(next, 5_000);
 });
 
 test("PUB filters like XPUB and hears nothing", () => {

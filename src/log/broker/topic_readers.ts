@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyOf } from "../../bytes/bytes.ts";
 import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { isName, NAME_ALLOWED } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
@@ -231,7 +232,7 @@ export class TopicReaders {
         return client.tell(refusal(read.request, "ERR_LOG_CORRUPT", `Cannot read: ${run.message}`));
       }
       // Nobody says when these have been sent: the link gets memory of its own.
-      const bodies = run.bodies.map((body) => run.read.pinned ? body.slice() : body);
+      const bodies = run.bodies.map((body) => run.read.pinned ? copyOf(body) : body);
       run.read.release(true);
       const records: Records = {
         type: "records",

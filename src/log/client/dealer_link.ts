@@ -202,7 +202,7 @@ export class DealerLink implements ClientLink {
     const { context, retryMs = 100, retryMaxMs = 5_000 } = this.#init;
     this.#attempt = undefined;
     if (context.closed) return Infinity;
-    const delayMs = this.#backoff.nextMs(retryMs, retryMaxMs);
+    const delayMs = this.#backoff.nextMs(retryMs, retryMaxMs, context.runtime.host.nowMs());
     this.#cancelRetry = context.runtime.host.schedule(delayMs, () => {
       if (!context.closed) this.#connect();
     }, false);

@@ -8,6 +8,7 @@ import { MisuseError } from "../../errors.ts";
 import type { Host } from "../../ports.ts";
 import { show } from "../configuration/fields.ts";
 import type { LogError } from "../errors.ts";
+import { reportError } from "../../socket/report_error.ts";
 
 /** The kinds of events. */
 export type LogEventType =
@@ -57,7 +58,7 @@ export interface LogEvent {
   readonly retryMs?: number | undefined;
 }
 
-/** Hears of one kind of events. What it throws reaches nobody. */
+/** Hears of one kind of events. What it throws surfaces as an error that nobody caught; the log goes on. */
 export type LogListener = (event: LogEvent) => void;
 
 /** See the module. */
@@ -99,8 +100,9 @@ export class LogEvents {
       for (const listener of [...this.#listeners.get(event.type) ?? []]) {
         try {
           listener(event);
-        } catch {
+        } catch (error) {
           // A listener's fault must not reach those that come behind it.
+          reportError(this.#host, error);
         }
       }
     }

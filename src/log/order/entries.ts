@@ -23,6 +23,7 @@
  */
 
 import { assert } from "../../assert.ts";
+import { copyOf } from "../../bytes/bytes.ts";
 import type { Crc32 } from "../../bytes/crc32.ts";
 
 export const ENTRY_HEADER_BYTES = 48;
@@ -140,7 +141,7 @@ function writeHeader(
   view.setUint32(36, bodyCrc, true);
   view.setUint32(40, offset % 0x1_0000_0000, true);
   view.setUint32(44, crc32(MADE_CHECKED, 0), true);
-  return MADE.slice();
+  return copyOf(MADE);
 }
 
 const PADDING: readonly Uint8Array[] = Array.from({ length: 8 }, (_, bytes) => new Uint8Array(bytes));
