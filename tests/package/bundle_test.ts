@@ -70,7 +70,9 @@ type Bundler = (entry: string, folder: string) => Promise<string>;
 function webpackIn(mode: "production" | "development"): Bundler {
   return async (entry, folder) => {
     const output = { path: folder, filename: "main.cjs", chunkFilename: "[name].cjs" };
-    const compiler = webpack({ mode, entry, target: "node", context: stranger.folder, output });
+    // What is dropped is decided before; minifying takes most of the time, and esbuild's is tried as well.
+    const optimization = { minimize: false };
+    const compiler = webpack({ mode, entry, target: "node", context: stranger.folder, output, optimization });
     const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) =>
       compiler!.run((error, result) => error === null ? resolve(result) : reject(error))
     );
@@ -99,11 +101,8 @@ const BUNDLERS: Readonly<Record<string, Bundler>> = {
     });
     return "main.mjs";
   },
-  "esbuild": async (entry, folder) => {
-    const outfile = join(folder, "main.mjs");
-    await esbuild.build({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm" });
-    return "main.mjs";
-  },
+  "esbuild": esbuildWith({}),
+  "esbuild, minified": esbuildWith({ minify: true }),
   "bun build": bunBuild("node"),
   "bun build for Bun": bunBuild("bun"),
   "deno bundle": async (entry, folder) => {
@@ -112,6 +111,14 @@ const BUNDLERS: Readonly<Record<string, Bundler>> = {
     return "main.mjs";
   },
 };
+
+function esbuildWith(options: esbuild.BuildOptions): Bundler {
+  return async (entry, folder) => {
+    const place = { entryPoints: [entry], outfile: join(folder, "main.mjs") };
+    await esbuild.build({ ...place, bundle: true, platform: "node", format: "esm", ...options });
+    return "main.mjs";
+  };
+}
 
 function bunBuild(target: "node" | "bun"): Bundler {
   return async (entry, folder) => {
