@@ -179,8 +179,8 @@ export class InprocPipe extends Pipe {
 /** The message as its receiver gets it: an array of its own, of plain `Uint8Array`s whatever subclass was sent. */
 function plainFrames(message: Outgoing): Message {
   if (message instanceof Uint8Array) return [plainFrame(message)];
-  const frames = new Array<Uint8Array>(message.length);
-  for (let i = 0; i < message.length; i++) frames[i] = plainFrame(message[i]!);
+  const frames: Uint8Array[] = [];
+  for (let i = 0; i < message.length; i++) frames.push(plainFrame(message[i]!));
   return frames;
 }
 

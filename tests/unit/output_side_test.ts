@@ -185,6 +185,41 @@ test("a sealing mechanism wraps every frame by itself, with its flags and whatev
   assertEquals(out, "\0\x01#".repeat(8));
 });
 
+test("a word on a topic goes out after the segments that were queued before it, and ahead of later ones", () => {
+  const bench = new Bench().attach();
+  const queued = (): number => bench.segments.length;
+  bench.side.subscribe(asciiBytes("a"), true, queued());
+  bench.queue("1");
+  bench.queue("2");
+  bench.side.subscribe(asciiBytes("b"), true, queued());
+  bench.side.subscribe(asciiBytes("c"), true, queued());
+  bench.queue("3");
+  bench.side.subscribe(asciiBytes("a"), false, queued());
+  bench.side.subscribe(asciiBytes("d"), true, queued());
+  // Taken back before its turn: the walk passes it by.
+  bench.side.subscribe(asciiBytes("b"), false, queued());
+  bench.queue("4");
+  const written: (string | undefined)[] = [];
+  for (let text = bench.write(); text !== undefined; text = bench.write()) written.push(text);
+  assertEquals(written, [
+    "\0\x011",
+    "\0\x012",
+    subscribe("c"),
+    "\0\x013",
+    subscribe("d"),
+    "\0\x014",
+  ]);
+});
+
+test("a word on a topic is said although the segments that it waited for were dropped", () => {
+  const bench = new Bench().attach();
+  bench.queue("1");
+  bench.queue("2");
+  bench.side.subscribe(asciiBytes("a"), true, 2);
+  bench.segments.length = 0;
+  assertEquals([bench.write(), bench.write()], [subscribe("a"), undefined]);
+});
+
 test("of a topic only what is new is said: opposite words that were never said cancel out", () => {
   const words = fc.array(fc.record({ topic: fc.constantFrom("a", "b", "c"), say: fc.nat(3) }), {
     maxLength: 40,
