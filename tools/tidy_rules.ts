@@ -32,7 +32,10 @@ export function tidyFindings(file: SourceFile): string[] {
     checkLength(code);
     checkFunctions(code);
   }
-  if (isPublished(file.path)) checkPublishedImports(code);
+  if (isPublished(file.path)) {
+    checkPublishedImports(code);
+    checkPrivacy(code);
+  }
   if (file.path.startsWith("src/")) {
     checkPurity(code);
     checkLayers(code);
@@ -154,6 +157,15 @@ function checkPublishedImports({ path, text, masked, report }: Code): void {
       );
     }
   }
+}
+
+/** One way to be private, which holds at run time, too. A constructor has no other. */
+function checkPrivacy({ masked, report }: Code): void {
+  ban(
+    { text: masked, report },
+    /^[ \t]*(?:(?:static|override|abstract|readonly|declare) )*private (?!constructor\b)/gm,
+    () => "a private member's name begins with #",
+  );
 }
 
 const UTF8_FILE = "src/bytes/utf8.ts";
