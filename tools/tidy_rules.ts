@@ -34,7 +34,10 @@ export function tidyFindings(file: SourceFile): string[] {
     checkLength(code);
     checkFunctions(code);
   }
-  if (isPublished(file.path)) checkPublishedImports(code);
+  if (isPublished(file.path)) {
+    checkPublishedImports(code);
+    checkPrivacy(code);
+  }
   if (/^(?:src|adapters|testing)\//.test(file.path)) checkSlices(code);
   if (file.path.startsWith("src/")) {
     checkPurity(code);
@@ -238,6 +241,15 @@ function checkSlices({ path, masked, report }: Code): void {
       `${receiver}.slice: a Buffer's is a view. copyOf() for bytes, substring() for text; an array goes into SLICED`,
     );
   }
+}
+
+/** One way to be private, which holds at run time, too. A constructor has no other. */
+function checkPrivacy({ masked, report }: Code): void {
+  ban(
+    { text: masked, report },
+    /^[ \t]*(?:(?:static|override|abstract|readonly|declare) )*private (?!constructor\b)/gm,
+    () => "a private member's name begins with #",
+  );
 }
 
 const UTF8_FILE = "src/bytes/utf8.ts";

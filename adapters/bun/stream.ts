@@ -13,118 +13,118 @@ import type { BunOwner, BunSocket } from "./types.ts";
 
 /** Joins a socket, which may come later, to handlers. */
 export class BunStream implements Transport, BunOwner {
-  private readonly handlers: TransportHandlers;
-  private readonly kind: SocketKind<BunSocket>;
-  private readonly writer: PartialWriter;
-  private socket: BunSocket | undefined = undefined;
-  private opened = false;
-  private closed = false;
-  private closing: "no" | "flush" | "abort" = "no";
-  private cause: unknown = undefined;
-  private paused = false;
-  private referenced = true;
+  readonly #handlers: TransportHandlers;
+  readonly #kind: SocketKind<BunSocket>;
+  readonly #writer: PartialWriter;
+  #socket: BunSocket | undefined = undefined;
+  #opened = false;
+  #closed = false;
+  #closing: "no" | "flush" | "abort" = "no";
+  #cause: unknown = undefined;
+  #paused = false;
+  #referenced = true;
 
   constructor(handlers: TransportHandlers, kind: SocketKind<BunSocket>) {
-    this.handlers = handlers;
-    this.kind = kind;
-    this.writer = partialWriter((chunk, offset, length) => this.socket?.write(chunk, offset, length) ?? 0);
+    this.#handlers = handlers;
+    this.#kind = kind;
+    this.#writer = partialWriter((chunk, offset, length) => this.#socket?.write(chunk, offset, length) ?? 0);
   }
 
   get isClosed(): boolean {
-    return this.closed;
+    return this.#closed;
   }
 
   // What Bun reports.
 
   /** The socket is there, maybe before `dial` has returned, so `open` is put off. */
   connected(socket: BunSocket): void {
-    if (this.closed || this.closing === "abort") return socket.end();
-    this.socket = socket;
-    this.kind.prepare(socket);
-    if (!this.referenced) socket.unref();
-    if (this.paused) socket.pause();
-    host.microtask(() => this.open());
+    if (this.#closed || this.#closing === "abort") return socket.end();
+    this.#socket = socket;
+    this.#kind.prepare(socket);
+    if (!this.#referenced) socket.unref();
+    if (this.#paused) socket.pause();
+    host.microtask(() => this.#open());
   }
 
   received(chunk: Uint8Array): void {
-    this.open();
-    if (this.closing === "no") this.handlers.data(chunk);
+    this.#open();
+    if (this.#closing === "no") this.#handlers.data(chunk);
   }
 
   drained(): void {
-    this.open();
-    if (!this.writer.resume()) return;
-    if (this.closing !== "abort") this.handlers.drain();
-    if (this.closing === "flush" && !this.writer.lent) this.socket?.shutdown();
+    this.#open();
+    if (!this.#writer.resume()) return;
+    if (this.#closing !== "abort") this.#handlers.drain();
+    if (this.#closing === "flush" && !this.#writer.lent) this.#socket?.shutdown();
   }
 
   ended(): void {
-    this.open();
-    if (this.closing === "no") this.handlers.end();
+    this.#open();
+    if (this.#closing === "no") this.#handlers.end();
   }
 
   /** The socket is gone, or there never was one. */
   lost(cause: unknown): void {
-    if (this.closed) return;
-    if (this.closing !== "abort") this.cause ??= cause ?? undefined;
-    this.open();
-    if (this.closed) return;
-    this.closed = true;
-    this.writer.release();
-    this.handlers.close(this.cause);
+    if (this.#closed) return;
+    if (this.#closing !== "abort") this.#cause ??= cause ?? undefined;
+    this.#open();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#writer.release();
+    this.#handlers.close(this.#cause);
   }
 
   /** Gives up, with a reason of our own. */
   fail(cause: unknown): void {
-    this.cause ??= cause;
-    this.shutDown();
+    this.#cause ??= cause;
+    this.#shutDown();
   }
 
   // What the core asks.
 
   write(chunk: Uint8Array): boolean {
-    return this.closing === "no" && this.writer.write(chunk);
+    return this.#closing === "no" && this.#writer.write(chunk);
   }
 
   setPaused(paused: boolean): boolean {
-    if (this.closing !== "no") return true;
-    this.paused = paused;
-    if (paused) this.socket?.pause();
-    else this.socket?.resume();
+    if (this.#closing !== "no") return true;
+    this.#paused = paused;
+    if (paused) this.#socket?.pause();
+    else this.#socket?.resume();
     return true;
   }
 
   setReferenced(on: boolean): void {
-    this.referenced = on;
-    if (on) this.socket?.ref();
-    else this.socket?.unref();
+    this.#referenced = on;
+    if (on) this.#socket?.ref();
+    else this.#socket?.unref();
   }
 
   close(mode: "flush" | "abort"): void {
-    if (this.closed || this.closing === "abort" || this.closing === mode) return;
-    if (mode === "abort" || (!this.opened && !this.writer.lent)) {
-      this.closing = "abort";
-      return this.shutDown();
+    if (this.#closed || this.#closing === "abort" || this.#closing === mode) return;
+    if (mode === "abort" || (!this.#opened && !this.#writer.lent)) {
+      this.#closing = "abort";
+      return this.#shutDown();
     }
-    this.closing = "flush";
+    this.#closing = "flush";
     // Unread input would turn our end into a reset, and a paused stream would never see the peer's end.
-    this.paused = false;
-    this.socket?.resume();
-    if (!this.writer.lent) this.socket?.shutdown();
+    this.#paused = false;
+    this.#socket?.resume();
+    if (!this.#writer.lent) this.#socket?.shutdown();
   }
 
   /** Reports `open` once, before anything else. What was written earlier starts to leave. */
-  private open(): void {
-    if (this.opened || this.closed || this.closing === "abort" || this.socket === undefined) return;
-    this.opened = true;
-    this.handlers.open(this.kind.describe(this.socket));
-    if (this.writer.lent) this.drained();
+  #open(): void {
+    if (this.#opened || this.#closed || this.#closing === "abort" || this.#socket === undefined) return;
+    this.#opened = true;
+    this.#handlers.open(this.#kind.describe(this.#socket));
+    if (this.#writer.lent) this.drained();
   }
 
   /** Closes at once. Bun answers inside the call; without a socket there is nobody to answer. */
-  private shutDown(): void {
-    this.closing = "abort";
-    if (this.socket === undefined) host.microtask(() => this.lost(undefined));
-    else this.socket.end();
+  #shutDown(): void {
+    this.#closing = "abort";
+    if (this.#socket === undefined) host.microtask(() => this.lost(undefined));
+    else this.#socket.end();
   }
 }

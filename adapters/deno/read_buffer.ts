@@ -14,34 +14,34 @@ const SMALL_READS_MAX = 16;
 
 /** Sizes itself by what its reads bring. */
 export class ReadBuffer {
-  private bytes: Uint8Array | undefined = undefined;
-  private size = BYTES_MIN;
-  private smallReads = 0;
+  #bytes: Uint8Array | undefined = undefined;
+  #size = BYTES_MIN;
+  #smallReads = 0;
 
   /** Where the next read goes. */
   target(): Uint8Array {
-    return this.bytes ??= new Uint8Array(this.size);
+    return this.#bytes ??= new Uint8Array(this.#size);
   }
 
   /** The `length` bytes that a read put into `target`, in memory that belongs to the caller from here on. */
   take(length: number): Uint8Array {
     const bytes = this.target();
     if (length * 4 < bytes.length) {
-      this.smallReads += 1;
-      if (this.smallReads >= SMALL_READS_MAX) this.resize(bytes.length >> 2);
+      this.#smallReads += 1;
+      if (this.#smallReads >= SMALL_READS_MAX) this.#resize(bytes.length >> 2);
       // An exact copy pins nothing, and the buffer can be read into once more.
       return copyOf(viewOf(bytes, 0, length));
     }
-    this.bytes = undefined;
-    this.smallReads = 0;
+    this.#bytes = undefined;
+    this.#smallReads = 0;
     if (length < bytes.length) return bytes.subarray(0, length);
-    this.resize(bytes.length << 2);
+    this.#resize(bytes.length << 2);
     return bytes;
   }
 
-  private resize(size: number): void {
-    this.size = Math.min(BYTES_MAX, Math.max(BYTES_MIN, size));
-    this.smallReads = 0;
-    this.bytes = undefined;
+  #resize(size: number): void {
+    this.#size = Math.min(BYTES_MAX, Math.max(BYTES_MIN, size));
+    this.#smallReads = 0;
+    this.#bytes = undefined;
   }
 }

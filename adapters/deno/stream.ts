@@ -13,169 +13,171 @@ import type { DenoConn } from "./types.ts";
 
 /** Joins a connection, which may come later, to handlers. */
 export class DenoStream implements Transport {
-  private readonly handlers: TransportHandlers;
-  private readonly kind: SocketKind<DenoConn>;
+  readonly #handlers: TransportHandlers;
+  readonly #kind: SocketKind<DenoConn>;
   /** Called when the stream closes before it is connected. */
-  private readonly cancelConnect: () => void;
-  private conn: DenoConn | undefined = undefined;
-  private readonly buffer: ReadBuffer = new ReadBuffer();
-  private closing: "no" | "flush" | "abort" = "no";
-  private cause: unknown = undefined;
-  private closed = false;
-  private reading = false;
-  private writing = false;
-  private paused = false;
-  private referenced = true;
+  readonly #cancelConnect: () => void;
+  #conn: DenoConn | undefined = undefined;
+  readonly #buffer: ReadBuffer = new ReadBuffer();
+  #closing: "no" | "flush" | "abort" = "no";
+  #cause: unknown = undefined;
+  #closed = false;
+  #reading = false;
+  #writing = false;
+  #paused = false;
+  #referenced = true;
   /** Both directions, ended in order. */
-  private inputEnded = false;
-  private endingOutput = false;
-  private outputEnded = false;
+  #inputEnded = false;
+  #endingOutput = false;
+  #outputEnded = false;
   /** What is lent: the unsent rest of a chunk. */
-  private lent: Uint8Array | undefined = undefined;
+  #lent: Uint8Array | undefined = undefined;
 
   constructor(handlers: TransportHandlers, kind: SocketKind<DenoConn>, cancelConnect: () => void) {
-    this.handlers = handlers;
-    this.kind = kind;
-    this.cancelConnect = cancelConnect;
+    this.#handlers = handlers;
+    this.#kind = kind;
+    this.#cancelConnect = cancelConnect;
   }
 
   /** The connection is there. Called after `dial` has returned. */
   connected(conn: DenoConn): void {
-    if (this.closing === "abort") return conn.close();
-    this.conn = conn;
-    if (!this.referenced) conn.unref();
+    if (this.#closing === "abort") return conn.close();
+    this.#conn = conn;
+    if (!this.#referenced) conn.unref();
     try {
-      this.kind.prepare(conn);
+      this.#kind.prepare(conn);
     } catch (cause) {
       return this.fail(cause);
     }
-    this.handlers.open(this.kind.describe(conn));
+    this.#handlers.open(this.#kind.describe(conn));
     // The handler may have written or closed already; what is left comes from before.
-    if (this.lent === undefined) this.endOutput(conn);
-    else if (!this.writing) this.push(conn);
-    this.readNext();
+    if (this.#lent === undefined) this.#endOutput(conn);
+    else if (!this.#writing) this.#push(conn);
+    this.#readNext();
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.closing !== "no") return false;
-    this.lent = chunk;
-    if (this.conn !== undefined) this.push(this.conn);
+    if (this.#closing !== "no") return false;
+    this.#lent = chunk;
+    if (this.#conn !== undefined) this.#push(this.#conn);
     return false;
   }
 
   setPaused(paused: boolean): boolean {
-    if (this.closing !== "no") return true;
-    this.paused = paused;
-    this.readNext();
+    if (this.#closing !== "no") return true;
+    this.#paused = paused;
+    this.#readNext();
     return true;
   }
 
   setReferenced(on: boolean): void {
-    this.referenced = on;
-    if (on) this.conn?.ref();
-    else this.conn?.unref();
+    this.#referenced = on;
+    if (on) this.#conn?.ref();
+    else this.#conn?.unref();
   }
 
   close(mode: "flush" | "abort"): void {
-    if (this.closing === "abort" || this.closing === mode) return;
+    if (this.#closing === "abort" || this.#closing === mode) return;
     const { conn } = this;
-    if (mode === "abort" || (conn === undefined && this.lent === undefined)) {
-      this.closing = "abort";
-      return this.shutDown();
+    if (mode === "abort" || (conn === undefined && this.#lent === undefined)) {
+      this.#closing = "abort";
+      return this.#shutDown();
     }
-    this.closing = "flush";
+    this.#closing = "flush";
     // Unread input would turn our end into a reset, and a paused stream would never see the peer's end.
-    this.paused = false;
+    this.#paused = false;
     if (conn === undefined) return;
-    this.endOutput(conn);
-    this.readNext();
+    this.#endOutput(conn);
+    this.#readNext();
   }
 
   /** The stream is lost, or could not be opened. */
   readonly fail = (cause: unknown): void => {
-    if (this.closing === "abort") return;
-    this.cause ??= cause;
-    this.closing = "abort";
-    this.shutDown();
+    if (this.#closing === "abort") return;
+    this.#cause ??= cause;
+    this.#closing = "abort";
+    this.#shutDown();
   };
 
-  private push(conn: DenoConn): void {
-    this.writing = true;
-    conn.write(this.lent as Uint8Array).then(this.onWritten, this.onWriteFailed);
+  #push(conn: DenoConn): void {
+    this.#writing = true;
+    conn.write(this.#lent as Uint8Array).then(this.#onWritten, this.#onWriteFailed);
   }
 
-  private readonly onWritten = (taken: number): void => {
-    this.writing = false;
-    if (this.closing === "abort") return this.finish();
-    const conn = this.conn as DenoConn;
-    const lent = this.lent as Uint8Array;
+  readonly #onWritten = (taken: number): void => {
+    this.#writing = false;
+    if (this.#closing === "abort") return this.#finish();
+    const conn = this.#conn as DenoConn;
+    const lent = this.#lent as Uint8Array;
     if (taken < lent.length) {
-      this.lent = lent.subarray(taken);
-      return this.push(conn);
+      this.#lent = lent.subarray(taken);
+      return this.#push(conn);
     }
-    this.lent = undefined;
-    this.handlers.drain();
-    this.endOutput(conn);
+    this.#lent = undefined;
+    this.#handlers.drain();
+    this.#endOutput(conn);
   };
 
-  private readonly onWriteFailed = (cause: unknown): void => {
-    this.writing = false;
-    if (this.closing === "abort") return this.finish();
+  readonly #onWriteFailed = (cause: unknown): void => {
+    this.#writing = false;
+    if (this.#closing === "abort") return this.#finish();
     this.fail(cause);
   };
 
   /** Reads, unless a read is in flight or nobody wants one. */
-  private readNext(): void {
+  #readNext(): void {
     const { conn } = this;
-    if (conn === undefined || this.reading || this.paused || this.inputEnded || this.closing === "abort") {
+    if (
+      conn === undefined || this.#reading || this.#paused || this.#inputEnded || this.#closing === "abort"
+    ) {
       return;
     }
-    this.reading = true;
-    conn.read(this.buffer.target()).then(this.onRead, this.onReadFailed);
+    this.#reading = true;
+    conn.read(this.#buffer.target()).then(this.#onRead, this.#onReadFailed);
   }
 
-  private readonly onRead = (length: number | null): void => {
-    this.reading = false;
-    if (this.closing === "abort") return this.finish();
+  readonly #onRead = (length: number | null): void => {
+    this.#reading = false;
+    if (this.#closing === "abort") return this.#finish();
     if (length === null) {
-      this.inputEnded = true;
-      if (this.closing === "no") this.handlers.end();
-      else if (this.outputEnded) this.shutDown();
+      this.#inputEnded = true;
+      if (this.#closing === "no") this.#handlers.end();
+      else if (this.#outputEnded) this.#shutDown();
       return;
     }
-    if (this.closing === "no" && length > 0) this.handlers.data(this.buffer.take(length));
-    this.readNext();
+    if (this.#closing === "no" && length > 0) this.#handlers.data(this.#buffer.take(length));
+    this.#readNext();
   };
 
-  private readonly onReadFailed = (cause: unknown): void => {
-    this.reading = false;
-    if (this.closing === "abort") return this.finish();
+  readonly #onReadFailed = (cause: unknown): void => {
+    this.#reading = false;
+    if (this.#closing === "abort") return this.#finish();
     this.fail(cause);
   };
 
   /** Ends our direction, once, if a flush is due and nothing is lent any more. */
-  private endOutput(conn: DenoConn): void {
-    if (this.closing !== "flush" || this.lent !== undefined || this.endingOutput) return;
-    this.endingOutput = true;
+  #endOutput(conn: DenoConn): void {
+    if (this.#closing !== "flush" || this.#lent !== undefined || this.#endingOutput) return;
+    this.#endingOutput = true;
     conn.closeWrite().then(() => {
-      this.outputEnded = true;
-      if (this.inputEnded) this.shutDown();
+      this.#outputEnded = true;
+      if (this.#inputEnded) this.#shutDown();
     }, this.fail);
   }
 
   /** Lets the connection go. What is in flight is interrupted and reports back; `finish` waits for it. */
-  private shutDown(): void {
-    this.closing = "abort";
-    if (this.conn === undefined) this.cancelConnect();
-    else this.conn.close();
-    host.microtask(() => this.finish());
+  #shutDown(): void {
+    this.#closing = "abort";
+    if (this.#conn === undefined) this.#cancelConnect();
+    else this.#conn.close();
+    host.microtask(() => this.#finish());
   }
 
-  private finish(): void {
+  #finish(): void {
     // A write in flight reads from lent memory until it reports back.
-    if (this.closed || this.writing) return;
-    this.closed = true;
-    this.lent = undefined;
-    this.handlers.close(this.cause);
+    if (this.#closed || this.#writing) return;
+    this.#closed = true;
+    this.#lent = undefined;
+    this.#handlers.close(this.#cause);
   }
 }

@@ -19,168 +19,170 @@ export interface MemoryLink {
 
 /** One end. It opens when it has both handlers and a peer. */
 export class MemoryStream implements Transport {
-  private readonly link: MemoryLink;
-  private handlers: TransportHandlers | undefined = undefined;
-  private peer: MemoryStream | undefined = undefined;
-  private inbox: Uint8Array[] = [];
-  private inboxBytes = 0;
+  readonly #link: MemoryLink;
+  #handlers: TransportHandlers | undefined = undefined;
+  #peer: MemoryStream | undefined = undefined;
+  #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
   /** What this end wrote and the peer has no room for. */
-  private lent: Uint8Array | undefined = undefined;
-  private drainDue = false;
-  private paused = false;
-  private opened = false;
-  private closed = false;
-  private closing: "no" | "flush" | "abort" = "no";
-  private cause: unknown = undefined;
-  private inputEnded = false;
-  private outputEnded = false;
-  private scheduled = false;
+  #lent: Uint8Array | undefined = undefined;
+  #drainDue = false;
+  #paused = false;
+  #opened = false;
+  #closed = false;
+  #closing: "no" | "flush" | "abort" = "no";
+  #cause: unknown = undefined;
+  #inputEnded = false;
+  #outputEnded = false;
+  #scheduled = false;
 
   constructor(link: MemoryLink) {
-    this.link = link;
+    this.#link = link;
   }
 
   get attached(): boolean {
-    return this.handlers !== undefined;
+    return this.#handlers !== undefined;
   }
 
   attach(handlers: TransportHandlers): void {
-    this.handlers = handlers;
-    this.wake();
-    this.peer?.wake();
+    this.#handlers = handlers;
+    this.#wake();
+    const peer = this.#peer;
+    if (peer !== undefined) peer.#wake();
   }
 
   /** Joins two ends. */
   join(peer: MemoryStream): void {
-    this.peer = peer;
-    peer.peer = this;
-    if (this.closing === "abort") peer.break(this.reset());
-    if (peer.closing === "abort") this.break(peer.reset());
-    this.wake();
-    peer.wake();
+    this.#peer = peer;
+    peer.#peer = this;
+    if (this.#closing === "abort") peer.#break(this.#reset());
+    if (peer.#closing === "abort") this.#break(peer.#reset());
+    this.#wake();
+    peer.#wake();
   }
 
   /** The stream is lost, or could not be opened. */
   fail(cause: unknown): void {
-    if (this.closed || this.closing === "abort") return;
-    this.cause = cause;
+    if (this.#closed || this.#closing === "abort") return;
+    this.#cause = cause;
     this.close("abort");
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.closing !== "no") return false;
-    if (this.outputEnded) {
-      this.fail(this.reset());
+    if (this.#closing !== "no") return false;
+    if (this.#outputEnded) {
+      this.fail(this.#reset());
       return false;
     }
-    const { peer } = this;
-    if (peer !== undefined && peer.inboxBytes + chunk.length <= this.link.capacityBytes) {
-      peer.put(chunk);
+    const peer = this.#peer;
+    if (peer !== undefined && peer.#inboxBytes + chunk.length <= this.#link.capacityBytes) {
+      peer.#put(chunk);
       return true;
     }
-    this.lent = chunk;
-    peer?.wake();
+    this.#lent = chunk;
+    if (peer !== undefined) peer.#wake();
     return false;
   }
 
   setPaused(paused: boolean): boolean {
-    if (this.closing !== "no") return true;
-    this.paused = paused;
-    if (!paused) this.wake();
+    if (this.#closing !== "no") return true;
+    this.#paused = paused;
+    if (!paused) this.#wake();
     return true;
   }
 
   close(mode: "flush" | "abort"): void {
-    if (this.closed || this.closing === "abort" || this.closing === mode) return;
-    this.closing = !this.opened && this.lent === undefined ? "abort" : mode;
-    this.paused = false;
-    if (this.closing === "abort") {
-      this.inbox = [];
-      this.peer?.break(this.reset());
+    if (this.#closed || this.#closing === "abort" || this.#closing === mode) return;
+    this.#closing = !this.#opened && this.#lent === undefined ? "abort" : mode;
+    this.#paused = false;
+    if (this.#closing === "abort") {
+      this.#inbox = [];
+      const peer = this.#peer;
+      if (peer !== undefined) peer.#break(this.#reset());
     }
-    this.wake();
+    this.#wake();
   }
 
-  private reset(): Error {
-    return Object.assign(new Error(`The peer of ${this.link.address} closed the stream`), {
+  #reset(): Error {
+    return Object.assign(new Error(`The peer of ${this.#link.address} closed the stream`), {
       code: "ECONNRESET",
     });
   }
 
   /** The peer has gone: what it wrote may still be read, but nothing can be written to it. */
-  private break(cause: unknown): void {
-    this.outputEnded = true;
-    if (this.lent !== undefined) this.fail(cause);
-    else this.wake();
+  #break(cause: unknown): void {
+    this.#outputEnded = true;
+    if (this.#lent !== undefined) this.fail(cause);
+    else this.#wake();
   }
 
-  private put(chunk: Uint8Array): void {
-    this.inbox.push(copyOf(chunk));
-    this.inboxBytes += chunk.length;
-    this.wake();
+  #put(chunk: Uint8Array): void {
+    this.#inbox.push(copyOf(chunk));
+    this.#inboxBytes += chunk.length;
+    this.#wake();
   }
 
-  private wake(): void {
-    if (this.scheduled || this.closed) return;
-    this.scheduled = true;
-    this.link.host.turn(() => {
-      this.scheduled = false;
-      this.step();
+  #wake(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    this.#link.host.turn(() => {
+      this.#scheduled = false;
+      this.#step();
     });
   }
 
   /** Reports whatever is due. Each report may close the stream, so each asks anew. */
-  private step(): void {
-    const { handlers } = this;
-    if (handlers === undefined || this.closed) return;
-    if (this.peer?.attached) this.exchange(handlers, this.peer);
-    if (this.closing !== "abort" && !(this.inputEnded && this.outputEnded && this.closing === "flush")) {
+  #step(): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined || this.#closed) return;
+    if (this.#peer?.attached) this.#exchange(handlers, this.#peer);
+    if (this.#closing !== "abort" && !(this.#inputEnded && this.#outputEnded && this.#closing === "flush")) {
       return;
     }
-    if (this.closed) return;
-    this.closed = true;
-    this.lent = undefined;
-    handlers.close(this.cause);
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#lent = undefined;
+    handlers.close(this.#cause);
   }
 
-  private exchange(handlers: TransportHandlers, peer: MemoryStream): void {
-    if (!this.opened && this.closing !== "abort") {
-      this.opened = true;
-      const info: TransportInfo = { localAddress: this.link.address, remoteAddress: this.link.address };
+  #exchange(handlers: TransportHandlers, peer: MemoryStream): void {
+    if (!this.#opened && this.#closing !== "abort") {
+      this.#opened = true;
+      const info: TransportInfo = { localAddress: this.#link.address, remoteAddress: this.#link.address };
       handlers.open(info);
     }
-    this.deliver(handlers, peer);
-    if (this.drainDue && this.closing !== "abort") {
-      this.drainDue = false;
+    this.#deliver(handlers, peer);
+    if (this.#drainDue && this.#closing !== "abort") {
+      this.#drainDue = false;
       handlers.drain();
     }
-    const finished = peer.closing === "abort" || peer.outputEnded && peer.closing === "flush";
-    if (finished && !this.inputEnded && this.inbox.length === 0 && !this.paused) {
-      this.inputEnded = true;
-      if (this.closing === "no") handlers.end();
+    const finished = peer.#closing === "abort" || peer.#outputEnded && peer.#closing === "flush";
+    if (finished && !this.#inputEnded && this.#inbox.length === 0 && !this.#paused) {
+      this.#inputEnded = true;
+      if (this.#closing === "no") handlers.end();
     }
-    if (this.closing === "flush" && this.lent === undefined && !this.outputEnded) {
-      this.outputEnded = true;
-      peer.wake();
+    if (this.#closing === "flush" && this.#lent === undefined && !this.#outputEnded) {
+      this.#outputEnded = true;
+      peer.#wake();
     }
   }
 
-  private deliver(handlers: TransportHandlers, peer: MemoryStream): void {
-    while (!this.paused && this.closing !== "abort") {
-      const chunk = this.inbox.shift() ?? peer.release();
+  #deliver(handlers: TransportHandlers, peer: MemoryStream): void {
+    while (!this.#paused && this.#closing !== "abort") {
+      const chunk = this.#inbox.shift() ?? peer.#release();
       if (chunk === undefined) return;
-      this.inboxBytes = Math.max(0, this.inboxBytes - chunk.length);
-      if (this.closing === "no" && chunk.length > 0) handlers.data(chunk);
+      this.#inboxBytes = Math.max(0, this.#inboxBytes - chunk.length);
+      if (this.#closing === "no" && chunk.length > 0) handlers.data(chunk);
     }
   }
 
   /** Hands a copy of lent memory to the peer, and owes the writer its `drain`. */
-  private release(): Uint8Array | undefined {
-    const copy = this.lent === undefined ? undefined : copyOf(this.lent);
+  #release(): Uint8Array | undefined {
+    const copy = this.#lent === undefined ? undefined : copyOf(this.#lent);
     if (copy === undefined) return undefined;
-    this.lent = undefined;
-    this.drainDue = true;
-    this.wake();
+    this.#lent = undefined;
+    this.#drainDue = true;
+    this.#wake();
     return copy;
   }
 }

@@ -19,19 +19,19 @@ type Closing = "no" | "flush" | "abort";
 
 /** Joins a socket to handlers. Make it, and `attach` handlers, in the turn that made the socket. */
 export class NodeStream implements Transport {
-  private readonly socket: NodeSocket;
-  private readonly describe: (socket: NodeSocket) => TransportInfo;
-  private readonly explain: (cause: unknown) => unknown;
-  private handlers: TransportHandlers | undefined = undefined;
-  private opened = false;
-  private closed = false;
-  private closing: Closing = "no";
-  private cause: unknown = undefined;
+  readonly #socket: NodeSocket;
+  readonly #describe: (socket: NodeSocket) => TransportInfo;
+  readonly #explain: (cause: unknown) => unknown;
+  #handlers: TransportHandlers | undefined = undefined;
+  #opened = false;
+  #closed = false;
+  #closing: Closing = "no";
+  #cause: unknown = undefined;
   /** Writes handed over, and those that reported back. */
-  private issued = 0;
-  private completed = 0;
+  #issued = 0;
+  #completed = 0;
   /** The write whose report ends the loan. 0: nothing is lent. */
-  private lentUntil = 0;
+  #lentUntil = 0;
 
   /** `explain`: of the cause of a stream that could not be opened, what is told. */
   constructor(
@@ -39,91 +39,91 @@ export class NodeStream implements Transport {
     describe: (socket: NodeSocket) => TransportInfo,
     explain: (cause: unknown) => unknown = (cause) => cause,
   ) {
-    this.socket = socket;
-    this.describe = describe;
-    this.explain = explain;
+    this.#socket = socket;
+    this.#describe = describe;
+    this.#explain = explain;
     // An "error" without a listener would end the process, so this one is there even before the handlers are.
-    socket.on("error", (cause) => this.cause ??= cause);
-    socket.on("close", () => this.onClose());
+    socket.on("error", (cause) => this.#cause ??= cause);
+    socket.on("close", () => this.#onClose());
   }
 
   get attached(): boolean {
-    return this.handlers !== undefined;
+    return this.#handlers !== undefined;
   }
 
   get isOpen(): boolean {
-    return this.opened;
+    return this.#opened;
   }
 
   /** Listens for everything at once: what arrives before a listener is there would be lost on some runtimes. */
   attach(handlers: TransportHandlers): void {
-    this.handlers = handlers;
-    this.socket.on("data", (chunk) => {
-      if (this.closing === "no") handlers.data(chunk);
+    this.#handlers = handlers;
+    this.#socket.on("data", (chunk) => {
+      if (this.#closing === "no") handlers.data(chunk);
     });
-    this.socket.on("end", () => {
-      if (this.closing === "no") handlers.end();
+    this.#socket.on("end", () => {
+      if (this.#closing === "no") handlers.end();
     });
   }
 
   /** The stream is connected. */
   open(): void {
-    if (this.opened || this.closed || this.closing === "abort") return;
-    this.opened = true;
-    this.handlers?.open(this.describe(this.socket));
+    if (this.#opened || this.#closed || this.#closing === "abort") return;
+    this.#opened = true;
+    this.#handlers?.open(this.#describe(this.#socket));
   }
 
   /** Gives up, with a reason of our own. */
   fail(cause: unknown): void {
-    this.cause ??= cause;
-    this.socket.destroy();
+    this.#cause ??= cause;
+    this.#socket.destroy();
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.closing !== "no") return false;
+    if (this.#closing !== "no") return false;
     const { socket } = this;
-    this.issued += 1;
-    socket.write(chunk, this.onWritten);
-    return this.isTaken(socket);
+    this.#issued += 1;
+    socket.write(chunk, this.#onWritten);
+    return this.#isTaken(socket);
   }
 
   writev(chunks: readonly Uint8Array[]): boolean {
-    if (this.closing !== "no") return false;
+    if (this.#closing !== "no") return false;
     const last = chunks.length - 1;
     if (last < 0) return true;
     const { socket } = this;
     socket.cork();
     for (let i = 0; i < last; i++) socket.write(chunks[i] as Uint8Array);
-    this.issued += 1;
-    socket.write(chunks[last] as Uint8Array, this.onWritten);
+    this.#issued += 1;
+    socket.write(chunks[last] as Uint8Array, this.#onWritten);
     socket.uncork();
-    return this.isTaken(socket);
+    return this.#isTaken(socket);
   }
 
   setPaused(paused: boolean): boolean {
-    if (this.closing !== "no") return true;
-    if (paused) this.socket.pause();
-    else this.socket.resume();
+    if (this.#closing !== "no") return true;
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
     return true;
   }
 
   setReferenced(on: boolean): void {
-    if (on) this.socket.ref();
-    else this.socket.unref();
+    if (on) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   close(mode: "flush" | "abort"): void {
-    if (this.closed || this.closing === "abort" || this.closing === mode) return;
+    if (this.#closed || this.#closing === "abort" || this.#closing === mode) return;
     // A stream that is not open yet and was never written to has nothing to flush.
-    if (mode === "abort" || (!this.opened && this.issued === 0)) {
-      this.closing = "abort";
-      this.socket.destroy();
+    if (mode === "abort" || (!this.#opened && this.#issued === 0)) {
+      this.#closing = "abort";
+      this.#socket.destroy();
       return;
     }
-    this.closing = "flush";
-    this.socket.end();
+    this.#closing = "flush";
+    this.#socket.end();
     // A paused socket would never see the peer's end, and unread input would turn our end into a reset.
-    this.socket.resume();
+    this.#socket.resume();
   }
 
   /**
@@ -131,27 +131,27 @@ export class NodeStream implements Transport {
    * only if the system took everything. The report comes later in either case, always in order, so counting finds
    * the one that ends a loan. (The "drain" event would not do: it is not emitted below the high-water mark.)
    */
-  private readonly onWritten = (error?: unknown): void => {
+  readonly #onWritten = (error?: unknown): void => {
     if (error) {
-      this.cause ??= error;
+      this.#cause ??= error;
       return;
     }
-    this.completed += 1;
-    if (this.completed !== this.lentUntil) return;
-    this.lentUntil = 0;
-    if (this.closing !== "abort") this.handlers?.drain();
+    this.#completed += 1;
+    if (this.#completed !== this.#lentUntil) return;
+    this.#lentUntil = 0;
+    if (this.#closing !== "abort") this.#handlers?.drain();
   };
 
-  private isTaken(socket: NodeSocket): boolean {
+  #isTaken(socket: NodeSocket): boolean {
     if (socket.writableLength === 0 && !socket.errored) return true;
-    if (this.completed === this.issued) return true;
-    this.lentUntil = this.issued;
+    if (this.#completed === this.#issued) return true;
+    this.#lentUntil = this.#issued;
     return false;
   }
 
-  private onClose(): void {
-    this.closed = true;
-    if (this.closing === "abort") this.handlers?.close(undefined);
-    else this.handlers?.close(this.opened ? this.cause : this.explain(this.cause));
+  #onClose(): void {
+    this.#closed = true;
+    if (this.#closing === "abort") this.#handlers?.close(undefined);
+    else this.#handlers?.close(this.#opened ? this.#cause : this.#explain(this.#cause));
   }
 }

@@ -41,88 +41,88 @@ export function partialWriter(writeSome: WriteSome): PartialWriter {
 const NOTHING: readonly Uint8Array[] = [];
 
 class Writer implements PartialWriter {
-  private readonly writeSome: WriteSome;
-  private chunk: Uint8Array | undefined = undefined;
-  private offset = 0;
-  private rest: readonly Uint8Array[] = NOTHING;
-  private restIndex = 0;
-  private failed = false;
+  readonly #writeSome: WriteSome;
+  #chunk: Uint8Array | undefined = undefined;
+  #offset = 0;
+  #rest: readonly Uint8Array[] = NOTHING;
+  #restIndex = 0;
+  #failed = false;
   /** Set by `resume`, so that room announced in the middle of `writeSome` is not missed. */
-  private roomAnnounced = false;
-  private writing = false;
+  #roomAnnounced = false;
+  #writing = false;
 
   constructor(writeSome: WriteSome) {
-    this.writeSome = writeSome;
+    this.#writeSome = writeSome;
   }
 
   get lent(): boolean {
-    return this.chunk !== undefined && !this.writing;
+    return this.#chunk !== undefined && !this.#writing;
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.failed) return false;
-    this.begin(chunk);
-    return this.push();
+    if (this.#failed) return false;
+    this.#begin(chunk);
+    return this.#push();
   }
 
   writev(chunks: readonly Uint8Array[]): boolean {
-    if (this.failed) return false;
+    if (this.#failed) return false;
     const first = chunks[0];
     if (first === undefined) return true;
-    this.begin(first);
-    this.rest = chunks;
-    this.restIndex = 1;
-    return this.push();
+    this.#begin(first);
+    this.#rest = chunks;
+    this.#restIndex = 1;
+    return this.#push();
   }
 
   resume(): boolean {
-    this.roomAnnounced = true;
-    if (this.writing || this.chunk === undefined) return false;
-    return this.push();
+    this.#roomAnnounced = true;
+    if (this.#writing || this.#chunk === undefined) return false;
+    return this.#push();
   }
 
   release(): void {
-    this.chunk = undefined;
-    this.rest = NOTHING;
+    this.#chunk = undefined;
+    this.#rest = NOTHING;
   }
 
-  private begin(chunk: Uint8Array): void {
-    assert(this.chunk === undefined, "a transport was written to while a chunk is lent");
-    this.chunk = chunk;
-    this.offset = 0;
+  #begin(chunk: Uint8Array): void {
+    assert(this.#chunk === undefined, "a transport was written to while a chunk is lent");
+    this.#chunk = chunk;
+    this.#offset = 0;
   }
 
   /** Offers bytes until all are taken or the stream has no room. */
-  private push(): boolean {
-    if (this.failed) return false;
-    this.writing = true;
+  #push(): boolean {
+    if (this.#failed) return false;
+    this.#writing = true;
     try {
-      while (this.chunk !== undefined) {
-        const length = this.chunk.length - this.offset;
+      while (this.#chunk !== undefined) {
+        const length = this.#chunk.length - this.#offset;
         if (length === 0) {
-          this.next();
+          this.#next();
           continue;
         }
-        this.roomAnnounced = false;
-        const taken = this.writeSome(this.chunk, this.offset, length);
+        this.#roomAnnounced = false;
+        const taken = this.#writeSome(this.#chunk, this.#offset, length);
         assert(taken <= length, "writeSome answered more bytes than it was offered");
         if (taken < 0) {
-          this.failed = true;
+          this.#failed = true;
           return false;
         }
-        if (taken === 0 && !this.roomAnnounced) return false;
-        this.offset += taken;
+        if (taken === 0 && !this.#roomAnnounced) return false;
+        this.#offset += taken;
       }
       return true;
     } finally {
-      this.writing = false;
+      this.#writing = false;
     }
   }
 
-  private next(): void {
-    this.chunk = this.rest[this.restIndex];
-    this.restIndex += 1;
-    this.offset = 0;
-    if (this.chunk === undefined) this.rest = NOTHING;
+  #next(): void {
+    this.#chunk = this.#rest[this.#restIndex];
+    this.#restIndex += 1;
+    this.#offset = 0;
+    if (this.#chunk === undefined) this.#rest = NOTHING;
   }
 }

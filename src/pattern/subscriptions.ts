@@ -18,32 +18,32 @@ import type { RadixNode } from "./radix_tree.ts";
 /** The topics of a SUB or XSUB, each with the number of times it was asked for. */
 export class CountedSubscriptions {
   // Not `#private`: `matches` runs once per message.
-  private readonly tree: RadixTree<number> = new RadixTree<number>();
-  private distinct = 0;
+  readonly #tree: RadixTree<number> = new RadixTree<number>();
+  #distinct = 0;
 
   /** Distinct topics. */
   get count(): number {
-    return this.distinct;
+    return this.#distinct;
   }
 
   /** Tree nodes in use. For tests and reports: 0 once every topic has gone. */
   get nodeCount(): number {
-    return this.tree.nodeCount;
+    return this.#tree.nodeCount;
   }
 
   /** Adds a reference. `true`: the first one, so the publishers must be told. `topic` is copied. */
   add(topic: Uint8Array): boolean {
-    const node = this.tree.insert(topic);
+    const node = this.#tree.insert(topic);
     const references = node.value ?? 0;
     node.value = references + 1;
     if (references > 0) return false;
-    this.distinct++;
+    this.#distinct++;
     return true;
   }
 
   /** Drops a reference. `true`: the last one has gone. `false`: others are left, or there was none. */
   remove(topic: Uint8Array): boolean {
-    const node = this.tree.find(topic);
+    const node = this.#tree.find(topic);
     const references = node?.value;
     if (node === undefined || references === undefined) return false;
     if (references > 1) {
@@ -51,19 +51,19 @@ export class CountedSubscriptions {
       return false;
     }
     node.value = undefined;
-    this.tree.prune(node);
-    this.distinct--;
+    this.#tree.prune(node);
+    this.#distinct--;
     return true;
   }
 
   /** Whether exactly this topic is there. */
   has(topic: Uint8Array): boolean {
-    return this.tree.find(topic)?.value !== undefined;
+    return this.#tree.find(topic)?.value !== undefined;
   }
 
   /** Whether any topic is a prefix of `frame`. */
   matches(frame: Uint8Array): boolean {
-    let node: RadixNode<number> = this.tree.root;
+    let node: RadixNode<number> = this.#tree.root;
     let at = 0;
     while (node.value === undefined) {
       if (at === frame.length) return false;
@@ -82,7 +82,7 @@ export class CountedSubscriptions {
 
   /** Every distinct topic once, as a fresh copy, in no promised order. Topics must not change meanwhile. */
   *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
-    for (const node of this.tree.nodes()) yield this.tree.keyOf(node);
+    for (const node of this.#tree.nodes()) yield this.#tree.keyOf(node);
   }
 }
 
@@ -112,44 +112,44 @@ const STAMP_MAX = 0x3fff_ffff;
 /** The topics of all peers of a PUB or XPUB. A peer is any value that works as a key of a `Map`. */
 export class SubscriptionTree<Peer> {
   // Not `#private`: `match` runs once per message.
-  private readonly tree: RadixTree<PeerRecord<Peer>[]> = new RadixTree<PeerRecord<Peer>[]>();
-  private readonly records: Map<Peer, PeerRecord<Peer>> = new Map();
-  private distinct = 0;
-  private stamp = 0;
+  readonly #tree: RadixTree<PeerRecord<Peer>[]> = new RadixTree<PeerRecord<Peer>[]>();
+  readonly #records: Map<Peer, PeerRecord<Peer>> = new Map();
+  #distinct = 0;
+  #stamp = 0;
 
   /** Distinct topics over all peers. */
   get topicCount(): number {
-    return this.distinct;
+    return this.#distinct;
   }
 
   /** Peers that have at least one topic. */
   get peerCount(): number {
-    return this.records.size;
+    return this.#records.size;
   }
 
   /** Tree nodes in use. For tests and reports: 0 once every topic has gone. */
   get nodeCount(): number {
-    return this.tree.nodeCount;
+    return this.#tree.nodeCount;
   }
 
   /** Topics of one peer. Limits are the caller's: look here before `add`. */
   count(peer: Peer): number {
-    return this.records.get(peer)?.places.size ?? 0;
+    return this.#records.get(peer)?.places.size ?? 0;
   }
 
   /** Bytes of one peer's topics together. */
   topicBytes(peer: Peer): number {
-    return this.records.get(peer)?.topicBytes ?? 0;
+    return this.#records.get(peer)?.topicBytes ?? 0;
   }
 
   /** Subscribes `peer` to `topic`, which is copied. Repeating it changes nothing. */
   add(topic: Uint8Array, peer: Peer): SubscriptionAdded {
-    let record = this.records.get(peer);
+    let record = this.#records.get(peer);
     if (record === undefined) {
       record = new PeerRecord(peer);
-      this.records.set(peer, record);
+      this.#records.set(peer, record);
     }
-    const node = this.tree.insert(topic);
+    const node = this.#tree.insert(topic);
     if (record.places.has(node)) return "present";
     const list = node.value ?? [];
     record.places.set(node, list.length);
@@ -157,19 +157,19 @@ export class SubscriptionTree<Peer> {
     list.push(record);
     if (node.value !== undefined) return "joined";
     node.value = list;
-    this.distinct++;
+    this.#distinct++;
     return "first";
   }
 
   /** Takes `peer`'s subscription of `topic` back. A topic that it never had changes nothing. */
   remove(topic: Uint8Array, peer: Peer): SubscriptionRemoved {
-    const record = this.records.get(peer);
+    const record = this.#records.get(peer);
     if (record === undefined) return "absent";
-    const node = this.tree.find(topic);
+    const node = this.#tree.find(topic);
     if (node === undefined || !record.places.has(node)) return "absent";
     record.topicBytes -= topic.length;
-    const last = this.leave(node, record);
-    if (record.places.size === 0) this.records.delete(peer);
+    const last = this.#leave(node, record);
+    if (record.places.size === 0) this.#records.delete(peer);
     return last ? "last" : "left";
   }
 
@@ -178,26 +178,26 @@ export class SubscriptionTree<Peer> {
    * topic any more; without it no copy is made. The cost is that of the peer's own topics.
    */
   removePeer(peer: Peer, onTopic?: (topic: Uint8Array, last: boolean) => void): void {
-    const record = this.records.get(peer);
+    const record = this.#records.get(peer);
     if (record === undefined) return;
-    this.records.delete(peer);
+    this.#records.delete(peer);
     for (const node of record.places.keys()) {
-      const topic = onTopic === undefined ? undefined : this.tree.keyOf(node);
-      const last = this.leave(node, record);
+      const topic = onTopic === undefined ? undefined : this.#tree.keyOf(node);
+      const last = this.#leave(node, record);
       if (topic !== undefined) onTopic!(topic, last);
     }
   }
 
   /** Whether any peer has exactly this topic. */
   has(topic: Uint8Array): boolean {
-    return this.tree.find(topic)?.value !== undefined;
+    return this.#tree.find(topic)?.value !== undefined;
   }
 
   /** The topics of one peer, as fresh copies in no promised order. They must not change meanwhile. */
   *topicsOf(peer: Peer): Generator<Uint8Array, void, undefined> {
-    const record = this.records.get(peer);
+    const record = this.#records.get(peer);
     if (record === undefined) return;
-    for (const node of record.places.keys()) yield this.tree.keyOf(node);
+    for (const node of record.places.keys()) yield this.#tree.keyOf(node);
   }
 
   /**
@@ -205,10 +205,10 @@ export class SubscriptionTree<Peer> {
    * how many. Entries beyond that are left as they were: the array is meant to be used again and again.
    */
   match(frame: Uint8Array, into: Peer[]): number {
-    const stamp = this.nextStamp();
-    const everyone = this.records.size;
+    const stamp = this.#nextStamp();
+    const everyone = this.#records.size;
     let matched = 0;
-    let node: PeerNode<Peer> = this.tree.root;
+    let node: PeerNode<Peer> = this.#tree.root;
     let at = 0;
     for (;;) {
       const list = node.value;
@@ -235,7 +235,7 @@ export class SubscriptionTree<Peer> {
   }
 
   /** Takes `record` off `node`'s list; the list's last member moves into its place. Answers whether it was the last. */
-  private leave(node: PeerNode<Peer>, record: PeerRecord<Peer>): boolean {
+  #leave(node: PeerNode<Peer>, record: PeerRecord<Peer>): boolean {
     const list = node.value!;
     const place = record.places.get(node)!;
     const mover = list.pop()!;
@@ -246,16 +246,16 @@ export class SubscriptionTree<Peer> {
     record.places.delete(node);
     if (list.length > 0) return false;
     node.value = undefined;
-    this.tree.prune(node);
-    this.distinct--;
+    this.#tree.prune(node);
+    this.#distinct--;
     return true;
   }
 
-  private nextStamp(): number {
-    if (this.stamp === STAMP_MAX) {
-      this.stamp = 0;
-      for (const record of this.records.values()) record.stamp = 0;
+  #nextStamp(): number {
+    if (this.#stamp === STAMP_MAX) {
+      this.#stamp = 0;
+      for (const record of this.#records.values()) record.stamp = 0;
     }
-    return ++this.stamp;
+    return ++this.#stamp;
   }
 }

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
+import type { TransportFactory } from "../../src/ports.ts";
 import { SOCKET_EVENT_TYPES, type SocketEvent } from "../../src/session/events.ts";
 import { Runtime } from "../../src/session/runtime.ts";
 import { Context } from "../../src/socket/context.ts";
@@ -10,6 +11,25 @@ import { World } from "../support/world.ts";
 
 const world = new World(1);
 const context = new Context({ host: world.host, transports: { sim: world.network } });
+
+/** Events that always have an error. */
+const FAILURES: ReadonlySet<SocketEvent["type"]> = new Set(
+  SOCKET_EVENT_TYPES.filter((type) => type.includes("error") || type === "connect:delay" || type === "drop"),
+);
+
+/** A transport whose streams end without a cause. */
+function silentEnd(opens: boolean): TransportFactory {
+  return {
+    dial: (address) => (handlers) => {
+      world.host.microtask(() => {
+        if (opens) handlers.open({ localAddress: address, remoteAddress: address });
+        handlers.close();
+      });
+      return { write: () => true, setPaused: () => true, close: () => {} };
+    },
+    listen: () => () => Promise.reject(new Error("nobody listens here")),
+  };
+}
 
 test("an event that does not exist is refused with those that do", () => {
   const { events } = new Pull({ context });
@@ -47,47 +67,42 @@ test("every event that exists can be listened for, and no longer", async () => {
 
 test("whatever an event is said to have is there, also where a stream ends without a reason", async () => {
   const told = new Map<string, SocketEvent>();
+  const unexplained: SocketEvent[] = [];
   const watch = (socket: Dealer | Pair): void => {
     for (const type of SOCKET_EVENT_TYPES) {
-      socket.events.on(type, (event) => void told.set(event.type, event));
+      socket.events.on(type, (event) => {
+        told.set(`${event.type} ${event.address}`, event);
+        if (FAILURES.has(event.type) && !("error" in event && event.error instanceof Error)) {
+          unexplained.push(event);
+        }
+      });
     }
   };
   const dealer = new Dealer({ context, reconnectInterval: 10 });
   watch(dealer);
   dealer.connect("sim://nobody");
-  await world.drive(() => told.has("connect:retry"));
-  // Accepts and hangs up at once.
-  const listener = await world.driveTo(
-    world.network.listen("sim://mute", {})("sim://mute", (attach) => {
-      const ignore = (): void => {};
-      const stream = attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore });
-      stream.close("flush");
-    }, () => {}),
-  );
-  dealer.connect("sim://mute");
-  await world.drive(() => told.has("handshake:error:other"));
+  await world.drive(() => told.has("connect:retry sim://nobody"));
+  // Streams that end and say nothing: one before it is open, one after.
+  for (const [scheme, opens] of [["shut", false], ["slam", true]] as const) {
+    context.register(scheme, silentEnd(opens));
+    dealer.connect(`${scheme}://here`);
+    const type = opens ? "handshake:error:other" : "connect:delay";
+    await world.drive(() => told.has(`${type} ${scheme}://here`));
+  }
   const pairs = [new Pair({ context }), new Pair({ context }), new Pair({ context })] as const;
   watch(pairs[0]);
   await world.driveTo(pairs[0].bind("sim://pair"));
   pairs[1].connect("sim://pair");
   await world.driveTo(pairs[0].ready());
   pairs[1].close();
-  await world.drive(() => told.has("disconnect"));
-  for (const type of ["connect:delay", "handshake:error:other"] as const) {
-    const event = told.get(type);
-    assertEquals(
-      event?.type === type && event.error instanceof Error && event.error.message !== "",
-      true,
-      type,
-    );
-  }
-  const retry = told.get("connect:retry");
+  await world.drive(() => told.has("disconnect sim://pair"));
+  assertEquals(unexplained, []);
+  const retry = told.get("connect:retry sim://nobody");
   assertEquals(retry?.type === "connect:retry" && retry.interval >= 10, true);
-  const handshake = told.get("handshake");
+  const handshake = told.get("handshake sim://pair");
   assertEquals(handshake?.type === "handshake" && handshake.peer.socketType, "PAIR");
-  const lost = told.get("disconnect");
+  const lost = told.get("disconnect sim://pair");
   assertEquals(lost?.type === "disconnect" && [lost.peer?.socketType, lost.error], ["PAIR", undefined]);
-  void listener.close();
   dealer.close();
   for (const pair of pairs) pair.close();
   await world.driveIdle();

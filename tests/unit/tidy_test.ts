@@ -235,6 +235,14 @@ test("nothing unfinished, lonely or local is committed", () => {
   assertEquals(findings("bench/a.ts", `const a = "../${"work"}/main";\n`), []);
 });
 
+test("private members are private at run time, too", () => {
+  for (const member of ["private a = 1;", "private readonly a = 1;", "static private a(): void {}"]) {
+    assertFound("adapters/a.ts", `class A {\n  ${member}\n}\n`, /^2: .*#/);
+  }
+  const text = "class A {\n  #a = 1;\n  protected b = 1;\n  private constructor() {}\n  // private c\n}\n";
+  assertEquals(findings("src/bytes/a.ts", text), []);
+});
+
 test("file names are snake_case", () => {
   for (const name of ["fooBar.ts", "Foo.ts", "foo-bar.ts", "foo__bar.mjs", "_foo.ts"]) {
     assertFound(`bench/${name}`, "", /snake_case/);
