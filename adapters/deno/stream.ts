@@ -78,7 +78,7 @@ export class DenoStream implements Transport {
 
   close(mode: "flush" | "abort"): void {
     if (this.#closing === "abort" || this.#closing === mode) return;
-    const { conn } = this;
+    const conn = this.#conn;
     if (mode === "abort" || (conn === undefined && this.#lent === undefined)) {
       this.#closing = "abort";
       return this.#shutDown();
@@ -126,7 +126,7 @@ export class DenoStream implements Transport {
 
   /** Reads, unless a read is in flight or nobody wants one. */
   #readNext(): void {
-    const { conn } = this;
+    const conn = this.#conn;
     if (
       conn === undefined || this.#reading || this.#paused || this.#inputEnded || this.#closing === "abort"
     ) {

@@ -81,7 +81,7 @@ export class NodeStream implements Transport {
 
   write(chunk: Uint8Array): boolean {
     if (this.#closing !== "no") return false;
-    const { socket } = this;
+    const socket = this.#socket;
     this.#issued += 1;
     socket.write(chunk, this.#onWritten);
     return this.#isTaken(socket);
@@ -91,7 +91,7 @@ export class NodeStream implements Transport {
     if (this.#closing !== "no") return false;
     const last = chunks.length - 1;
     if (last < 0) return true;
-    const { socket } = this;
+    const socket = this.#socket;
     socket.cork();
     for (let i = 0; i < last; i++) socket.write(chunks[i] as Uint8Array);
     this.#issued += 1;

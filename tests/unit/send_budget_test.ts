@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { Scheduler } from "../../src/engine/scheduler.ts";
+import { Scheduler, type Task } from "../../src/engine/scheduler.ts";
 import { SendBudget } from "../../src/socket/send_budget.ts";
 import { World } from "../support/world.ts";
 
@@ -44,4 +44,41 @@ test("all who wait for the turn's end share one promise", async () => {
   budget.spend(2_000_000);
   assert(budget.nextTurn !== first, "the next turn has its own");
   await world.driveTo(budget.nextTurn);
+});
+
+test("a budget is spent by its last byte and its last message, and not before", () => {
+  const bytes = makeBudget().budget;
+  bytes.spend(1_048_575);
+  assert(!bytes.spent);
+  bytes.spend(1);
+  assert(bytes.spent);
+  const messages = makeBudget().budget;
+  for (let i = 0; i < 4_095; i++) messages.spend(0);
+  assert(!messages.spent);
+  messages.spend(0);
+  assert(messages.spent);
+});
+
+test("a turn's end is asked for once, however many messages the turn has, and for each turn anew", () => {
+  let asked = 0;
+  const tasks: Task[] = [];
+  const scheduler = { afterTurn: (task: Task) => (asked++, tasks.push(task)) } as unknown as Scheduler;
+  const budget = new SendBudget(scheduler, () => {});
+  for (let turn = 1; turn <= 3; turn++) {
+    for (let i = 0; i < 100; i++) budget.spend(1);
+    assertEquals(asked, turn);
+    tasks.pop()!.turnEnded();
+  }
+});
+
+test("whoever waited for one turn's end is not told of the next one", () => {
+  const { world, budget } = makeBudget();
+  let ended = 0;
+  budget.spend(1);
+  void budget.nextTurn;
+  world.runFor(0);
+  const before = budget.nextTurn;
+  void before.then(() => ended++);
+  world.runFor(1_000);
+  assertEquals(ended, 0, "nothing was sent, so no turn ends");
 });

@@ -376,3 +376,36 @@ test("connecting to one endpoint twice is connecting once for DEALER, SUB, PUB a
     }
   }
 });
+
+test("an endpoint whose dial throws can be left while it waits for its next attempt, and then is gone", async () => {
+  const { world, context } = makeWorld();
+  context.register("odd", {
+    dial: () => () => {
+      throw new Error("never");
+    },
+    listen: () => {
+      throw new Error("nobody binds here");
+    },
+  });
+  const push = new Push({ context, reconnectInterval: 60_000 });
+  const { told } = listen(push);
+  push.connect("odd://place");
+  push.disconnect("odd://place");
+  assertEquals(told, ["connect:delay odd://place", "connect:retry odd://place", "close odd://place"]);
+  push.connect("odd://place");
+  await world.driveTo(push[Symbol.asyncDispose]());
+  assertEquals(told.slice(3), [...told.slice(0, 3), "end"]);
+  assert(world.nowMs < 60_000);
+});
+
+test("whoever waits for a subscriber is told that the publisher closed, and so is whoever asks later", async () => {
+  const { world, context } = makeWorld();
+  const publisher = new Publisher({ context });
+  const waiting = assertRejects(() => publisher.subscribed("news"), MisuseError);
+  publisher.close();
+  assertEquals((await waiting).code, "ERR_CLOSED");
+  const late = await assertRejects(() => publisher.subscribed("news"), MisuseError);
+  assertEquals(late.code, "ERR_CLOSED");
+  await world.driveIdle();
+  assertEquals(world.holdsProcess, false);
+});

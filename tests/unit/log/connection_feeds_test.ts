@@ -73,12 +73,12 @@ class Bench {
         unsubscribe: (feed: Feed) => void this.open.splice(this.open.indexOf(feed as unknown as FakeFeed), 1),
       },
     } as unknown as Topic;
-    const bench = this;
+    const hasRoom = (): boolean => this.room > 0;
     this.feeds = new ConnectionFeeds({
       local: false,
       outbox: {
         get empty(): boolean {
-          return bench.room > 0;
+          return hasRoom();
         },
         trySendRecords: () => this.room > 0 && (this.room--, this.sent++, true),
       } as unknown as Outbox,

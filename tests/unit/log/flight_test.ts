@@ -150,6 +150,18 @@ test("behind a batch that was refused nothing is sent from order 4 on; below, al
   }
 });
 
+test("behind a batch that was refused nobody is waited for from order 4 on", () => {
+  for (const order of [5, 4, 2, 0] as const) {
+    const bench = new Bench({ order });
+    bench.push(3);
+    bench.send();
+    bench.flight.drop(1, REFUSED);
+    assertEquals(bench.flight.unanswered, 0);
+    bench.ack(1);
+    assertEquals(bench.flight.unanswered, order >= 4 ? undefined : 2, `order ${order}`);
+  }
+});
+
 test("what was ordered out of turn is not sent again", () => {
   const bench = new Bench();
   bench.push(3);
@@ -377,6 +389,12 @@ test("the last batch that was sent may be dropped without a trace, unless a seco
   bench.push(1);
   assertEquals(bench.send(), [3], "its number and its bytes are free");
 
+  const only = new Bench();
+  only.push(1);
+  only.send();
+  only.flight.drop(0, REFUSED);
+  assertEquals([only.flight.gap(), only.left], ["closed", []]);
+
   const doubled = new Bench();
   doubled.push(2);
   doubled.send();
@@ -412,6 +430,19 @@ test("a link that is made again tells how far the epoch is: what it has is commi
   bench.push(3);
   assertEquals(bench.send(600), [2, 3, 4], "bytes were counted anew");
   assertEquals(bench.flight.resendAtMs, 600 + TIMEOUT_MS);
+});
+
+test("a link that is made again does not settle what an older epoch left unsynced", () => {
+  const bench = new Bench({ level: 2 });
+  bench.push(2);
+  bench.send();
+  bench.ack(1);
+  bench.flight.renumber();
+  bench.flight.limit = 10;
+  bench.send();
+  bench.flight.unlinked();
+  assertEquals(bench.flight.resumed({ nextBatch: 1, nextSyncedBatch: 0, runs: [] }, 0), 0);
+  assertEquals([bench.settled, bench.left], [[], [0, 1]]);
 });
 
 test("after a crash of the machine ordered batches may be taken back, settled ones are counted as lost", () => {
