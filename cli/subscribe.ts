@@ -11,7 +11,7 @@ import { readConfiguration } from "./configuration.ts";
 import { Interruption, unlessAborted } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { type Format, formatRecords, parseFormat } from "./records.ts";
-import { type Terminal, UsageError, write } from "./terminal.ts";
+import { countOf, type Terminal, UsageError, write } from "./terminal.ts";
 
 /** See the module. */
 export const subscribeCommand: Command = {
@@ -120,7 +120,7 @@ async function print(
     ? new Progress(stderr, () => ({
       done: printed,
       total: count === Infinity ? undefined : count,
-      text: `${printed} records printed`,
+      text: `${countOf(printed, "record")} printed`,
     }))
     : undefined;
   const committer = consumer === undefined ? undefined : new Committer(source as Consumer);

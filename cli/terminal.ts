@@ -81,3 +81,8 @@ export function show(output: Output, text: string): void {
 export function line(output: Output, text: string): void {
   show(output, `${text}\n`);
 }
+
+/** `1 record`, `2 records`. */
+export function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -50,7 +50,7 @@ test("lines of files and of the standard input become records, and come out as t
     );
     assertEquals(
       await publish(file, "--whole-file"),
-      "published 1 records to orders, positions 1004 to 1004\n",
+      "published 1 record to orders, position 1004\n",
     );
     assertEquals(await publish("-"), "published 0 records to orders\n");
     assertEquals(await read("earliest", 1_005), `${numbers(0, 1_000)}x\n\ny\nz\nx\n\ny\n`);
@@ -233,7 +233,7 @@ test("subscribe into a file shows on a terminal how far it is", async () => {
       columns: 60,
       redirected: true,
     });
-    await reading.see(/\[#{15}\.{15}\] {2}50 % {2}1 records printed/);
+    await reading.see(/\[#{15}\.{15}\] {2}50 % {2}1 record printed/);
     await output(["publish", "lines", ...to], "two\n");
     const { code, stdout, stderr } = await reading.ending;
     assertEquals([code, stdout], [0, "one\ntwo\n"]);
