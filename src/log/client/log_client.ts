@@ -120,6 +120,8 @@ export interface Log extends AsyncDisposable {
 export interface LogClientInit {
   readonly context: Context;
   readonly link: (events: ClientLinkEvents) => RenewedLink;
+  /** Topics are memory of this process: what is read cannot have been damaged on its way. */
+  readonly inMemory?: boolean | undefined;
   /** Within which a question is answered. */
   readonly requestTimeoutMs: number;
   /** Within which publishers are done when the log is closed. */
@@ -137,6 +139,7 @@ export class LogClient implements Log, ClientCore {
   readonly scheduler: ClientCore["scheduler"];
   readonly holds: ClientCore["holds"];
   readonly crc32: ClientCore["crc32"];
+  readonly bodyCrc32: ClientCore["bodyCrc32"];
   readonly connection: Connection;
   readonly events: LogEvents;
   readonly memory: ClientCore["memory"];
@@ -157,6 +160,7 @@ export class LogClient implements Log, ClientCore {
     this.scheduler = scheduler;
     this.holds = keepAlive;
     this.crc32 = crc32Of(host);
+    this.bodyCrc32 = init.inMemory === true ? undefined : this.crc32;
     this.events = new LogEvents(host);
     this.memory = host.memory?.bind(host) ?? ((bytes) => new Uint8Array(bytes));
     this.newSession = () => randomU64((into) => host.random(into));

@@ -142,6 +142,8 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
       requestTimeoutMs: settings["requestTimeoutMs"]!,
       closeTimeoutMs: settings["closeTimeoutMs"]!,
       link: (events) => new EmbeddedLink(runtime, machine, events),
+      // Bytes from a disk, or from what somebody else wrote a store over, are checked; those that were never away are not.
+      inMemory: stores instanceof MemoryStores,
       closed,
     });
     await client.connected(Infinity);

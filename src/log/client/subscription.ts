@@ -57,7 +57,7 @@ export class CursorUser implements LinkUser, CursorHandler {
       ...start,
       creditBytes,
       onTrimmed,
-      crc32: connection.local ? undefined : core.crc32,
+      crc32: core.bodyCrc32,
       target: {
         nextRequest: () => {
           // A stream that ended before it began has left its request without an answer.

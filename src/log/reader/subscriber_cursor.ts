@@ -44,7 +44,7 @@ export interface CursorInit {
   readonly creditBytes: number;
   /** `earliest`: goes on where records are kept again. */
   readonly onTrimmed: "earliest" | undefined;
-  /** `undefined`: bodies come from within the process, and are not checked again. */
+  /** `undefined`: bodies have never left the memory of this process, and are not checked again. */
   readonly crc32: Crc32 | undefined;
   readonly target: CursorTarget;
 }
