@@ -46,7 +46,8 @@ export interface LogErrorDetails {
 
 /** See {@link LogErrorCode}. */
 export class LogError extends Error {
-  override readonly name: string = "LogError";
+  /** `AbortError` where a signal ended a wait, as everywhere on the platform; else `LogError`. */
+  override readonly name: string;
   readonly code: LogErrorCode;
   readonly topic: string | undefined;
   readonly from: bigint | undefined;
@@ -56,6 +57,7 @@ export class LogError extends Error {
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = code === "ERR_LOG_ABORTED" ? "AbortError" : "LogError";
     this.code = code;
     this.topic = details.topic;
     this.from = details.from;

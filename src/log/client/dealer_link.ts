@@ -186,8 +186,8 @@ export class DealerLink implements ClientLink {
   #lost(attempt: Attempt, reason: Error | undefined): void {
     attempt.over = true;
     attempt.core.close();
-    if (!this.#closed) this.#retry();
-    if (attempt.opened) this.#init.events.closed(reason);
+    const retryMs = this.#closed ? Infinity : this.#retry();
+    if (attempt.opened) this.#init.events.closed(reason, retryMs);
   }
 
   /** Arranges the next attempt and answers when; `Infinity`: the context was closed. */

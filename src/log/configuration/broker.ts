@@ -7,6 +7,7 @@
 
 import { z } from "zod/v3";
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type Fields,
   fillDefaults,
   flagField,
-  isPlainObject,
   mergeGiven,
   msField,
   refuseValue,

@@ -6,6 +6,7 @@
  */
 
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import { ANY_TOPIC, type BrokerOptions, checkBrokerOptions, topicOptionsFor } from "./broker.ts";
 import {
   checkLease,
@@ -14,15 +15,7 @@ import {
   type PublisherOptions,
   type SubscribeOptions,
 } from "./client.ts";
-import {
-  checkField,
-  type Field,
-  isPlainObject,
-  mergeGiven,
-  refuseUnknown,
-  refuseValue,
-  show,
-} from "./fields.ts";
+import { checkField, type Field, mergeGiven, refuseUnknown, refuseValue, show } from "./fields.ts";
 import {
   ANY_TOPIC_PATH,
   CONFIGURATION_FIELDS,
@@ -156,8 +149,8 @@ function pathsBelow(keys: Keys): string[] {
   );
 }
 
-function namesBelow(keys: Keys): string {
-  return [...new Set(pathsBelow(keys).map((path) => path.split(".")[0]))].join(", ");
+function namesBelow(keys: Keys): string[] {
+  return [...new Set(pathsBelow(keys).map((path) => path.split(".")[0] ?? ""))];
 }
 
 // What is text elsewhere
@@ -234,7 +227,7 @@ function readFile(document: unknown, file: string, given: Given): void {
 function readGroup(document: unknown, keys: Keys, file: string, given: Given): void {
   const isTopics = keys.length === 1 && keys[0] === "topics";
   if (!isPlainObject(document)) {
-    const names = isTopics ? "topics by their names" : namesBelow(keys);
+    const names = isTopics ? "topics by their names" : namesBelow(keys).join(", ");
     refuseValue(keys.join(".") || "configuration", document, `a mapping with ${names}`);
   }
   for (const [key, value] of Object.entries(document)) {
