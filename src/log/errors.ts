@@ -21,7 +21,7 @@ export type LogErrorCode =
   | "ERR_LOG_ACKNOWLEDGED_LOST" // batches that were acknowledged at ack 1 did not survive a crash of the machine
   | "ERR_LOG_SEQUENCE" // a sequence that does not rise
   | "ERR_LOG_TRIMMED" // positions that retention has removed; `from` and `to`
-  | "ERR_LOG_CUT" // positions that a crash of the machine has removed; `from` and `to`
+  | "ERR_LOG_CUT" // positions that a crash of the machine has removed, or that are not there yet; `from` and `to`
   | "ERR_LOG_STORE_FULL" // the store has no room; publishers stay pending
   | "ERR_LOG_STORE_FAILED" // the store cannot go on
   | "ERR_LOG_CORRUPT" // damage below what was known synced; `offset`

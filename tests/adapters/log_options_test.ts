@@ -61,7 +61,7 @@ test("an option of publish that there is not is refused, and the one that was me
   await using log = await openLog();
   const publisher = log.publisher("t", { batchBytes: 64, windowBytes: 64 });
   const cases: readonly (readonly [unknown, RegExp])[] = [
-    [{ header: {} }, /Unknown option "header" of a record: did you mean "headers"\?/],
+    [{ header: {} }, /Unknown option "header" of a record \(did you mean "headers"\?\); it has key/],
     [{ partition: 1 }, /Unknown option "partition" of a record; it has key, headers/],
     [new Map([["key", "a"]]), /options an object: a plain object is expected/],
     [["key"], /a plain object is expected/],
@@ -111,7 +111,7 @@ test("options of waits are checked as those of constructors are, and nothing is 
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [{ signal: {} }, /"signal" to an object: allowed is an AbortSignal/],
     [{ signal: { aborted: false, addEventListener: () => {} } }, /"signal"/],
-    [{ timeout: 50 }, /Unknown option "timeout" of a wait: did you mean "timeoutMs"\?/],
+    [{ timeout: 50 }, /Unknown option "timeout" of a wait \(did you mean "timeoutMs"\?\)/],
     [{ timeoutMs: "50" }, /"timeoutMs" to "50"/],
     [{ timeoutMs: NaN }, /"timeoutMs" to NaN/],
     [new AbortController().signal, /a plain object is expected/],

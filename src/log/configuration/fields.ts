@@ -26,6 +26,8 @@ export interface Field {
   readonly value: unknown;
   /** What the table of all options says of it. */
   readonly about: string;
+  /** Text that may be a number in a file: a port. */
+  readonly numeric?: true;
   /** The default in words, where it depends on other values. */
   readonly valueText?: string;
 }
@@ -200,8 +202,11 @@ export function refuseUnknown(path: string, what: string, names: readonly string
 /** The error for an option that there is not. `names`: those that there are, without the groups that lead to them. */
 export function unknownOption(path: string, what: string, names: readonly string[]): MisuseError {
   const near = nearest(path.slice(path.lastIndexOf(".") + 1), names);
-  const rest = near === undefined ? "; it has" : `: did you mean "${near}"? It has`;
-  return new MisuseError("ERR_OPTION", `Unknown option "${path}" of ${what}${rest} ${names.join(", ")}`);
+  const meant = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  return new MisuseError(
+    "ERR_OPTION",
+    `Unknown option "${path}" of ${what}${meant}; it has ${names.join(", ")}`,
+  );
 }
 
 /** The same options with every default filled in that does not depend on others. */

@@ -266,7 +266,8 @@ export class SubscriberCursor {
     this.#forgetStream();
     if (code === "ERR_LOG_TRIMMED") return this.#trimmed(from, to, message);
     const error = this.#error(code, message, from, to);
-    if (code === "ERR_LOG_CUT") this.#target.happened("logCut", error);
+    // A position that the program has named, and that was never read here, no crash has taken: it is not there yet.
+    if (code === "ERR_LOG_CUT" && this.#generation !== 0) this.#target.happened("logCut", error);
     this.#end(error);
   }
 
