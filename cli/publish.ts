@@ -87,7 +87,10 @@ class PublishEnd {
     log.on("superseded", () => this.#controller.abort());
     // Of records that were taken here before a broker with narrower limits came. Nothing may go out after them.
     log.on("refused", ({ error }) => {
-      this.#refusal ??= new CommandError(`${error?.message}; ${publisher.progress().text}`, { cause: error });
+      const { acknowledged, submitted } = publisher.progress();
+      const text = `Cannot publish all that was read: ${error.message} (${error.code}). The log has ` +
+        `${acknowledged} of ${countOf(submitted, "record")}, and nothing after them was published.`;
+      this.#refusal ??= new CommandError(text, { cause: error });
       this.#controller.abort();
       publisher.close({ signal: AbortSignal.abort() }).catch(() => {});
     });

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startBroker } from "../../log.ts";
-import { hawser } from "./in_process.ts";
+import { connectLog, startBroker } from "../../log.ts";
+import { begin, hawser } from "./in_process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hawser-cli-refused-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -63,4 +63,35 @@ test("a whole file that is too large is told by its name, and the files behind i
   assertEquals(code, 1);
   assertStringIncludes(stderr, `Cannot publish ${large}: `);
   assertStringIncludes(stderr, "The log has 1 record before it, and nothing after it was published");
+});
+
+test("records that a broker with narrower limits refuses later end the command, and nothing follows them", async () => {
+  const dir = join(folder, "data");
+  // A path, because nobody else takes it while the broker is away.
+  const endpoint = `ipc://${join(folder, "narrow.sock")}`;
+  const to = ["--connect", endpoint, "--name", "importer"];
+  const first = await startBroker({ dir, listen: [endpoint] });
+  const publishing = begin(["publish", "orders", ...to], { stdin: "open" });
+  publishing.stdin.write("a\nb\n");
+  const log = await connectLog(endpoint);
+  for await (const _record of log.subscribe("orders", { from: "earliest" })) break;
+  await log.close();
+  await first.close();
+  await publishing.see(/the broker is gone/);
+  publishing.stdin.write(`c\n${LARGE}\nd\n`);
+  await using _second = await startBroker({ dir, listen: [endpoint], batchBytesMax: 500 });
+  const { code, stdout, stderr } = await publishing.ending;
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(
+    stderr,
+    /\nhawser: Cannot publish all that was read: .*\(ERR_LOG_BATCH_TOO_LARGE\)\. The log has 1 of 4 rec/,
+  );
+  // Typed again, it goes on with the first line that the log does not have, and knows which one is too large.
+  const again = await hawser(["publish", "orders", ...to], { stdin: `a\nb\nc\n${LARGE}\nd\n` });
+  assertEquals(again.code, 1);
+  assertMatch(again.stderr, /Cannot publish line 4 of the standard input: .*3 records before it/);
+  const read = await hawser(
+    ["subscribe", "orders", "--from", "earliest", "--count", "3", "--connect", endpoint],
+  );
+  assertEquals(read.stdout, "a\nb\nc\n");
 });
