@@ -126,15 +126,15 @@ export {
 } from "./src/log/client/publisher.ts";
 export type { BrokerProgress, PublisherProgress } from "./src/log/publisher/progress.ts";
 export type { PublishedRecordOptions } from "./src/log/publisher/sealer.ts";
-export type { RecordOptions } from "./src/log/wire/batch_builder.ts";
+export type { RecordHeaders, RecordOptions } from "./src/log/wire/batch_builder.ts";
 export {
   RecordSource,
   type SubscribeInput as SubscribeOptions,
   Subscription,
 } from "./src/log/client/subscription.ts";
 export { Consumer, type ConsumerInput as ConsumerOptions } from "./src/log/client/consumer.ts";
-export type { LogRecord } from "./src/log/wire/record.ts";
-export type { LogEvent, LogEventType, LogListener } from "./src/log/client/log_events.ts";
+export type { JsonBytes, LogRecord, RecordCopy, RecordJson } from "./src/log/wire/record.ts";
+export type { LogEvent, LogEventMap, LogEventType, LogListener } from "./src/log/client/log_events.ts";
 export type { LogWaitOptions } from "./src/log/client/waits.ts";
 export type {
   From,

@@ -19,7 +19,7 @@ export const brokerCommand: Command = {
   summary: "run a broker",
   about:
     `Listens for publishers and readers and prints one line when it is ready, with the real endpoints where the system chose
-the port. SIGTERM and SIGINT end it in order: what was taken is ordered, synced and acknowledged, and it ends with 0. A second
+the port. SIGTERM, SIGINT and SIGHUP end it in order: what was taken is ordered, synced and acknowledged, and it ends with 0. A second
 signal ends it at once. Without --dir topics are kept in memory and end with the broker.`,
   options: {},
   configuration: configurationOptions("", ["connect", "publisher.", "subscribe."]),

@@ -13,7 +13,7 @@ import { line, type Terminal } from "./terminal.ts";
 const NOTICE_MS = 1_000;
 
 /** What people should hear of while it happens. */
-const NOTICES: Readonly<Partial<Record<LogEventType, (event: LogEvent) => string>>> = {
+const NOTICES: { readonly [Type in LogEventType]?: (event: LogEvent<Type>) => string } = {
   storeFull: ({ topic }) => `the store of ${topic} is full; records wait`,
   storeResumed: ({ topic }) => `the store of ${topic} has room again`,
   fenced: ({ topic }) => `the session on ${topic} was fenced; what was not committed goes out again`,
@@ -44,7 +44,7 @@ export async function openClient(
 
 function listen(log: Log, say: (text: string) => void): void {
   for (const [type, text] of Object.entries(NOTICES)) {
-    log.on(type as LogEventType, (event) => say(text(event)));
+    log.on(type as LogEventType, (event) => say(text(event as never)));
   }
   let lost = false;
   log.on("disconnected", ({ error, retryMs }) => {

@@ -7,6 +7,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { CONFIGURATION_FIELDS } from "../src/log/configuration/names.ts";
 import { argumentOf, defaultText } from "../src/log/configuration/names.ts";
+import { nearest } from "../src/log/configuration/nearest.ts";
 import type { ArgumentInput } from "../src/log/configuration/resolve.ts";
 import { type Terminal, UsageError } from "./terminal.ts";
 
@@ -75,13 +76,35 @@ export function readArguments(
   }
   for (const [name] of command.configuration) options[name] = { type: "string", multiple: true };
   options["help"] = { type: "boolean", short: "h" };
-  const { values, positionals } = parse(command, { args: [...args], options, allowPositionals: true });
+  const { values, positionals } = parse(command, {
+    args: spellFlags(command, args),
+    options,
+    allowPositionals: true,
+  });
   const configuration = command.configuration.flatMap(([name, path]): ArgumentInput[] => {
     const text = values[name];
     return Array.isArray(text) ? [{ path, name: `--${name}`, text: text.map(String) }] : [];
   });
   const rest = Object.keys(own).map((name) => [name, values[name] as string | true | undefined] as const);
   return { operands: positionals, values: Object.fromEntries(rest), configuration };
+}
+
+/** Gives options that are yes or no the value that they have without one: `--name` is true, `--no-name` is false. */
+function spellFlags({ configuration }: Command, args: readonly string[]): string[] {
+  const flags = configuration.filter(([, path]) => isFlag(path)).map(([name]) => name);
+  const end = args.indexOf("--");
+  return args.map((arg, at) => {
+    if (end >= 0 && at > end) return arg;
+    const flag = flags.find((name) => arg === `--${name}` || arg === `--no-${name}`);
+    if (flag === undefined) return arg;
+    if (arg !== `--${flag}`) return `--${flag}=false`;
+    const next = args[at + 1];
+    return next === "true" || next === "false" ? arg : `--${flag}=true`;
+  });
+}
+
+function isFlag(path: string): boolean {
+  return CONFIGURATION_FIELDS[path]?.kind === "flag";
 }
 
 type Parsed = ReturnType<typeof parseArgs>;
@@ -94,7 +117,7 @@ function parse(command: Command, config: ParseArgsConfig & { readonly args: read
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
-    if (option === undefined) throw new UsageError(`Unknown option ${rawName}. ${seeHelp(command)}`);
+    if (option === undefined) throw unknownOption(command, rawName, Object.keys(options));
     if (option.type === "boolean" && value !== undefined) {
       throw new UsageError(
         `${rawName} takes no value, but was given ${JSON.stringify(value)}. ${seeHelp(command)}`,
@@ -109,6 +132,13 @@ function parse(command: Command, config: ParseArgsConfig & { readonly args: read
     }
   }
   return parseArgs({ ...config, args: [...config.args] });
+}
+
+function unknownOption(command: Command, rawName: string, names: readonly string[]): UsageError {
+  const flags = command.configuration.filter(([, path]) => isFlag(path)).map(([name]) => `no-${name}`);
+  const near = nearest(rawName.replace(/^-+/, ""), [...names, ...flags]);
+  const meant = near === undefined ? "." : `; did you mean --${near}?`;
+  return new UsageError(`Unknown option ${rawName}${meant} ${seeHelp(command)}`);
 }
 
 interface Token {
@@ -157,7 +187,8 @@ export function helpOf(command: Command): string {
   );
   const configured = command.configuration.map(([name, path]) => {
     const field = CONFIGURATION_FIELDS[path]!;
-    return [`--${name} <${field.kind}>`, `${field.about} (${defaultText(field)})`] as const;
+    const shown = field.kind === "flag" ? `--[no-]${name}` : `--${name} <${field.kind}>`;
+    return [shown, `${field.about} (${defaultText(field)})`] as const;
   });
   const rows = [...own, ...configured];
   const width = Math.max(...rows.map(([name]) => name.length));

@@ -5,6 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { parseDocument } from "yaml";
 import { type Configuration, resolveConfiguration } from "../src/log/configuration/resolve.ts";
 import type { CommandInput } from "./command.ts";
@@ -23,7 +24,22 @@ export function readConfiguration({ terminal, values, configuration }: CommandIn
   const { environment } = terminal;
   const file = values["config"] ?? environment[FILE_VARIABLE] ?? "";
   const yaml = typeof file === "string" && file !== "" ? { file, document: readYaml(file) } : undefined;
-  return resolveConfiguration({ arguments: configuration, environment, yaml });
+  return atHome(resolveConfiguration({ arguments: configuration, environment, yaml }), environment);
+}
+
+/** `~` at the beginning of `dir` is the home folder, as in a shell, which does not see what stands in a file or after a `=`. */
+function atHome(
+  resolved: Configuration,
+  environment: CommandInput["terminal"]["environment"],
+): Configuration {
+  const { broker, settings } = resolved;
+  if (broker.dir === undefined || !/^~(?:\/|$)/.test(broker.dir)) return resolved;
+  const dir = (environment["HOME"] || homedir()) + broker.dir.slice(1);
+  return {
+    ...resolved,
+    broker: { ...broker, dir },
+    settings: settings.map((one) => one.path === "dir" ? { ...one, value: dir } : one),
+  };
 }
 
 function readYaml(file: string): unknown {

@@ -4,14 +4,17 @@
  * @module
  */
 
+import { nearest } from "../src/log/configuration/nearest.ts";
 import { configurationTable } from "../src/log/configuration/names.ts";
 import { type Command, type CommandInput, expectOperands, helpOf } from "./command.ts";
 import { UsageError, write } from "./terminal.ts";
 
 /** Names all commands where one was expected. */
 export function unknownCommand(name: string, commands: readonly Command[]): UsageError {
-  const names = commands.map((command) => command.name).join(", ");
-  return new UsageError(`Unknown command ${JSON.stringify(name)}; there are ${names}. See: hawser help`);
+  const names = commands.map((command) => command.name);
+  const near = nearest(name, names);
+  const meant = near === undefined ? `; there are ${names.join(", ")}.` : `; did you mean ${near}?`;
+  return new UsageError(`Unknown command ${JSON.stringify(name)}${meant} See: hawser help`);
 }
 
 /** What `hawser` alone prints. */
@@ -24,7 +27,7 @@ The command line of hawser's ordered log.
 
 ${rows}
 hawser help <command> tells more; hawser help options lists every option of the configuration with its variable.
-Exit codes: 0 done, 1 failed, 2 not understood, 130 and 143 interrupted by SIGINT and SIGTERM.
+Exit codes: 0 done, 1 failed, 2 not understood, 129, 130 and 143 interrupted by SIGHUP, SIGINT and SIGTERM.
 `;
 }
 

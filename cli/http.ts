@@ -60,6 +60,24 @@ function healthOf(source: HttpSource): Answer {
   };
 }
 
+/** Whoever may be asked for at an address of this machine alone. */
+const LOOPBACK_NAMES = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Names by which a server is asked for that listens on this machine alone; `undefined`: any. A page of the web that a browser
+ * of this machine shows could have its own name point here, and read everything.
+ */
+function hostsOf(address: string, typed: string): ((host: string) => boolean) | undefined {
+  if (address !== "::1" && !/^(?:::ffff:)?127\./.test(address)) return undefined;
+  return (host) => {
+    const name = host.toLowerCase().replace(/:\d*$/, "");
+    return LOOPBACK_NAMES.test(name) || name === typed.toLowerCase();
+  };
+}
+
+/** What a request for another server is told. */
+const MISDIRECTED: Answer = { code: 421, type: TEXT, body: "this server is asked for as localhost alone\n" };
+
 function answerTo({ method, url = "/" }: IncomingMessage, source: HttpSource): Answer {
   if (method !== "GET" && method !== "HEAD") return { code: 405, type: TEXT, body: "only GET and HEAD\n" };
   const path = url.split("?")[0] ?? "";
@@ -83,11 +101,16 @@ export async function serveHttp(address: string, source: HttpSource): Promise<Ht
   const split = address.lastIndexOf(":");
   const host = split < 0 ? DEFAULT_HOST : address.slice(0, split).replace(/^\[(.*)\]$/, "$1");
   const port = Number(address.slice(split + 1));
+  let isOurs: ((host: string) => boolean) | undefined;
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
-    send(request, response, answerTo(request, source));
+    // Every browser names the host that it asks for.
+    const asked = request.headers.host;
+    const misdirected = asked !== undefined && isOurs?.(asked) === false;
+    send(request, response, misdirected ? MISDIRECTED : answerTo(request, source));
   });
   await listen(server, host, port);
   const bound = server.address() as AddressInfo;
+  isOurs = hostsOf(bound.address, host);
   const shown = host.includes(":") ? `[${host}]` : host;
   return { url: `http://${shown}:${bound.port}`, close: () => close(server) };
 }

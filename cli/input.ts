@@ -56,20 +56,40 @@ export interface InputOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Some records, and where they stand. */
+export interface InputRecords {
+  readonly records: readonly Uint8Array[];
+  /** A path, or {@link STDIN}. */
+  readonly source: string;
+  /** The line of the first record, from 1; `undefined`: the record is the whole file. */
+  readonly line: number | undefined;
+}
+
 /** The records of all sources in order, some at a time. A line's end is `\n` alone and no part of the record. */
 export async function* readRecords(
   sources: readonly Source[],
   options: InputOptions,
-): AsyncGenerator<Uint8Array[]> {
+): AsyncGenerator<InputRecords> {
   for (const { name } of sources) {
+    const whole = (record: Uint8Array): InputRecords => ({
+      records: [record],
+      source: name,
+      line: undefined,
+    });
     if (!options.wholeFile) yield* readLines(streamOf(name, options), name, options);
     // Read at once: a stream that is opened and not read would stay open.
-    else if (name !== STDIN) yield [readWhole(name, options.read)];
+    else if (name !== STDIN) yield whole(readWhole(name, options.read));
     else {
       const all = await readAll(options.stdin, options);
-      if (options.signal?.aborted !== true) yield [all];
+      if (options.signal?.aborted !== true) yield whole(all);
     }
   }
+}
+
+/** Where record `index` of these stands, for people: `line 3 of orders.txt`. */
+export function placeOf({ source, line }: InputRecords, index: number): string {
+  const file = nameOf(source);
+  return line === undefined ? file : `line ${line + index} of ${file}`;
 }
 
 function streamOf(name: string, { stdin }: InputOptions): Readable {
@@ -80,7 +100,8 @@ async function* readLines(
   stream: Readable,
   name: string,
   { read, signal }: InputOptions,
-): AsyncGenerator<Uint8Array[]> {
+): AsyncGenerator<InputRecords> {
+  let line = 1;
   // What came of a line whose end has not: joined once, when it comes.
   let begun: Uint8Array[] = [];
   for await (const chunk of bytesOf(stream, name, signal)) {
@@ -94,9 +115,10 @@ async function* readLines(
     }
     if (from < chunk.length) begun.push(chunk.subarray(from));
     read(chunk.length);
-    yield lines;
+    yield { records: lines, source: name, line };
+    line += lines.length;
   }
-  if (begun.length > 0 && signal?.aborted !== true) yield [join(begun)];
+  if (begun.length > 0 && signal?.aborted !== true) yield { records: [join(begun)], source: name, line };
 }
 
 async function readAll(stream: Readable, { read, signal }: InputOptions): Promise<Uint8Array> {
@@ -149,6 +171,9 @@ function attempt<T>(name: string, action: () => T): T {
 }
 
 function cannotRead(name: string, error: unknown): CommandError {
-  const what = name === STDIN ? "the standard input" : name;
-  return new CommandError(`Cannot read ${what}: ${(error as Error).message}`, { cause: error });
+  return new CommandError(`Cannot read ${nameOf(name)}: ${(error as Error).message}`, { cause: error });
+}
+
+function nameOf(source: string): string {
+  return source === STDIN ? "the standard input" : source;
 }

@@ -4,12 +4,10 @@
  * @module
  */
 
-import type { Terminal } from "./terminal.ts";
-
-type Signal = "SIGINT" | "SIGTERM";
+import type { EndingSignal, Terminal } from "./terminal.ts";
 
 /** What a shell says of a program that such a signal ended. */
-const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_CODES: Readonly<Record<EndingSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /** See the module. Listens from the beginning; call {@link Interruption.stop} at the end. */
 export class Interruption {

@@ -5,11 +5,23 @@
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { run } from "./run.ts";
-import { type Terminal, write } from "./terminal.ts";
+import { type EndingSignal, type Terminal, write } from "./terminal.ts";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const SIGNALS: readonly EndingSignal[] = ["SIGINT", "SIGTERM", ...ignoresHangup() ? [] : ["SIGHUP" as const]];
+
+/** Whether it was started by `nohup`, and is to outlive its terminal. Node forgets that, and this tells of nothing then. */
+function ignoresHangup(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    return ignored !== undefined && (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    // Another system, or not permitted.
+    return false;
+  }
+}
 
 const terminal: Terminal = {
   stdin: process.stdin,

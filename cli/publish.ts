@@ -4,14 +4,22 @@
  * @module
  */
 
-import type { Log, LogPublisher, Published } from "../log.ts";
+import { type Log, LogError, type LogPublisher, type Published } from "../log.ts";
 import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
-import { findSources, readRecords, type Source, STDIN, totalBytes } from "./input.ts";
+import {
+  findSources,
+  type InputRecords,
+  placeOf,
+  readRecords,
+  type Source,
+  STDIN,
+  totalBytes,
+} from "./input.ts";
 import { Interruption, unlessAborted } from "./interruption.ts";
 import { Progress } from "./progress.ts";
-import { line, type Terminal, write } from "./terminal.ts";
+import { CommandError, countOf, line, type Terminal, write } from "./terminal.ts";
 
 /** Milliseconds after a signal at which the command says what it waits for. */
 const NOTICE_MS = 1_000;
@@ -27,7 +35,9 @@ part of the record. Prints the positions of the first and the last record when a
 
 With --name the log knows the publisher by that name, and the n-th record of the input has sequence n: a command that was
 interrupted is typed again, with the same input or one that has grown, and goes on behind the last record that was taken.
-Nothing is published twice. Of two commands with the same name the newer one goes on, the older one ends.`,
+Nothing is published twice. Of two commands with the same name the newer one goes on, the older one ends.
+
+A record that is too large for the broker ends the command with 1: what stands before it is published, nothing after it.`,
   options: { "whole-file": { about: "one record from each file instead of one from each line" } },
   configuration: [["connect", "connect"], ...configurationOptions("publisher.")],
   async run(input: CommandInput): Promise<number> {
@@ -43,11 +53,15 @@ Nothing is published twice. Of two commands with the same name the newer one goe
       const publisher = log.publisher(topic, givenOptions(configuration, "publisher."));
       const named = configuration.publisher.name !== undefined;
       const run = new PublishRun(publisher, named, sources, input.values["whole-file"] === true);
-      const end = endOf(log, publisher);
+      const end = new PublishEnd(log, publisher);
       const cancelNotice = noticeOfWait(terminal, interruption.signal);
-      await run.publish(terminal, AbortSignal.any([interruption.signal, end])).finally(cancelNotice);
+      await run.publish(terminal, AbortSignal.any([interruption.signal, end.signal])).catch(
+        (error: unknown) => {
+          throw end.refusal ?? error;
+        },
+      ).finally(cancelNotice);
       // A flush has nothing to complain of where nothing was left to be published; this tells why.
-      if (end.aborted) await publisher.opened();
+      if (end.signal.aborted) await publisher.opened();
       await write(terminal.stdout, `${await run.report()}\n`);
       return interruption.exitCode ?? 0;
     } catch (error) {
@@ -63,14 +77,33 @@ Nothing is published twice. Of two commands with the same name the newer one goe
   },
 };
 
-/**
- * Aborted when nothing can be published any more. Input may not come for hours, and there is no point in waiting for it.
- */
-function endOf(log: Log, publisher: LogPublisher): AbortSignal {
-  const controller = new AbortController();
-  publisher.opened().catch(() => controller.abort());
-  log.on("superseded", () => controller.abort());
-  return controller.signal;
+/** When nothing can be published any more. Input may not come for hours, and there is no point in waiting for it. */
+class PublishEnd {
+  readonly #controller: AbortController = new AbortController();
+  #refusal: CommandError | undefined;
+
+  constructor(log: Log, publisher: LogPublisher) {
+    publisher.opened().catch(() => this.#controller.abort());
+    log.on("superseded", () => this.#controller.abort());
+    // Of records that were taken here before a broker with narrower limits came. Nothing may go out after them.
+    log.on("refused", ({ error }) => {
+      const { acknowledged, submitted } = publisher.progress();
+      const text = `Cannot publish all that was read: ${error.message} (${error.code}). The log has ` +
+        `${acknowledged} of ${countOf(submitted, "record")}, and nothing after them was published.`;
+      this.#refusal ??= new CommandError(text, { cause: error });
+      this.#controller.abort();
+      publisher.close({ signal: AbortSignal.abort() }).catch(() => {});
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Why records were refused that had been taken. */
+  get refusal(): CommandError | undefined {
+    return this.#refusal;
+  }
 }
 
 /** Says what the command still waits for when a signal has not ended it. */
@@ -90,8 +123,19 @@ class PublishRun {
   #read = 0;
   #readBytes = 0;
   #published = 0;
+  /** Records at the beginning of the input that the log has from an earlier command. */
+  #skipped = 0;
   #first: Promise<Published> | undefined;
   #last: Promise<Published> | undefined;
+  /**
+   * The record that was read last. The last one of all is published by a promise, which tells its position, and which
+   * one that is is known only at the end.
+   */
+  #held: Uint8Array | undefined;
+  #heldInput: InputRecords | undefined;
+  #heldIndex = 0;
+  /** Why a record that was published by a promise was not taken. */
+  #refusal: unknown;
 
   constructor(publisher: LogPublisher, named: boolean, sources: readonly Source[], wholeFile: boolean) {
     this.#publisher = publisher;
@@ -106,14 +150,35 @@ class PublishRun {
     const progress = new Progress(terminal.stderr, () => ({
       done: this.#readBytes,
       total,
-      text: `${this.#read} records read, ${this.#publisher.progress().text}`,
+      text: `${countOf(this.#read, "record")} read, ${this.#publisher.progress().text}`,
     }));
     try {
-      await this.#publishAll(terminal, signal);
+      await this.#publishAll(terminal, signal).catch(async (error: unknown) => {
+        // What stands before the record is published all the same.
+        if (error instanceof RefusedRecord) await this.#publisher.flush();
+        throw error;
+      });
       await this.#publisher.flush();
+      // Nothing follows the last record, so that only its promise tells whether it was taken.
+      await this.#last;
+    } catch (error) {
+      throw error instanceof RefusedRecord ? this.#refused(error) : error;
     } finally {
       progress.stop();
     }
+  }
+
+  #refused({ place, error }: RefusedRecord): CommandError {
+    const before = this.#skipped + this.#published;
+    const done = before === 0 ? "nothing before it" : `${countOf(before, "record")} before it`;
+    const again = this.#named
+      ? "then type the command again"
+      : before === 0
+      ? "then publish it and what follows it"
+      : "then publish it and what follows it, but not again what stands before it";
+    const text = `Cannot publish ${place}: ${error.message}. The log has ${done}, and nothing after it was ` +
+      `published. Shorten it, or run the broker with a larger --batch-bytes-max, ${again}.`;
+    return new CommandError(text, { cause: error });
   }
 
   async #publishAll(terminal: Terminal, signal: AbortSignal): Promise<void> {
@@ -121,55 +186,105 @@ class PublishRun {
     const known = Number(opened?.lastSequence ?? 0n);
     const read = (bytes: number): void => void (this.#readBytes += bytes);
     const options = { stdin: terminal.stdin, wholeFile: this.#wholeFile, read, signal };
-    // The last record is published by a promise, which tells its position, and which one is the last is known only then.
-    let held: Uint8Array | undefined;
-    for await (const records of readRecords(this.#sources, options)) {
-      for (const record of records) {
+    for await (const input of readRecords(this.#sources, options)) {
+      const { records } = input;
+      for (let index = 0; index < records.length; index++) {
         if (signal.aborted) break;
-        if (held !== undefined) {
-          await this.#publishOne(held, this.#read);
-          held = undefined;
-        }
+        if (this.#held !== undefined) await this.#publishHeld();
         this.#read++;
-        if (!this.#named || this.#read > known) held = record;
+        if (this.#named && this.#read <= known) this.#skipped++;
+        else this.#hold(records[index], input, index);
       }
       if (signal.aborted) break;
     }
-    if (held === undefined) return;
-    this.#last = this.#promised(held, this.#read);
+    if (this.#held === undefined) return;
+    this.#last = this.#promised(this.#held);
     this.#first ??= this.#last;
   }
 
-  /** Waits while the window is full. */
-  async #publishOne(record: Uint8Array, ordinal: number): Promise<void> {
-    if (this.#first === undefined) {
-      this.#first = this.#promised(record, ordinal);
-      return;
-    }
-    const options = this.#optionsOf(ordinal);
-    while (!this.#publisher.tryPublish(record, options)) await this.#publisher.waitWritable();
-    this.#published++;
+  #hold(record: Uint8Array | undefined, input: InputRecords, index: number): void {
+    this.#held = record;
+    this.#heldInput = input;
+    this.#heldIndex = index;
   }
 
-  #promised(record: Uint8Array, ordinal: number): Promise<Published> {
-    const published = this.#publisher.publish(record, this.#optionsOf(ordinal));
-    // Whoever flushes hears of it; until then nobody waits here.
+  /** Publishes the record that is held, and returns when it was taken: nothing may follow one that is refused. */
+  async #publishHeld(): Promise<void> {
+    const record = this.#held!;
+    if (this.#first === undefined) {
+      this.#first = this.#promised(record);
+      // Resolves when the record has left the queue of those that wait for room; a refusal is told before that.
+      await this.#publisher.waitWritable();
+    } else {
+      const options = this.#options();
+      while (!this.#tryPublish(record, options)) await this.#publisher.waitWritable();
+      this.#published++;
+    }
+    if (this.#refusal !== undefined) throw this.#refusal;
+    this.#held = undefined;
+  }
+
+  #tryPublish(record: Uint8Array, options: { readonly sequence: bigint } | undefined): boolean {
+    try {
+      return this.#publisher.tryPublish(record, options);
+    } catch (error) {
+      throw refusalOf(this.#place, error);
+    }
+  }
+
+  #promised(record: Uint8Array): Promise<Published> {
+    const place = this.#place;
+    const published = this.#publisher.publish(record, this.#options()).catch((error: unknown) => {
+      this.#published--;
+      throw this.#refusal ??= refusalOf(place, error);
+    });
+    // Anyone who flushes hears of it; until then nobody waits here.
     published.catch(() => {});
     this.#published++;
     return published;
   }
 
-  #optionsOf(ordinal: number): { readonly sequence: bigint } | undefined {
-    return this.#named ? { sequence: BigInt(ordinal) } : undefined;
+  #options(): { readonly sequence: bigint } | undefined {
+    return this.#named ? { sequence: BigInt(this.#read) } : undefined;
+  }
+
+  get #place(): string {
+    return placeOf(this.#heldInput!, this.#heldIndex);
   }
 
   /** `published 3 records to orders, positions 0 to 2` */
   async report(): Promise<string> {
     const { topic } = this.#publisher;
-    const skipped = this.#read - this.#published;
-    const before = skipped === 0 ? "" : `; the first ${skipped} of the input were published before`;
+    const skipped = this.#skipped;
+    const before = skipped === 0
+      ? ""
+      : `; the first ${skipped === 1 ? "one" : skipped} of the input ${
+        skipped === 1 ? "was" : "were"
+      } published before`;
     const [first, last] = [(await this.#first)?.position, (await this.#last)?.position];
-    const where = first === undefined || last === undefined ? "" : `, positions ${first} to ${last}`;
-    return `published ${this.#published} records to ${topic}${where}${before}`;
+    const where = first === undefined || last === undefined
+      ? ""
+      : first === last
+      ? `, position ${first}`
+      : `, positions ${first} to ${last}`;
+    return `published ${countOf(this.#published, "record")} to ${topic}${where}${before}`;
   }
+}
+
+/** A record that cannot be published as it is, and where it stands. */
+class RefusedRecord extends Error {
+  readonly place: string;
+  readonly error: LogError;
+
+  constructor(place: string, error: LogError) {
+    super(error.message);
+    this.place = place;
+    this.error = error;
+  }
+}
+
+/** What is the matter with the record itself; everything else as it is. */
+function refusalOf(place: string, error: unknown): unknown {
+  const itself = error instanceof LogError && error.code === "ERR_LOG_BATCH_TOO_LARGE";
+  return itself ? new RefusedRecord(place, error) : error;
 }

@@ -53,7 +53,7 @@ async function runCommand([name, ...args]: readonly string[], terminal: Terminal
     return EXIT_USAGE;
   }
   if (name === "--help" || name === "-h") return await runCommand(["help"], terminal);
-  if (name === "--version") return await runCommand(["version"], terminal);
+  if (name === "--version" || name === "-v" || name === "-V") return await runCommand(["version"], terminal);
   const command = COMMANDS.find((one) => one.name === name);
   if (command === undefined) throw unknownCommand(name, COMMANDS);
   const input = readArguments(command, args);

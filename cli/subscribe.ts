@@ -4,14 +4,22 @@
  * @module
  */
 
-import type { Consumer, From, Log, LogRecord, Subscription } from "../log.ts";
+import {
+  type Consumer,
+  type ConsumerOptions,
+  type From,
+  type Log,
+  LogError,
+  type LogRecord,
+  type Subscription,
+} from "../log.ts";
 import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Interruption, unlessAborted } from "./interruption.ts";
 import { Progress } from "./progress.ts";
 import { type Format, formatRecords, parseFormat } from "./records.ts";
-import { type Terminal, UsageError, write } from "./terminal.ts";
+import { countOf, type Terminal, UsageError, write } from "./terminal.ts";
 
 /** See the module. */
 export const subscribeCommand: Command = {
@@ -22,6 +30,7 @@ export const subscribeCommand: Command = {
     `Prints records in the topic's order until it is interrupted, or --count of them. A topic that is not there is waited for.
 
 --from is earliest, latest (the default), a position, or a time such as 2027-01-31T12:00:00Z: the first record at or behind it.
+A time without a zone, and a day, are UTC.
 With --consumer the log remembers how far the consumer of that name came: what was printed is committed, and the next
 command with that name goes on behind it. --from is where a name begins that has never committed, by default earliest.`,
   options: {
@@ -51,7 +60,7 @@ command with that name goes on behind it. --from is where a name begins that has
       };
       const source = request.consumer === undefined
         ? log.subscribe(request.topic, options)
-        : log.consumer(request.topic, request.consumer, options);
+        : await openConsumer(log, request.topic, request.consumer, options, interruption.signal);
       await print(source, request, terminal, interruption.signal);
       return interruption.exitCode ?? 0;
     } catch (error) {
@@ -63,6 +72,29 @@ command with that name goes on behind it. --from is where a name begins that has
     }
   },
 };
+
+/** A consumer of a topic that is there, or that was waited for. Closed when `signal` is aborted before. */
+async function openConsumer(
+  log: Log,
+  topic: string,
+  name: string,
+  options: ConsumerOptions,
+  signal: AbortSignal,
+): Promise<Consumer> {
+  const consumer = log.consumer(topic, name, options);
+  try {
+    await unlessAborted(consumer.lag(), signal);
+    return consumer;
+  } catch (error) {
+    if (!(error instanceof LogError) || error.code !== "ERR_LOG_TOPIC") throw error;
+  }
+  // A subscription waits for its topic; until there is a record there is nothing to be printed.
+  const waiting = log.subscribe(topic, { from: "earliest", signal });
+  await unlessAborted(waiting[Symbol.asyncIterator]().next(), signal);
+  await waiting.close();
+  // All that is in the topic came after the command was typed.
+  return log.consumer(topic, name, options.from === "latest" ? { ...options, from: "earliest" } : options);
+}
 
 interface Request {
   readonly topic: string;
@@ -84,20 +116,30 @@ function readRequest({ operands: [topic = ""], values }: CommandInput): Request 
   };
 }
 
-const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/;
 const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** @throws {UsageError} */
 export function parseFrom(text: string | undefined): From | undefined {
   if (text === undefined || text === "earliest" || text === "latest") return text;
   if (/^\d{1,20}$/.test(text) && BigInt(text) <= POSITION_MAX) return BigInt(text);
-  const timestampMs = TIME.test(text) ? Date.parse(text.replace(" ", "T")) : NaN;
+  const timestampMs = parseTime(text);
   if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return { timestampMs };
   throw new UsageError(
     `--from is earliest, latest, a position or a time such as 2027-01-31T12:00:00Z, not ${
       JSON.stringify(text)
     }`,
   );
+}
+
+/** `NaN`: it is no time, or one of a day that there is not. What has no zone is UTC, so that it means the same everywhere. */
+function parseTime(text: string): number {
+  const [, year, month, day, time = "00:00", zone = "Z"] = TIME.exec(text) ?? [];
+  if (year === undefined) return NaN;
+  // Date.parse takes the 30th of February for the 2nd of March.
+  const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  if (Number(day) > days) return NaN;
+  return Date.parse(`${year}-${month}-${day}T${time}${zone}`);
 }
 
 function parseCount(text: string | undefined): number {
@@ -120,7 +162,7 @@ async function print(
     ? new Progress(stderr, () => ({
       done: printed,
       total: count === Infinity ? undefined : count,
-      text: `${printed} records printed`,
+      text: `${countOf(printed, "record")} printed`,
     }))
     : undefined;
   const committer = consumer === undefined ? undefined : new Committer(source as Consumer);

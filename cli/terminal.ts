@@ -10,14 +10,17 @@ import type { Readable, Writable } from "node:stream";
 /** A stream to write text to; `process.stdout` is one. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
+/** Signals that end a command in order: Ctrl-C, what supervisors send, and the end of the terminal. */
+export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
 /** The outside of one run. */
 export interface Terminal {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls back at each SIGINT and SIGTERM; the answer stops that. While somebody listens, they do not end the process. */
-  onSignal(listener: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  /** Calls back at each signal that ends a command; the answer stops that. While somebody listens, they do not end the process. */
+  onSignal(listener: (signal: EndingSignal) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): never;
 }
@@ -80,4 +83,9 @@ export function show(output: Output, text: string): void {
 /** Writes a line like that. */
 export function line(output: Output, text: string): void {
   show(output, `${text}\n`);
+}
+
+/** `1 record`, `2 records`. */
+export function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

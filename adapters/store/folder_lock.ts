@@ -179,7 +179,8 @@ export function lockByFile(path: string): FolderLock {
 /** Moves the file of a dead holder away, unless somebody else was faster and it is another one's by now. */
 function takeAway(path: string, dead: Holder): void {
   const fs = builtin("node:fs");
-  const aside = `${path}/${LOCK_FILE}-${ownHolder().pid}`;
+  // No topic's folder begins with a dot.
+  const aside = `${path}/.${LOCK_FILE}-${ownHolder().pid}`;
   try {
     fs.renameSync(`${path}/${LOCK_FILE}`, aside);
     const moved = fs.readFileSync(aside, "utf8");

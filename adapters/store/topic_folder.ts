@@ -1,6 +1,6 @@
 /**
  * Names of topics as names of folders that every file system takes and tells apart, also those that take `Orders` and `orders` for the
- * same and those that know devices called `con`. A name without capitals is its own folder: `orders`. Capitals are written small, and
+ * same and those that know devices called `con`, and that are not the lock's file. A name without capitals is its own folder: `orders`. Capitals are written small, and
  * which they were stands behind a `~`, a hexadecimal digit for four characters, the first character in the lowest bit:
  * `Orders` is `orders~1`.
  *
@@ -8,8 +8,8 @@
  */
 
 const TOPIC = /^[A-Za-z0-9._-]{1,200}$/;
-/** Names that Windows keeps for devices, with whatever ending, or cannot have. */
-const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^\.|\.$/;
+/** Names that Windows keeps for devices, with whatever ending, or cannot have; and that of the lock's file. */
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^\.|\.$|^lock$/;
 
 /** The folder of `topic`; `undefined` for what can be no topic's name. */
 export function folderOfTopic(topic: string): string | undefined {

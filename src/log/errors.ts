@@ -21,7 +21,7 @@ export type LogErrorCode =
   | "ERR_LOG_ACKNOWLEDGED_LOST" // batches that were acknowledged at ack 1 did not survive a crash of the machine
   | "ERR_LOG_SEQUENCE" // a sequence that does not rise
   | "ERR_LOG_TRIMMED" // positions that retention has removed; `from` and `to`
-  | "ERR_LOG_CUT" // positions that a crash of the machine has removed; `from` and `to`
+  | "ERR_LOG_CUT" // positions that a crash of the machine has removed, or that are not there yet; `from` and `to`
   | "ERR_LOG_STORE_FULL" // the store has no room; publishers stay pending
   | "ERR_LOG_STORE_FAILED" // the store cannot go on
   | "ERR_LOG_CORRUPT" // damage below what was known synced; `offset`
@@ -46,7 +46,8 @@ export interface LogErrorDetails {
 
 /** See {@link LogErrorCode}. */
 export class LogError extends Error {
-  override readonly name: string = "LogError";
+  /** `AbortError` where a signal ended a wait, as everywhere on the platform; else `LogError`. */
+  override readonly name: string;
   readonly code: LogErrorCode;
   readonly topic: string | undefined;
   readonly from: bigint | undefined;
@@ -56,6 +57,7 @@ export class LogError extends Error {
 
   constructor(code: LogErrorCode, message: string, details: LogErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = code === "ERR_LOG_ABORTED" ? "AbortError" : "LogError";
     this.code = code;
     this.topic = details.topic;
     this.from = details.from;

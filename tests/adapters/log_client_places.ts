@@ -146,9 +146,9 @@ export async function logErrorOf(promise: Promise<unknown>): Promise<LogError> {
 }
 
 /** The next event of a kind. */
-export function nextEvent(log: Log, type: LogEventType): Promise<LogEvent> {
+export function nextEvent<Type extends LogEventType>(log: Log, type: Type): Promise<LogEvent<Type>> {
   return new Promise((resolve) => {
-    const listener = (event: LogEvent): void => {
+    const listener = (event: LogEvent<Type>): void => {
       log.off(type, listener);
       resolve(event);
     };

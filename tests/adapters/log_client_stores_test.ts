@@ -291,3 +291,15 @@ test("a log that cannot be opened leaves nothing behind: no folder, no lock, no 
     rmSync(parent, { recursive: true });
   }
 });
+
+test("a topic may be called as the lock of its folder is", async () => {
+  const dir = freshFolder();
+  for (const name of ["lock", "Lock", "lock-1"]) {
+    const log = await openLog({ dir });
+    await log.publisher(name).publish(name);
+    await log.close();
+    await using again = await openLog({ dir });
+    assertEquals(await takeTexts(again.subscribe(name, { from: "earliest" }), 1), [name]);
+  }
+  rmSync(dir, { recursive: true });
+});

@@ -33,7 +33,7 @@ async function startBroker(): Promise<RunningBroker> {
 }
 
 /** Ends it in order. */
-async function stop(broker: RunningBroker, name: "SIGTERM" | "SIGINT"): Promise<void> {
+async function stop(broker: RunningBroker, name: "SIGTERM" | "SIGINT" | "SIGHUP"): Promise<void> {
   broker.signal(name);
   const { code, signal, stderr } = await broker.ending;
   assertEquals([code, signal, stderr], [
@@ -95,7 +95,7 @@ test("a broker, publishers and readers as processes, and after a restart everyth
   assertEquals(await get(`${url}/healthz`), "ok\n");
   assertStringIncludes(await get(`${url}/metrics`), '\nhawser_topic_tail_position{topic="lines"} 6\n');
   assertEquals((JSON.parse(await get(`${url}/status`)) as BrokerStatus).topics[0]!.tail, "6");
-  await stop(broker, "SIGTERM");
+  await stop(broker, "SIGHUP");
 
   // Everything is synced, and says so.
   const verified = await hawser(["segment", "verify", "--json", dir]);

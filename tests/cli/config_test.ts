@@ -101,7 +101,7 @@ test("what is not understood is told in a line, and ends with 2", async () => {
     [["config", "--config", twice], /twice\.yaml is not YAML: .*unique/],
     [
       ["config", "--config", unknown],
-      /unknown\.yaml: Unknown option "topics\.a\.odrer" of "topics\.a"; it has order, /,
+      /unknown\.yaml: Unknown option "topics\.a\.odrer" of "topics\.a" \(did you mean "order"\?\); it has order, /,
     ],
     [
       ["config", "--config", order],

@@ -33,9 +33,10 @@ interface Answer {
   readonly body: string;
 }
 
-function ask(url: string, method = "GET"): Promise<Answer> {
+function ask(url: string, method = "GET", host?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { method }, (response) => {
+    const headers = host === undefined ? {} : { host };
+    const call = request(url, { method, headers }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => body += text);
       response.on(
@@ -243,6 +244,34 @@ test("everything that is asked for is told: as metrics, and by hawser status", a
     assertMatch(text, said, what);
   }
   assertStringIncludes(metrics, '\nhawser_topic_ordered_batches_total{topic="orders"} 4000\n');
+});
+
+test("a server of this machine alone is asked for by no other name", async () => {
+  const source = { status: () => ({} as BrokerStatus), draining: false };
+  const named = await serveHttp("localhost:0", source);
+  const local = await serveHttp("0", source);
+  const open = await serveHttp("0.0.0.0:0", source);
+  try {
+    const codes = (url: string, hosts: readonly string[]): Promise<(number | undefined)[]> =>
+      Promise.all(hosts.map(async (host) => (await ask(`${url}/status`, "GET", host)).code));
+    const ours = ["localhost", "LOCALHOST:7781", "127.0.0.1:80", "127.1.2.3", "[::1]:7781", "[::1]"];
+    const others = [
+      "rebound.example",
+      "localhost.rebound.example:7781",
+      "127.0.0.1.rebound.example",
+      "10.0.0.7",
+    ];
+    for (const { url } of [named, local]) {
+      assertEquals(await codes(url, ours), ours.map(() => 200));
+      assertEquals(await codes(url, others), others.map(() => 421));
+    }
+    // What is open to the network has whatever name the network gives it.
+    const { port } = new URL(open.url);
+    const anyName = [...ours, ...others];
+    assertEquals(await codes(`http://127.0.0.1:${port}`, anyName), anyName.map(() => 200));
+  } finally {
+    await Promise.all([named, local, open].map((server) => server.close()));
+  }
 });
 
 test("rates are those since the last status, or since the start", async () => {

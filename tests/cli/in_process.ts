@@ -9,6 +9,7 @@ import { after } from "node:test";
 import { Buffer } from "node:buffer";
 import { PassThrough } from "node:stream";
 import { run } from "../../cli/run.ts";
+import type { EndingSignal } from "../../cli/terminal.ts";
 import { Said } from "./said.ts";
 
 /** How a command ended, and all that it said. */
@@ -38,7 +39,7 @@ export interface Run {
   /** Resolves with the first match in what it printed or complained of. Rejects with all that it said when it ends without one. */
   see(pattern: RegExp): Promise<RegExpExecArray>;
   readonly ending: Promise<Outcome>;
-  signal(name: "SIGINT" | "SIGTERM"): void;
+  signal(name: EndingSignal): void;
 }
 
 const running = new Set<Run>();
@@ -68,7 +69,7 @@ export function begin(
   streams.stdout.on("data", (chunk: Uint8Array) => chunks.push(chunk));
   if (stdin === undefined) streams.stdin.end();
   else if (stdin !== "open") streams.stdin.end(stdin);
-  const listeners = new Set<(signal: "SIGINT" | "SIGTERM") => void>();
+  const listeners = new Set<(signal: EndingSignal) => void>();
   const code = run(args, {
     ...streams,
     environment: env,

@@ -20,7 +20,7 @@ async function recordsOf(pieces: readonly string[], wholeFile = false): Promise<
   const records: string[] = [];
   let bytes = 0;
   for await (
-    const some of readRecords([{ name: STDIN, bytes: undefined }], {
+    const { records: some } of readRecords([{ name: STDIN, bytes: undefined }], {
       stdin,
       wholeFile,
       read: (more) => bytes += more,
@@ -74,7 +74,9 @@ test("files in their order", async () => {
   assertEquals(totalBytes(findSources([one, STDIN])), undefined);
   for (const wholeFile of [false, true]) {
     const records: string[] = [];
-    for await (const some of readRecords(sources, { stdin: Readable.from([]), wholeFile, read: () => {} })) {
+    for await (
+      const { records: some } of readRecords(sources, { stdin: Readable.from([]), wholeFile, read: () => {} })
+    ) {
       records.push(...some.map((record) => decoder.decode(record)));
     }
     assertEquals(records, wholeFile ? ["3\n", "1\n2", "3\n"] : ["3", "1", "2", "3"]);
@@ -108,7 +110,9 @@ test("an interruption does not wait for the input, nor for its end, and half a l
       signal: interruption.signal,
     });
     stdin.push(encoder.encode("a\nb"));
-    for await (const some of reading) records.push(...some.map((record) => decoder.decode(record)));
+    for await (const { records: some } of reading) {
+      records.push(...some.map((record) => decoder.decode(record)));
+    }
     assertEquals(records, wholeFile ? [] : ["a"]);
   }
 });

@@ -171,7 +171,7 @@ test("refused at configuration time: an unknown option of a topic", async () => 
   assertEquals([variable.code, variable.stdout], [2, ""]);
   assertStringIncludes(
     variable.stderr,
-    'Unknown environment variable HAWSER_TOPICS_ODRER, set to "4"; there are ',
+    'Unknown environment variable HAWSER_TOPICS_ODRER, set to "4"; did you mean HAWSER_TOPICS_ORDER?',
   );
   const log = await openLog();
   await assertRejects(() => log.openTopic("orders", { odrer: 4 } as object), MisuseError, '"odrer"');

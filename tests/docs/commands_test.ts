@@ -49,7 +49,7 @@ test("the three commands of README.md do what it says", async () => {
   const broker = terminal.type(brokerLine);
   await broker.see(/ready on/);
   const published = await terminal.type(publishLine).ending;
-  assertEquals(published.stdout, "published 1 records to orders, positions 0 to 0\n", published.stderr);
+  assertEquals(published.stdout, "published 1 record to orders, position 0\n", published.stderr);
   const subscriber = terminal.type(subscribeLine);
   await subscriber.see(/^one pair of socks\n/);
   subscriber.process.kill("SIGINT");

@@ -25,9 +25,9 @@ const FAULTS = ["fenced", "acknowledgedLost", "refused", "superseded", "storeFul
 export async function runPublishers(job: PublishersJob, orders: Orders): Promise<void> {
   const log = await connectLog(job.endpoint, RECONNECT);
   for (const type of FAULTS) {
-    log.on(type, ({ topic, name, error }: LogEvent) => {
+    log.on(type, ({ topic, name, error }: LogEvent<(typeof FAULTS)[number]>) => {
       const who = name === undefined ? "an unnamed publisher" : `the publisher "${name}"`;
-      say({ type: "failed", text: `${who} of topic ${topic} was told "${type}": ${error?.message ?? ""}` });
+      say({ type: "failed", text: `${who} of topic ${topic} was told "${type}": ${error.message}` });
     });
   }
   let stopped = false;

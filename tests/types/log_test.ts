@@ -174,7 +174,10 @@ export async function asking(log: Log): Promise<void> {
   // @ts-expect-error: a position is a bigint
   await log.trim("orders", 5);
   holds<Same<Awaited<ReturnType<Log["status"]>>, LogStatus>>();
-  log.on("trimmed", ({ topic, error, batches }) => void [topic, error, batches]).off("trimmed", () => {});
+  log.on("trimmed", ({ topic, error }) => void [topic, error.from]).off("trimmed", () => {});
+  log.on("disconnected", ({ retryMs }) => void retryMs.toFixed());
+  // @ts-expect-error: these have no batches
+  log.on("trimmed", ({ batches }) => void batches);
   // @ts-expect-error: there are no such events
   log.on("message", () => {});
 }

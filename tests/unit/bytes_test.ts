@@ -19,6 +19,7 @@ import {
   writeU32,
   writeU53,
 } from "../../src/bytes/bytes.ts";
+import { encodeBase64 } from "../../src/bytes/base64.ts";
 import { decodeUtf8, decodeUtf8Strict, encodeUtf8, writeUtf8 } from "../../src/bytes/utf8.ts";
 import { BugError } from "../../src/errors.ts";
 
@@ -170,4 +171,10 @@ test("binaryKey() is equal exactly for equal bytes, short or long", () => {
     assertEquals(binaryKey(new Uint8Array(bytes + 7).subarray(7)), binaryKey(new Uint8Array(bytes)));
   }
   assertEquals(binaryKey(of(0xff, 0x00)), "\u00ff\u0000");
+});
+
+test("base64 is what the platform makes of the same bytes", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
+    assertEquals(encodeBase64(bytes), btoa(String.fromCharCode(...bytes)));
+  }));
 });

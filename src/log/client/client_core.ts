@@ -25,6 +25,8 @@ export interface ClientCore {
   readonly scheduler: Scheduler;
   readonly holds: Holds;
   readonly crc32: Crc32;
+  /** Checks bodies that are read; `undefined`: they have never left the memory of this process. */
+  readonly bodyCrc32: Crc32 | undefined;
   readonly connection: Connection;
   readonly events: LogEvents;
   /** Of the broker that was there last. */

@@ -13,6 +13,8 @@ export interface ClientLinkEvents extends LinkEvents {
    * `opened`; a link over the network then opens again, until it is closed from here.
    */
   opened(): void;
+  /** Once for each `opened`. `retryMs`: until the link opens again, where another attempt is arranged. */
+  closed(reason?: Error, retryMs?: number): void;
   /** Behind each burst of messages. */
   endOfBurst?(): void;
   /** The broker could not be reached, for `reason`; the next attempt is made in `retryMs` (`Infinity`: never). */

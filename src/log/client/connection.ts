@@ -70,8 +70,8 @@ export interface ConnectionInit {
   /** Begins to connect. */
   readonly link: (events: ClientLinkEvents) => RenewedLink;
   readonly connected: (broker: Welcome) => void;
-  /** `retryMs`: until the next attempt, where that is known. */
-  readonly disconnected: (reason: Error | undefined, retryMs: number | undefined) => void;
+  /** `retryMs`: until the next attempt. */
+  readonly disconnected: (reason: Error | undefined, retryMs: number) => void;
   /** The broker speaks another version, or may not be connected to: nothing will ever come of this. */
   readonly failed: (error: LogError) => void;
 }
@@ -235,13 +235,13 @@ export class Connection implements ClientLinkEvents {
     for (const user of this.publishers) user.writable?.(nowMs);
   }
 
-  closed(reason?: Error): void {
+  closed(reason?: Error, retryMs: number = 0): void {
     if (this.#state === "closed") return;
     const linked = this.#state === "ready";
     this.#go("lost");
     this.#drop();
     if (linked) this.#unlinkUsers();
-    this.#init.disconnected(reason, undefined);
+    this.#init.disconnected(reason, retryMs);
   }
 
   failed(reason: Error, retryMs: number): void {

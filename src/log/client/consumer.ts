@@ -8,6 +8,7 @@ import type { SubscribeInput, SubscribeOptions } from "../configuration/client.t
 import { MisuseError } from "../../errors.ts";
 import { show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
+import { oneLine, showAs } from "../inspect.ts";
 import { ConsumerHandle } from "../reader/consumer_handle.ts";
 import type { DeliveredBatch } from "../reader/subscriber_cursor.ts";
 import type { BrokerMessage, ConsumerOpened, ConsumerSuperseded } from "../wire/messages.ts";
@@ -16,7 +17,7 @@ import { refusalOf } from "./connection.ts";
 import { RecordStream } from "./record_stream.ts";
 import type { TopicRequests } from "./requests.ts";
 import { CursorUser, RecordSource, startOf } from "./subscription.ts";
-import { abortedError, type LogWaiter, type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
+import { abortedError, type LogWaiter, type LogWaitOptions, refusedWait, restOf, Waits } from "./waits.ts";
 
 /** Options of a consumer. `from` is where it begins that has not committed yet; default "earliest". */
 export type ConsumerInput = SubscribeInput;
@@ -45,6 +46,13 @@ const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
  * ```
  */
 export class Consumer extends RecordSource {
+  static {
+    showAs(Consumer, (one) => {
+      const { topic, name, position, committed } = one;
+      return oneLine("Consumer", { topic, name, position, committed, state: one.#handle.state });
+    });
+  }
+
   readonly topic: string;
   readonly name: string;
   /** @internal */
@@ -150,9 +158,11 @@ export class Consumer extends RecordSource {
     const refused = refusedWait(options);
     if (refused !== undefined) throw refused;
     if (this.#error !== undefined) throw this.#error;
+    const beganMs = this.#core.host.nowMs();
     // Before, nobody knows what was committed, or whether there is such a topic.
     if (!this.#opened) await this.#openings.wait(undefined, options);
-    const { tail, earliest } = await this.#requests.openTopic(this.topic, {}, options);
+    const rest = restOf(options, beganMs, this.#core.host.nowMs());
+    const { tail, earliest } = await this.#requests.openTopic(this.topic, {}, rest);
     const committed = this.#handle.committed ?? earliest;
     return tail > committed ? tail - committed : 0n;
   }

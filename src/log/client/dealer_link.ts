@@ -187,8 +187,8 @@ export class DealerLink implements ClientLink {
   #lost(attempt: Attempt, reason: Error | undefined): void {
     attempt.over = true;
     attempt.core.close();
-    if (!this.#closed) this.#retry();
-    if (attempt.opened) this.#init.events.closed(reason);
+    const retryMs = this.#closed ? Infinity : this.#retry();
+    if (attempt.opened) this.#init.events.closed(reason, retryMs);
   }
 
   /** There is no next attempt. */

@@ -70,6 +70,6 @@ export class EmbeddedLink implements RenewedLink {
         this.#link = this.#join();
       }, false);
     }
-    this.#events.closed(reason);
+    this.#events.closed(reason, this.#closed ? Infinity : REJOIN_MS);
   }
 }

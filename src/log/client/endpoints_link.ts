@@ -69,7 +69,7 @@ export class EndpointsLink implements RenewedLink {
         message: (frames) => events.message(frames),
         writable: () => events.writable(),
         endOfBurst: () => events.endOfBurst?.(),
-        closed: (reason) => events.closed(reason),
+        closed: (reason, retryMs) => events.closed(reason, retryMs),
         failed: (reason, retryMs) => this.#failed(link, reason, retryMs),
       },
     });

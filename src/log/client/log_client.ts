@@ -17,6 +17,7 @@ import {
 import { isName, NAME_ALLOWED, show } from "../configuration/fields.ts";
 import { checkTopicName, checkTopicRequest, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
+import { oneLine, showAs } from "../inspect.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import type { Welcome } from "../wire/messages.ts";
@@ -105,9 +106,9 @@ export interface Log extends AsyncDisposable {
    *
    * @throws {MisuseError} `ERR_OPTION`
    */
-  on(type: LogEventType, listener: LogListener): this;
-  /** Calls it no more. */
-  off(type: LogEventType, listener: LogListener): this;
+  on<Type extends LogEventType>(type: Type, listener: LogListener<Type>): this;
+  /** Calls it no more. @throws {MisuseError} `ERR_OPTION` */
+  off<Type extends LogEventType>(type: Type, listener: LogListener<Type>): this;
   /**
    * Closes publishers, each when what it published is acknowledged or at the latest after `closeTimeoutMs`, then everything else: reading
    * ends in order, questions are rejected with `ERR_LOG_CLOSED`. Of an embedded log the stores are synced and closed. A second
@@ -120,6 +121,10 @@ export interface Log extends AsyncDisposable {
 export interface LogClientInit {
   readonly context: Context;
   readonly link: (events: ClientLinkEvents) => RenewedLink;
+  /** Where it is, for people. Missing: in this process. */
+  readonly at?: readonly string[] | undefined;
+  /** Topics are memory of this process: what is read cannot have been damaged on its way. */
+  readonly inMemory?: boolean | undefined;
   /** Within which a question is answered. */
   readonly requestTimeoutMs: number;
   /** Within which publishers are done when the log is closed. */
@@ -133,10 +138,26 @@ const BATCH_BYTES_MAX = 1_048_576;
 
 /** See the module. */
 export class LogClient implements Log, ClientCore {
+  static {
+    showAs(LogClient, (one) => {
+      const kinds = [[LogPublisher, "publishers"], [Subscription, "subscriptions"], [
+        Consumer,
+        "consumers",
+      ]] as const;
+      const open = kinds.map(([kind, name]) => {
+        const count = [...one.#open].filter((one) => one instanceof kind).length;
+        return [name, count === 0 ? undefined : count] as const;
+      });
+      const state = one.#closing === undefined ? one.connection.state : "closed";
+      return oneLine("Log", { at: one.#init.at ?? "this process", state, ...Object.fromEntries(open) });
+    });
+  }
+
   readonly host: ClientCore["host"];
   readonly scheduler: ClientCore["scheduler"];
   readonly holds: ClientCore["holds"];
   readonly crc32: ClientCore["crc32"];
+  readonly bodyCrc32: ClientCore["bodyCrc32"];
   readonly connection: Connection;
   readonly events: LogEvents;
   readonly memory: ClientCore["memory"];
@@ -155,12 +176,17 @@ export class LogClient implements Log, ClientCore {
     const { host, scheduler, keepAlive } = init.context.runtime;
     this.host = host;
     this.scheduler = scheduler;
-    this.holds = keepAlive;
+    this.holds = {
+      hold: () => keepAlive.hold(),
+      release: () => keepAlive.release(),
+      after: (delayMs, run) => host.schedule(delayMs, run, false),
+    };
     this.crc32 = crc32Of(host);
+    this.bodyCrc32 = init.inMemory === true ? undefined : this.crc32;
     this.events = new LogEvents(host);
     this.memory = host.memory?.bind(host) ?? ((bytes) => new Uint8Array(bytes));
     this.newSession = () => randomU64((into) => host.random(into));
-    this.#connects = new Waits(keepAlive);
+    this.#connects = new Waits(this.holds);
     this.connection = new Connection({
       host,
       crc32: this.crc32,
@@ -168,11 +194,11 @@ export class LogClient implements Log, ClientCore {
       connected: (broker) => this.#connected(broker),
       disconnected: (error, retryMs) => {
         this.#lastFailure = error;
-        this.events.emit({ type: "disconnected", error, retryMs });
+        this.events.emit({ type: "disconnected", error, retryMs: Math.round(retryMs) });
       },
       failed: (error) => this.#failed(error),
     });
-    this.#requests = new TopicRequests(host, this.connection, keepAlive, init.requestTimeoutMs);
+    this.#requests = new TopicRequests(host, this.connection, this.holds, init.requestTimeoutMs);
     init.context.add(this.#contextMember);
   }
 
@@ -235,12 +261,12 @@ export class LogClient implements Log, ClientCore {
     return (await this.#requests.status(wait)).report as LogStatus;
   }
 
-  on(type: LogEventType, listener: LogListener): this {
+  on<Type extends LogEventType>(type: Type, listener: LogListener<Type>): this {
     this.events.on(type, listener);
     return this;
   }
 
-  off(type: LogEventType, listener: LogListener): this {
+  off<Type extends LogEventType>(type: Type, listener: LogListener<Type>): this {
     this.events.off(type, listener);
     return this;
   }

@@ -9,23 +9,24 @@ import type { AbortSignalLike } from "../../ports.ts";
 import { type Context, sharedContext } from "../../socket/context.ts";
 import { type Endpoint, parseEndpoint } from "../../socket/endpoint.ts";
 import { Broker } from "../broker/broker.ts";
-import { type BrokerInput, checkBrokerOptions } from "../configuration/broker.ts";
+import { BROKER_FIELDS, type BrokerInput, checkBrokerOptions } from "../configuration/broker.ts";
 import {
   checkGiven,
   type Fields,
   fillDefaults,
-  isPlainObject,
   msField,
   refuseUnknown,
   refuseValue,
   show,
 } from "../configuration/fields.ts";
 import type { LogError } from "../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { MemoryStores } from "../store/memory_store.ts";
 import { EmbeddedLink } from "./embedded_link.ts";
 import { EndpointsLink } from "./endpoints_link.ts";
 import { type Log, LogClient } from "./log_client.ts";
+import { refusedWait } from "./waits.ts";
 
 /** Options of a log, wherever it is. */
 export interface LogOptions {
@@ -72,6 +73,16 @@ const CONNECT_FIELDS: Fields = {
   retryMaxMs: msField("that this grows to", 5_000, 1),
 };
 
+/** What an embedded log may be given. */
+const EMBEDDED_NAMES: readonly string[] = [
+  "context",
+  "notice",
+  "stores",
+  ...Object.keys(LOG_FIELDS),
+  ...Object.keys(BROKER_FIELDS).filter((name) => name !== "listen" && name !== "http"),
+  "topics",
+];
+
 /** Opens stores for the folder of a log. */
 export type OpenStores = (dir: string) => Promise<StoreFactory>;
 
@@ -99,9 +110,12 @@ export async function connectLog(
   const filled = fillDefaults(CONNECT_FIELDS, checkGiven("a log", CONNECT_FIELDS, rest));
   const settings = filled as Readonly<Record<string, number>>;
   const list = checkEndpoints(context, endpoints);
+  const refused = refusedWait({ signal });
+  if (refused !== undefined) throw refused;
   const { retryMs, retryMaxMs } = settings;
   const client = new LogClient({
     context,
+    at: list,
     requestTimeoutMs: settings["requestTimeoutMs"]!,
     closeTimeoutMs: settings["closeTimeoutMs"]!,
     link: (events) =>
@@ -129,7 +143,7 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
   const times = { requestTimeoutMs, closeTimeoutMs };
   const stores = await makeStores(own, broker, openStores, () => {
     const served = ["listen", "http"].find((name) => Object.hasOwn(broker, name));
-    if (served !== undefined) refuseUnknown(served, "a log of this process", "what a broker has besides");
+    if (served !== undefined) refuseUnknown(served, "a log of this process", EMBEDDED_NAMES);
     checkGiven("a log", LOG_FIELDS, times);
   });
   const settings = fillDefaults(LOG_FIELDS, times) as Readonly<Record<string, number>>;
@@ -142,6 +156,8 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
       requestTimeoutMs: settings["requestTimeoutMs"]!,
       closeTimeoutMs: settings["closeTimeoutMs"]!,
       link: (events) => new EmbeddedLink(runtime, machine, events),
+      // Bytes from a disk, or from what somebody else wrote a store over, are checked; those that were never away are not.
+      inMemory: stores instanceof MemoryStores,
       closed,
     });
     await client.connected(undefined);

@@ -6,11 +6,14 @@
 
 import { copyOf } from "../../bytes/bytes.ts";
 import { MisuseError } from "../../errors.ts";
+import { formatSize } from "../configuration/units.ts";
 import type { LogError } from "../errors.ts";
+import { checkOptions } from "../publisher/given.ts";
 import type { OutgoingBatch } from "../publisher/window.ts";
 import type { Ack } from "../topic_options.ts";
+import { headerEntries } from "../wire/batch_builder.ts";
 import type { Published, PublishOptions } from "./publish_types.ts";
-import { abortedError, type Holds, type LogWaitOptions, refusedSignal, Waits } from "./waits.ts";
+import { abortedError, type Holds, type LogWaitOptions, refusedEnd, timeoutError, Waits } from "./waits.ts";
 
 /** Whoever waits for a record. Only the first call counts. */
 export interface PublishToken {
@@ -27,6 +30,7 @@ export interface PublishQueueTarget {
 }
 
 interface WaitingRecord {
+  readonly bytes: number;
   readonly value: Uint8Array | string;
   readonly options: PublishOptions | undefined;
   readonly token: PublishToken;
@@ -34,6 +38,8 @@ interface WaitingRecord {
 
 /** Records that may wait for room. */
 const WAITING_MAX = 65_536;
+/** And their bytes: a single record may have more. */
+const WAITING_BYTES_MAX = 67_108_864;
 const NO_POSITION: Published = Object.freeze({ position: undefined });
 
 /** See the module. */
@@ -41,6 +47,7 @@ export class PublishQueue {
   readonly #target: PublishQueueTarget;
   readonly #holds: Holds;
   readonly #waiting: Set<WaitingRecord> = new Set();
+  #waitingBytes = 0;
   readonly #drains: Waits<WaitingRecord, void>;
 
   constructor(holds: Holds, target: PublishQueueTarget) {
@@ -55,15 +62,12 @@ export class PublishQueue {
   }
 
   publish(value: Uint8Array | string, options: PublishOptions | undefined): Promise<Published> {
-    const signal = options?.signal;
-    if (signal !== undefined) {
-      const refused = refusedSignal(signal);
-      if (refused !== undefined) return Promise.reject(refused);
-    }
+    const ends = options !== undefined && options !== null &&
+      (options.signal !== undefined || options.timeoutMs !== undefined);
+    const refused = ends ? refusedEnd(options) : undefined;
+    if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const token: PublishToken = signal === undefined
-        ? { resolve, reject }
-        : this.#abortable(signal, resolve, reject);
+      const token: PublishToken = ends ? this.#endable(options, resolve, reject) : { resolve, reject };
       try {
         this.#take(value, options, token);
       } catch (error) {
@@ -101,14 +105,17 @@ export class PublishQueue {
 
   #take(value: Uint8Array | string, options: PublishOptions | undefined, token: PublishToken): void {
     if (this.#waiting.size === 0 && this.#append(value, options, token)) return;
-    if (this.#waiting.size >= WAITING_MAX) {
-      throw new MisuseError(
-        "ERR_WAITERS",
-        `${WAITING_MAX} records wait for room: await what publish answers`,
-      );
+    if (options !== undefined) checkOptions(options);
+    const bytes = memoryOf(value, options);
+    const { size } = this.#waiting;
+    if (size >= WAITING_MAX || (size > 0 && this.#waitingBytes + bytes > WAITING_BYTES_MAX)) {
+      const what = `${size} records of ${formatSize(this.#waitingBytes)} wait for room`;
+      const allowed = `${WAITING_MAX} records and ${formatSize(WAITING_BYTES_MAX)} may`;
+      throw new MisuseError("ERR_WAITERS", `${what}, and ${allowed}: await what publish returns`);
     }
     // The caller may change the memory of what it gave as soon as this has returned.
-    this.#waiting.add({ value: keep(value), options: keepOptions(options), token });
+    this.#waiting.add({ bytes, value: keep(value), options: keepOptions(options), token });
+    this.#waitingBytes += bytes;
     this.#holds.hold();
   }
 
@@ -120,17 +127,21 @@ export class PublishQueue {
 
   #remove(record: WaitingRecord): void {
     if (!this.#waiting.delete(record)) return;
+    this.#waitingBytes -= record.bytes;
     this.#holds.release();
     for (const waiter of this.#drains) if (waiter.task === record) waiter.resolve();
   }
 
-  /** A token whose wait ends with the signal. The record is published all the same. */
-  #abortable(
-    signal: NonNullable<PublishOptions["signal"]>,
+  /** A token whose wait ends with the signal, or in time. The record is published all the same. */
+  #endable(
+    { signal, timeoutMs }: PublishOptions,
     resolve: (published: Published) => void,
     reject: (error: Error) => void,
   ): PublishToken {
-    const end = (): void => signal.removeEventListener("abort", onAbort);
+    const end = (): void => {
+      signal?.removeEventListener("abort", onAbort);
+      cancel?.();
+    };
     const token: PublishToken = {
       resolve: (published) => {
         end();
@@ -141,8 +152,11 @@ export class PublishQueue {
         reject(error);
       },
     };
-    const onAbort = (): void => token.reject(abortedError(signal));
-    signal.addEventListener("abort", onAbort);
+    const onAbort = (): void => token.reject(abortedError(signal!));
+    signal?.addEventListener("abort", onAbort);
+    const cancel = timeoutMs === undefined
+      ? undefined
+      : this.#holds.after(timeoutMs, () => token.reject(timeoutError(timeoutMs)));
     return token;
   }
 }
@@ -163,10 +177,26 @@ function keep<T>(value: T): T {
   return value instanceof Uint8Array ? copyOf(value) as typeof value : value;
 }
 
+/** With copies of all that is bytes. What cannot be headers is refused as it would be later. */
 function keepOptions(options: PublishOptions | undefined): PublishOptions | undefined {
-  if (typeof options !== "object" || options === null) return options;
+  if (options === undefined) return undefined;
   const { key, headers } = options;
-  if (typeof headers !== "object" || headers === null) return { ...options, key: keep(key) };
-  const kept = Object.entries(headers).map(([name, value]) => [name, keep(value)] as const);
-  return { ...options, key: keep(key), headers: Object.fromEntries(kept) };
+  if (headers === undefined) return { ...options, key: keep(key) };
+  const kept: [string, Uint8Array | string][] = [];
+  for (const [name, value] of headerEntries(headers)) kept.push([name, keep(value)]);
+  return { ...options, key: keep(key), headers: new Map(kept) };
+}
+
+/** Bytes of memory that a record keeps while it waits. Text takes up to two for each of its units. */
+function memoryOf(value: Uint8Array | string, options: PublishOptions | undefined): number {
+  let bytes = lengthOf(value);
+  if (options === undefined) return bytes;
+  bytes += lengthOf(options.key);
+  if (options.headers === undefined) return bytes;
+  for (const [name, header] of headerEntries(options.headers)) bytes += lengthOf(name) + lengthOf(header);
+  return bytes;
+}
+
+function lengthOf(part: Uint8Array | string | undefined): number {
+  return typeof part === "string" ? part.length * 2 : part?.length ?? 0;
 }

@@ -5,7 +5,9 @@
  */
 
 import type { PublisherInput, PublisherOptions } from "../configuration/client.ts";
-import { LogError } from "../errors.ts";
+import { MisuseError } from "../../errors.ts";
+import { LogError, type LogErrorCode } from "../errors.ts";
+import { oneLine, showAs } from "../inspect.ts";
 import { formatProgress } from "../publisher/progress.ts";
 import { PublisherSession } from "../publisher/publisher_session.ts";
 import { FULL, type PublisherEvent, SEALED, STARTED, TAKEN } from "../publisher/publisher_types.ts";
@@ -26,7 +28,7 @@ import { DeadlineTimer } from "./deadline_timer.ts";
 import { PublishQueue, type PublishToken, settleTokens } from "./publish_queue.ts";
 import type { ProgressReport, Published, PublisherOpened, PublishOptions } from "./publish_types.ts";
 import { linkOf, logEventOf } from "./publisher_events.ts";
-import { type LogWaitOptions, refusedWait, Waits } from "./waits.ts";
+import { type LogWaitOptions, refusedWait, restOf, Waits } from "./waits.ts";
 
 export type { PublisherInput };
 export type * from "./publish_types.ts";
@@ -54,6 +56,21 @@ export type * from "./publish_types.ts";
  * ```
  */
 export class LogPublisher implements AsyncDisposable {
+  static {
+    showAs(LogPublisher, (one) => {
+      const { submitted, acknowledged, refused } = one.#session.progress;
+      return oneLine("LogPublisher", {
+        topic: one.topic,
+        name: one.#options.name,
+        state: one.#session.state,
+        submitted,
+        acknowledged,
+        refused: refused === 0 ? undefined : refused,
+        waiting: one.#queue.size === 0 ? undefined : one.#queue.size,
+      });
+    });
+  }
+
   readonly topic: string;
   readonly #core: ClientCore;
   readonly #options: PublisherOptions;
@@ -121,12 +138,13 @@ export class LogPublisher implements AsyncDisposable {
    * Publishes a record: bytes, or text as UTF-8, of at most the broker's `batchBytesMax` (1 MiB by default) with its key and
    * headers. Memory that is given is the caller's again at once. Resolves with the position when the record is acknowledged at
    * the publisher's level; at ack 0 as soon as the window takes it, without a position. While the window is full the record
-   * waits, in order, in a copy; 65 536 may wait.
+   * waits, in order, in a copy; 65 536 records of 64 MiB may wait, two bytes for each UTF-16 unit of text, and one more is
+   * rejected with `ERR_WAITERS`.
    *
    * Rejects with `LogError`: `ERR_LOG_CLOSED`, `ERR_LOG_SUPERSEDED`, `ERR_LOG_SEQUENCE`, `ERR_LOG_BATCH_TOO_LARGE`,
    * `ERR_LOG_TOPIC` (the topic cannot be had, or not with such options), `ERR_LOG_SESSION_UNKNOWN` (nobody can tell whether the
-   * record is in the log), `ERR_LOG_ABORTED` (the wait is over, the record goes on); with `MisuseError`: `ERR_MESSAGE` for a
-   * value that is no record, `ERR_OPTION`, `ERR_WAITERS`. After `ERR_MESSAGE`, `ERR_OPTION`, `ERR_LOG_SEQUENCE` and
+   * record is in the log), `ERR_LOG_ABORTED` and `ERR_LOG_TIMEOUT` (the wait is over, the record goes on); with
+   * `MisuseError`: `ERR_MESSAGE` for a value that is no record, `ERR_OPTION`, `ERR_WAITERS`. After `ERR_MESSAGE`, `ERR_OPTION`, `ERR_LOG_SEQUENCE` and
    * `ERR_LOG_BATCH_TOO_LARGE` the publisher goes on.
    *
    * ```ts
@@ -151,6 +169,7 @@ export class LogPublisher implements AsyncDisposable {
    * @throws {MisuseError} `ERR_MESSAGE`: the value is no record; `ERR_OPTION`.
    */
   tryPublish(value: Uint8Array | string, options?: PublishedRecordOptions): boolean {
+    if (options !== undefined) refuseEnd(options);
     if (this.#queue.size > 0) return false;
     const answer = this.#session.append(value, options);
     if (answer > TAKEN) this.#follow(answer);
@@ -176,6 +195,7 @@ export class LogPublisher implements AsyncDisposable {
   async flush(options: LogWaitOptions = {}): Promise<void> {
     const refused = refusedWait(options);
     if (refused !== undefined) throw refused;
+    const beganMs = this.#core.host.nowMs();
     await this.#queue.drained(options);
     const { error, endedClean } = this.#session;
     if (error !== undefined && !endedClean) throw error;
@@ -183,7 +203,7 @@ export class LogPublisher implements AsyncDisposable {
     const through = this.#session.submitted;
     if (this.#session.settledThrough < through) {
       this.#arm();
-      await this.#flushes.wait(through, options);
+      await this.#flushes.wait(through, restOf(options, beganMs, this.#core.host.nowMs()));
     }
     const refusal = this.#refusal;
     this.#refusal = undefined;
@@ -217,19 +237,24 @@ export class LogPublisher implements AsyncDisposable {
   }
 
   /**
-   * Publishes what is left, waits until it is acknowledged, for as long as that takes, and closes. On `signal` it closes at once, and
-   * what is not acknowledged is rejected with `ERR_LOG_CLOSED`, though it may be in the log. Resolves in either case, also for
-   * a publisher that has failed. A name is free again afterwards, and its last sequence kept.
+   * Publishes what is left, waits until it is acknowledged, for as long as that takes, and closes. On `signal`, and when
+   * `timeoutMs` are over, it closes at once, and what is not acknowledged is rejected with `ERR_LOG_CLOSED`, though it may be
+   * in the log. Resolves in either case, also for a publisher that has failed. A name is free again afterwards, and its
+   * last sequence kept. Rejects with `MisuseError` (`ERR_OPTION`) alone, and changes nothing then.
    */
-  async close({ signal }: LogWaitOptions = {}): Promise<void> {
+  async close(options: LogWaitOptions = {}): Promise<void> {
+    const refused = refusedWait(options);
+    if (refused instanceof MisuseError) throw refused;
+    const beganMs = this.#core.host.nowMs();
     try {
-      await this.#queue.drained({ signal });
+      await this.#queue.drained(options);
       const nowMs = this.#core.host.nowMs();
       this.#session.close(nowMs);
       this.#moved(nowMs);
-      if (this.#session.error === undefined) await this.#ends.wait(undefined, { signal });
+      if (this.#session.error !== undefined) return;
+      await this.#ends.wait(undefined, restOf(options, beganMs, this.#core.host.nowMs()));
     } catch (error) {
-      if (!(error instanceof LogError) || error.code !== "ERR_LOG_ABORTED") throw error;
+      if (!(error instanceof LogError) || !WAIT_ENDS.includes(error.code)) throw error;
       this.abandon(new LogError("ERR_LOG_CLOSED", "The publisher is closed", { topic: this.topic }));
     }
   }
@@ -401,4 +426,15 @@ export class LogPublisher implements AsyncDisposable {
     this.#core.connection.bindSession(session, this.#boundSession, this);
     this.#boundSession = session;
   }
+}
+
+/** How the wait of {@link LogPublisher.close} ends early. */
+const WAIT_ENDS: readonly LogErrorCode[] = ["ERR_LOG_ABORTED", "ERR_LOG_TIMEOUT"];
+
+/** A record that nobody waits for has no wait to be ended. */
+function refuseEnd(options: PublishOptions | null): void {
+  const signal = options?.signal;
+  if (signal === undefined && options?.timeoutMs === undefined) return;
+  const name = signal === undefined ? "timeoutMs" : "signal";
+  throw new MisuseError("ERR_OPTION", `Cannot publish with option "${name}": tryPublish waits for nothing`);
 }

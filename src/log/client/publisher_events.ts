@@ -57,7 +57,11 @@ export function logEventOf(
       const error = new LogError("ERR_LOG_ACKNOWLEDGED_LOST", text, { topic, batches });
       return { type: event.type, topic, name, error, batches };
     }
-    default:
+    case "superseded": {
+      const text = `A newcomer took over the publisher "${name}"`;
+      return { type: event.type, topic, name, error: new LogError("ERR_LOG_SUPERSEDED", text, { topic }) };
+    }
+    case "storeResumed":
       return { type: event.type, topic, name };
   }
 }

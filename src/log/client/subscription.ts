@@ -7,6 +7,7 @@
 import { MisuseError } from "../../errors.ts";
 import type { From, SubscribeInput, SubscribeOptions } from "../configuration/client.ts";
 import type { LogError } from "../errors.ts";
+import { oneLine, showAs } from "../inspect.ts";
 import { type DeliveredBatch, SubscriberCursor } from "../reader/subscriber_cursor.ts";
 import type { CursorEnded, Records, StartKind, Subscribed } from "../wire/messages.ts";
 import type { LogRecord } from "../wire/record.ts";
@@ -57,7 +58,7 @@ export class CursorUser implements LinkUser, CursorHandler {
       ...start,
       creditBytes,
       onTrimmed,
-      crc32: connection.local ? undefined : core.crc32,
+      crc32: core.bodyCrc32,
       target: {
         nextRequest: () => {
           // A stream that ended before it began has left its request without an answer.
@@ -177,6 +178,13 @@ export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDis
  * ```
  */
 export class Subscription extends RecordSource {
+  static {
+    showAs(Subscription, (one) => {
+      const { topic, position } = one;
+      return oneLine("Subscription", { topic, position, state: one.#user.cursor.state });
+    });
+  }
+
   readonly topic: string;
   /** @internal */
   protected readonly stream: RecordStream;

@@ -7,6 +7,7 @@
 
 import { z } from "zod/v3";
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type Fields,
   fillDefaults,
   flagField,
-  isPlainObject,
   mergeGiven,
   msField,
   refuseValue,
@@ -27,7 +27,10 @@ import {
   checkTopicOptions,
   checkTopicRequest,
   isTopicName,
+  MEMORY_SEGMENTS_MIN,
   SEGMENT_BYTES_MAX,
+  SEGMENT_RESERVED_BYTES,
+  segmentBytesMin,
   TOPIC_NAME_ALLOWED,
   type TopicInput,
 } from "./topic.ts";
@@ -119,15 +122,18 @@ export const BROKER_FIELDS: Fields = {
     1,
   ),
   dir: textField(
-    "folder of the topics' files; without one they are kept in memory",
+    "folder of the topics' files, a ~ in front is the home folder; without one they are kept in memory",
     "the path of a folder",
     (text) => text !== "" && !text.includes("\0"),
   ),
-  http: textField(
-    "where /metrics, /healthz and /status are served over HTTP; without it they are not",
-    'text: host:port such as "127.0.0.1:7781", or a port of 127.0.0.1 such as "7781"; 0: the system chooses',
-    isHostPort,
-  ),
+  http: {
+    ...textField(
+      "where /metrics, /healthz and /status are served over HTTP; without it they are not",
+      'text: host:port such as "127.0.0.1:7781", or a port of 127.0.0.1 such as "7781"; 0: the system chooses',
+      isHostPort,
+    ),
+    numeric: true,
+  },
   stagingBuffers: countField("buffers that receive batches from the network", "buffers", 32, 1, 65_536),
   stagingBufferBytes: bytesField("bytes of one of them", MIB, 64, SEGMENT_BYTES_MAX),
   batchBytesMax: follows(
@@ -145,7 +151,7 @@ export const BROKER_FIELDS: Fields = {
   holdBytesMax: {
     ...bytesField("bytes of them", HOLD_BYTES, 64),
     value: undefined,
-    valueText: "128MiB; at most half of memoryBytesMax in a memory store",
+    valueText: "128MiB, or batchBytesMax if that is more; at most half of memoryBytesMax in a memory store",
   },
   grantBatchesMax: follows(
     countField(
@@ -204,15 +210,19 @@ export function checkBrokerOptions(
   const given = checkGiven("a broker", WITH_TOPICS, input);
   const filled = fillDefaults(BROKER_FIELDS, given);
   const durability = surroundings.durability ?? durabilityOf(filled as { dir: string | undefined });
-  filled["holdBytesMax"] ??= durability === "none"
-    ? Math.min(HOLD_BYTES, Math.floor(filled["memoryBytesMax"] as number / 2))
-    : HOLD_BYTES;
   filled["batchBytesMax"] ??= filled["stagingBufferBytes"];
+  const holdBytes = Math.max(HOLD_BYTES, filled["batchBytesMax"] as number);
+  filled["holdBytesMax"] ??= durability === "none"
+    ? Math.min(holdBytes, Math.floor(filled["memoryBytesMax"] as number / 2))
+    : holdBytes;
   filled["grantBatchesMax"] ??= filled["holdBatchesMax"];
   filled["grantBytesMax"] ??= filled["holdBytesMax"];
   filled["topics"] = checkTopics(given["topics"] ?? {});
   const options = Object.freeze(filled) as unknown as BrokerOptions;
-  checkSizes(options);
+  const origin = (name: keyof BrokerOptions): keyof BrokerOptions | undefined =>
+    originOf(name, given, durability);
+  checkSizes(options, origin);
+  if (durability === "none") checkMemory(options, origin);
   if (durability === "none" && options.holdBytesMax * 2 > options.memoryBytesMax) {
     refuseValue(
       "holdBytesMax",
@@ -277,6 +287,25 @@ function checkTopics(topics: unknown): Readonly<Record<string, TopicInput>> {
   return Object.freeze(checked);
 }
 
+/** Options whose defaults follow another one's value. */
+const FOLLOWED: Readonly<Record<string, keyof BrokerOptions>> = {
+  batchBytesMax: "stagingBufferBytes",
+  grantBatchesMax: "holdBatchesMax",
+  grantBytesMax: "holdBytesMax",
+};
+
+/** The option that somebody set and that an option's value comes from; `undefined`: nobody has set any. */
+function originOf(
+  name: keyof BrokerOptions,
+  given: Readonly<Record<string, unknown>>,
+  durability: Durability,
+): keyof BrokerOptions | undefined {
+  if (given[name] !== undefined) return name;
+  const inMemory = name === "holdBytesMax" && durability === "none";
+  const followed = inMemory ? "memoryBytesMax" : FOLLOWED[name];
+  return followed === undefined ? undefined : originOf(followed, given, durability);
+}
+
 /** Each row: what must not be larger than what, and why. */
 const ORDERED: readonly (readonly [keyof BrokerOptions, keyof BrokerOptions, string])[] = [
   ["batchBytesMax", "stagingBufferBytes", "a batch is received into one staging buffer"],
@@ -286,9 +315,37 @@ const ORDERED: readonly (readonly [keyof BrokerOptions, keyof BrokerOptions, str
   ["batchBytesMax", "grantBytesMax", "a session must be able to send its largest batch"],
 ];
 
-function checkSizes(options: BrokerOptions): void {
+/** Of two values that do not fit the one is refused that somebody has set, or that its value follows. */
+function checkSizes(
+  options: BrokerOptions,
+  originOf: (name: keyof BrokerOptions) => keyof BrokerOptions | undefined,
+): void {
   for (const [small, large, why] of ORDERED) {
     const [value, max] = [options[small] as number, options[large] as number];
-    if (value > max) refuseValue(small, value, `at most ${large} (${max}): ${why}`);
+    if (value <= max) continue;
+    const origin = originOf(small) ?? originOf(large) ?? small;
+    if (origin === small) refuseValue(small, value, `at most ${large} (${max}): ${why}`);
+    if (origin === large) refuseValue(large, max, `${small} (${value}) or more: ${why}`);
+    const following = originOf(small) === undefined ? large : small;
+    const rule = `${small} (${value}) is at most ${large} (${max})`;
+    refuseValue(origin, options[origin], `one that ${following} can follow, so that ${rule}: ${why}`);
   }
+}
+
+/** A memory store needs room for two segments, each of which holds a batch. What somebody has set of this is refused. */
+function checkMemory(
+  options: BrokerOptions,
+  originOf: (name: keyof BrokerOptions) => keyof BrokerOptions | undefined,
+): void {
+  const { stagingBufferBytes, batchBytesMax, memoryBytesMax } = options;
+  const bytes = segmentBytesMin(options);
+  if (MEMORY_SEGMENTS_MIN * bytes <= memoryBytesMax) return;
+  const larger = batchBytesMax + SEGMENT_RESERVED_BYTES >= stagingBufferBytes
+    ? "batchBytesMax"
+    : "stagingBufferBytes";
+  const origin = originOf(larger) ?? "memoryBytesMax";
+  const allowed = origin === "memoryBytesMax"
+    ? `${MEMORY_SEGMENTS_MIN * bytes} or more: two segments must find room, each of ${larger} and its headers`
+    : `what fits twice, with a segment's headers, into memoryBytesMax (${memoryBytesMax}) in a memory store`;
+  refuseValue(origin, options[origin], allowed);
 }

@@ -6,6 +6,7 @@
 
 import { z } from "zod/v3";
 import type { AbortSignalLike } from "../../ports.ts";
+import { isPlainObject } from "../plain_object.ts";
 import type { Durability } from "../store/store.ts";
 import type { Ack, TopicOptions } from "../topic_options.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type Fields,
   fillDefaults,
   isName,
-  isPlainObject,
   msField,
   NAME_ALLOWED,
   refuseUnknown,
@@ -221,12 +221,12 @@ export function checkSubscribeOptions(input: unknown = {}): SubscribeOptions {
   }
   const { from = "latest", onTrimmed, signal, ...rest } = input;
   const unknown = Object.keys(rest).find((name) => !SUBSCRIBE_NAMES.includes(name));
-  if (unknown !== undefined) refuseUnknown(unknown, "a subscription", SUBSCRIBE_NAMES.join(", "));
+  if (unknown !== undefined) refuseUnknown(unknown, "a subscription", SUBSCRIBE_NAMES);
   if (!isFrom(from)) refuseValue("from", from, FROM_ALLOWED);
   if (onTrimmed !== undefined && onTrimmed !== "earliest") {
     refuseValue("onTrimmed", onTrimmed, '"earliest", or nothing: end with an error');
   }
-  if (signal !== undefined && !isSignal(signal)) refuseValue("signal", signal, "an AbortSignal");
+  if (signal !== undefined && !isSignal(signal)) refuseValue("signal", signal, SIGNAL_ALLOWED);
   const filled = fillDefaults(SUBSCRIBE_FIELDS, checkGiven("a subscription", SUBSCRIBE_FIELDS, rest));
   return Object.freeze({ creditBytes: filled["creditBytes"] as number, from, onTrimmed, signal });
 }
@@ -245,5 +245,8 @@ function isFrom(from: unknown): from is From {
 export function isSignal(signal: unknown): signal is AbortSignalLike {
   const given = signal as Partial<AbortSignalLike> | null;
   return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
-    typeof given.addEventListener === "function";
+    typeof given.addEventListener === "function" && typeof given.removeEventListener === "function";
 }
+
+/** What an error says a signal may be. */
+export const SIGNAL_ALLOWED = "an AbortSignal";

@@ -9,6 +9,8 @@
 import { z } from "zod/v3";
 import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
+import { nearest } from "./nearest.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** How a field's value is written as text. */
@@ -24,6 +26,8 @@ export interface Field {
   readonly value: unknown;
   /** What the table of all options says of it. */
   readonly about: string;
+  /** Text that may be a number in a file: a port. */
+  readonly numeric?: true;
   /** The default in words, where it depends on other values. */
   readonly valueText?: string;
 }
@@ -174,7 +178,7 @@ function checkGroup(
     refuseValue(
       (prefix + group).replace(/\.$/, "") || what,
       input,
-      `an object with ${listNames(fields, group)}`,
+      `an object with ${namesIn(fields, group).join(", ")}`,
     );
   }
   for (const [key, value] of Object.entries(input)) {
@@ -185,14 +189,24 @@ function checkGroup(
     if (field !== undefined) checked[key] = checkField(field, prefix + path, value);
     else if (namesIn(fields, `${path}.`).length > 0) {
       checked[key] = Object.freeze(checkGroup(what, fields, value, prefix, `${path}.`));
-    } else refuseUnknown(prefix + path, what, listNames(fields, group));
+    } else refuseUnknown(prefix + path, what, namesIn(fields, group));
   }
   return checked;
 }
 
-/** Says that there is no such option, and which there are. */
-export function refuseUnknown(path: string, what: string, names: string): never {
-  throw new MisuseError("ERR_OPTION", `Unknown option "${path}" of ${what}; it has ${names}`);
+/** Says that there is no such option, which one may have been meant, and which there are. */
+export function refuseUnknown(path: string, what: string, names: readonly string[]): never {
+  throw unknownOption(path, what, names);
+}
+
+/** The error for an option that there is not. `names`: those that there are, without the groups that lead to them. */
+export function unknownOption(path: string, what: string, names: readonly string[]): MisuseError {
+  const near = nearest(path.slice(path.lastIndexOf(".") + 1), names);
+  const meant = near === undefined ? "" : ` (did you mean "${near}"?)`;
+  return new MisuseError(
+    "ERR_OPTION",
+    `Unknown option "${path}" of ${what}${meant}; it has ${names.join(", ")}`,
+  );
 }
 
 /** The same options with every default filled in that does not depend on others. */
@@ -228,21 +242,11 @@ export function mergeGiven(
   return merged;
 }
 
-/** Whether `value` is an object with fields. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    !(value instanceof Uint8Array);
-}
-
 function namesIn(fields: Fields, group: string): string[] {
   const names = Object.keys(fields).filter((path) => path.startsWith(group)).map((path) =>
     path.slice(group.length).split(".")[0] ?? ""
   );
   return [...new Set(names)];
-}
-
-function listNames(fields: Fields, group: string): string {
-  return namesIn(fields, group).join(", ");
 }
 
 /** A value as an error shows it. */

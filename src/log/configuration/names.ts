@@ -15,6 +15,18 @@ import { formatDuration, formatSize } from "./units.ts";
 export const VARIABLE_PREFIX = "HAWSER_";
 /** Variables that are no options: the file's path, and the seeds of the project's own tests. */
 export const OTHER_VARIABLES: readonly string[] = ["HAWSER_CONFIG", "HAWSER_SEED", "HAWSER_SEEDS"];
+/** Variables that Kubernetes gives every container of a namespace in which a service is called `hawser`, or `hawser-…`. */
+const SERVICE_VARIABLE =
+  /^HAWSER(?:_[A-Z0-9_]+)?_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
+const SERVICE_PORT = /^HAWSER(?:_[A-Z0-9_]+)?_PORT$/;
+const SERVICE_URL = /^(?:tcp|udp|sctp):\/\//;
+
+/** Whether nobody has set this variable for us: another one of the same beginning that is no mistake. */
+export function isForeignVariable(name: string, text: string): boolean {
+  return OTHER_VARIABLES.includes(name) || SERVICE_VARIABLE.test(name) ||
+    (SERVICE_PORT.test(name) && SERVICE_URL.test(text));
+}
+
 /** Where the defaults of all topics stand. */
 export const ANY_TOPIC_PATH = "topics.*";
 

@@ -6,6 +6,7 @@
  */
 
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import { ANY_TOPIC, type BrokerOptions, checkBrokerOptions, topicOptionsFor } from "./broker.ts";
 import {
   checkLease,
@@ -14,22 +15,15 @@ import {
   type PublisherOptions,
   type SubscribeOptions,
 } from "./client.ts";
-import {
-  checkField,
-  type Field,
-  isPlainObject,
-  mergeGiven,
-  refuseUnknown,
-  refuseValue,
-  show,
-} from "./fields.ts";
+import { checkField, type Field, mergeGiven, refuseUnknown, refuseValue, show } from "./fields.ts";
 import {
   ANY_TOPIC_PATH,
   CONFIGURATION_FIELDS,
-  OTHER_VARIABLES,
+  isForeignVariable,
   VARIABLE_PREFIX,
   variableOf,
 } from "./names.ts";
+import { nearest } from "./nearest.ts";
 import { isTopicName, TOPIC_NAME_ALLOWED } from "./topic.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -156,8 +150,8 @@ function pathsBelow(keys: Keys): string[] {
   );
 }
 
-function namesBelow(keys: Keys): string {
-  return [...new Set(pathsBelow(keys).map((path) => path.split(".")[0]))].join(", ");
+function namesBelow(keys: Keys): string[] {
+  return [...new Set(pathsBelow(keys).map((path) => path.split(".")[0] ?? ""))];
 }
 
 // What is text elsewhere
@@ -206,21 +200,24 @@ const VARIABLES: ReadonlyMap<string, string> = new Map(
 
 function readEnvironment(environment: Readonly<Record<string, string | undefined>>, given: Given): void {
   for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith(VARIABLE_PREFIX) || OTHER_VARIABLES.includes(name)) continue;
+    if (!name.startsWith(VARIABLE_PREFIX)) continue;
     const path = VARIABLES.get(name);
     if (path === undefined) {
-      throw new MisuseError(
-        "ERR_OPTION",
-        `Unknown environment variable ${name}, set to ${show(text)}; there are ${
-          [...VARIABLES.keys()].join(", ")
-        }`,
-      );
+      if (isForeignVariable(name, text ?? "")) continue;
+      throw unknownVariable(name, text);
     }
     // A variable that is set to nothing is how shells say that it is not set.
     if (text === undefined || text === "") continue;
     const keys = path.split(".");
     at(name, () => set(given, keys, fromText(fieldOf(keys), path, text), "environment", name));
   }
+}
+
+function unknownVariable(name: string, text: string | undefined): MisuseError {
+  const names = [...VARIABLES.keys()];
+  const near = nearest(name, names);
+  const meant = near === undefined ? `; there are ${names.join(", ")}` : `; did you mean ${near}?`;
+  return new MisuseError("ERR_OPTION", `Unknown environment variable ${name}, set to ${show(text)}${meant}`);
 }
 
 // The file
@@ -234,7 +231,7 @@ function readFile(document: unknown, file: string, given: Given): void {
 function readGroup(document: unknown, keys: Keys, file: string, given: Given): void {
   const isTopics = keys.length === 1 && keys[0] === "topics";
   if (!isPlainObject(document)) {
-    const names = isTopics ? "topics by their names" : namesBelow(keys);
+    const names = isTopics ? "topics by their names" : namesBelow(keys).join(", ");
     refuseValue(keys.join(".") || "configuration", document, `a mapping with ${names}`);
   }
   for (const [key, value] of Object.entries(document)) {
@@ -251,6 +248,7 @@ function readGroup(document: unknown, keys: Keys, file: string, given: Given): v
 
 /** YAML has numbers and lists of its own; text is read as elsewhere. */
 function fromDocument(field: Field, path: string, value: unknown): unknown {
+  if (field.numeric === true && Number.isSafeInteger(value)) return checkField(field, path, String(value));
   const sized = field.kind === "bytes" || field.kind === "ms";
   if (typeof value === "string" && (sized || field.kind === "texts")) return fromText(field, path, value);
   if (sized && !field.schema.safeParse(value).success) {

@@ -56,7 +56,8 @@ export const SEGMENT_BYTES_FILES: number = 64 * MIB;
 /** Bytes of a segment that are not payload, at least: its own header and those of a payload and its order. */
 export const SEGMENT_RESERVED_BYTES = 4_096;
 /** Segments that a memory store needs: one that is appended to and one that is read. */
-const MEMORY_SEGMENTS_MIN = 2;
+export const MEMORY_SEGMENTS_MIN = 2;
+const SEGMENT_BYTES_MIN = 8_192;
 /** Bytes of the largest segment and, therefore, of everything that must fit into one. */
 export const SEGMENT_BYTES_MAX: number = 1_024 * MIB;
 /** Ten years: longer than any machine keeps a record by accident. */
@@ -85,9 +86,9 @@ export const TOPIC_FIELDS: Fields = {
     [],
   ),
   segmentBytes: {
-    ...bytesField("bytes of one segment", SEGMENT_BYTES_FILES, 8_192, SEGMENT_BYTES_MAX),
+    ...bytesField("bytes of one segment", SEGMENT_BYTES_FILES, SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
     value: undefined,
-    valueText: "16MiB in memory, 64MiB in files",
+    valueText: "16MiB in memory, at most half of memoryBytesMax, 64MiB in files; more where a batch needs it",
   },
   leaseMs: msField("a session with a gap older than this is fenced", 30_000, 100, 86_400_000),
   syncIntervalMs: msField(
@@ -136,7 +137,7 @@ export function checkTopicOptions(input: unknown, surroundings: TopicSurrounding
   const { durability, prefix = "" } = surroundings;
   const given = checkTopicRequest(input, prefix) as Readonly<Record<string, unknown>>;
   const filled = fillDefaults(TOPIC_FIELDS, given);
-  filled["segmentBytes"] ??= durability === "none" ? SEGMENT_BYTES_MEMORY : SEGMENT_BYTES_FILES;
+  filled["segmentBytes"] ??= defaultSegmentBytes(surroundings);
   const options = filled as unknown as TopicOptions;
   if (options.ack === 2 && durability !== undefined && durability !== "machine") {
     const store = durability === "none" ? "in memory" : "without syncs to the disk";
@@ -150,6 +151,25 @@ export function checkTopicOptions(input: unknown, surroundings: TopicSurrounding
   checkSegment(options, surroundings);
   Object.freeze(options.retention);
   return Object.freeze(options);
+}
+
+/** Bytes of the smallest segment that a broker of these sizes can use. */
+export function segmentBytesMin(
+  { batchBytesMax = 0, stagingBufferBytes = 0 }: Pick<
+    TopicSurroundings,
+    "batchBytesMax" | "stagingBufferBytes"
+  >,
+): number {
+  return Math.max(SEGMENT_BYTES_MIN, stagingBufferBytes, batchBytesMax + SEGMENT_RESERVED_BYTES);
+}
+
+/** What fits the surroundings: nobody is to be told of an option that they have not set. */
+function defaultSegmentBytes(surroundings: TopicSurroundings): number {
+  const { durability, memoryBytesMax = Infinity } = surroundings;
+  const usual = durability === "none"
+    ? Math.min(SEGMENT_BYTES_MEMORY, Math.floor(memoryBytesMax / MEMORY_SEGMENTS_MIN))
+    : SEGMENT_BYTES_FILES;
+  return Math.min(SEGMENT_BYTES_MAX, Math.max(usual, segmentBytesMin(surroundings)));
 }
 
 function checkSegment({ segmentBytes }: TopicOptions, surroundings: TopicSurroundings): void {

@@ -38,9 +38,12 @@ export function parseDuration(text: string): number | undefined {
   return parseAmount(text, DURATIONS);
 }
 
-/** The shortest exact way to write so many bytes: `16MiB`. */
+/** The shortest exact way to write so many bytes: `16MiB`, `16MB`. */
 export function formatSize(bytes: number): string {
-  return formatAmount(bytes, SIZES, ["TiB", "GiB", "MiB", "KiB"]);
+  const [binary, decimal] = [["TiB", "GiB", "MiB", "KiB"], ["GB", "MB", "kB"]].map((units) =>
+    formatAmount(bytes, SIZES, units)
+  ) as [string, string];
+  return decimal.length < binary.length ? decimal : binary;
 }
 
 /** The shortest exact way to write so many milliseconds: `30s`. */

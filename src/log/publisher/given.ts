@@ -5,6 +5,8 @@
  */
 
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
+import { refuseUnknown, show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
 
 const SEQUENCE_MAX = 0xffff_ffff_ffff_ffffn;
@@ -14,14 +16,40 @@ export function lengthOf(value: Uint8Array | string | null | undefined): number 
   return value?.length ?? 0;
 }
 
-/** @throws {MisuseError} `ERR_OPTION`: these cannot be options. */
+/**
+ * Judges the names of a record's options, and makes nothing where they are right. Fields that are `undefined` count as missing.
+ *
+ * @throws {MisuseError} `ERR_OPTION`: these cannot be options, or one of them is unknown.
+ */
 export function checkOptions(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new MisuseError(
-    "ERR_OPTION",
-    `Cannot publish with options ${String(options)}: an object is expected`,
-  );
+  if (!isPlainObject(options)) {
+    const text = `Cannot publish with options ${show(options)}: a plain object is expected`;
+    throw new MisuseError("ERR_OPTION", text);
+  }
+  for (const name in options) {
+    switch (name) {
+      case "key":
+      case "headers":
+      case "timestampMs":
+      case "sequence":
+      case "signal":
+      case "timeoutMs":
+        continue;
+      default:
+        if (options[name] !== undefined) refuseUnknown(name, "a record", RECORD_OPTIONS);
+    }
+  }
 }
+
+/** For errors. */
+const RECORD_OPTIONS: readonly string[] = [
+  "key",
+  "headers",
+  "timestampMs",
+  "sequence",
+  "signal",
+  "timeoutMs",
+];
 
 /** What a sequence is judged by. */
 export interface SequenceJudge {

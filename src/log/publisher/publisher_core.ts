@@ -48,6 +48,8 @@ export class PublisherCore<Token> {
   #logId = 0n;
   #generation = 0;
   #fullTold = false;
+  /** The greatest sequence that the log is known to have. */
+  #loggedSequence: bigint | undefined;
 
   constructor(init: PublisherInit<Token>) {
     this.init = init;
@@ -113,6 +115,7 @@ export class PublisherCore<Token> {
     ) {
       this.lastSequence = lastSequence;
     }
+    this.#logged(lastSequence);
     this.go("opened");
     this.target.happened({ type: "opened", epoch: message.epoch, lastSequence });
   }
@@ -202,7 +205,9 @@ export class PublisherCore<Token> {
   /** A batch will never be taken. */
   drop(number: number, error: LogError): void {
     if (!this.flight.holds(number)) return;
+    const { lastSequence } = this.flight.get(number);
     const stood = this.#reject(number, error);
+    this.#giveBack(lastSequence);
     if (stood && this.isExchanging) this.go("batchRefused");
   }
 
@@ -359,6 +364,22 @@ export class PublisherCore<Token> {
     this.flight.clear(error);
   }
 
+  /** A refused batch has used no sequence: unless a later one was given since, they can be given again. */
+  #giveBack(refused: bigint | undefined): void {
+    if (refused === undefined || refused !== this.lastSequence) return;
+    const { window } = this.flight;
+    let last = this.#loggedSequence;
+    for (let index = 0; index < window.length; index++) {
+      const { error, lastSequence } = window.at(index);
+      if (error === undefined && lastSequence !== undefined) last = lastSequence;
+    }
+    this.lastSequence = last;
+  }
+
+  #logged(sequence: bigint | undefined): void {
+    if (sequence !== undefined && sequence > (this.#loggedSequence ?? -1n)) this.#loggedSequence = sequence;
+  }
+
   #renewSession(): void {
     this.session = this.init.publisher === "" ? this.init.newSession() : 0n;
   }
@@ -384,8 +405,10 @@ export class PublisherCore<Token> {
   }
 
   #settled(batch: OutgoingBatch<Token>): void {
-    if (batch.error === undefined) this.progress.add(batch.count);
-    else this.progress.refuse(batch.count);
+    if (batch.error === undefined) {
+      this.progress.add(batch.count);
+      this.#logged(batch.lastSequence);
+    } else this.progress.refuse(batch.count);
     this.target.settled(batch);
   }
 }

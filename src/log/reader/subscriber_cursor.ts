@@ -44,7 +44,7 @@ export interface CursorInit {
   readonly creditBytes: number;
   /** `earliest`: goes on where records are kept again. */
   readonly onTrimmed: "earliest" | undefined;
-  /** `undefined`: bodies come from within the process, and are not checked again. */
+  /** `undefined`: bodies have never left the memory of this process, and are not checked again. */
   readonly crc32: Crc32 | undefined;
   readonly target: CursorTarget;
 }
@@ -266,7 +266,8 @@ export class SubscriberCursor {
     this.#forgetStream();
     if (code === "ERR_LOG_TRIMMED") return this.#trimmed(from, to, message);
     const error = this.#error(code, message, from, to);
-    if (code === "ERR_LOG_CUT") this.#target.happened("logCut", error);
+    // A position that the program has named, and that was never read here, no crash has taken: it is not there yet.
+    if (code === "ERR_LOG_CUT" && this.#generation !== 0) this.#target.happened("logCut", error);
     this.#end(error);
   }
 

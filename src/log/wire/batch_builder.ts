@@ -8,15 +8,24 @@ import { assert } from "../../assert.ts";
 import { viewOf } from "../../bytes/bytes.ts";
 import { encodeUtf8, writeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
+import { isPlainObject } from "../plain_object.ts";
 import { viewOver } from "./fields.ts";
 import { RECORD_BYTES_MAX, RECORD_HEAD_BYTES } from "./layout.ts";
+
+/** Headers of a record by their names. */
+export type RecordHeaders =
+  | Readonly<Record<string, Uint8Array | string>>
+  | ReadonlyMap<string, Uint8Array | string>;
 
 /** What a record may have besides its value. */
 export interface RecordOptions {
   /** At most 65 535 bytes. Empty: no key. */
   readonly key?: Uint8Array | string | undefined;
-  /** Names have 1 to 255 bytes. All together, three bytes for each included, have at most 65 535. */
-  readonly headers?: Readonly<Record<string, Uint8Array | string>> | undefined;
+  /**
+   * A plain object, or a `Map` such as a record that was read has. Names have 1 to 255 bytes. All together, three bytes for
+   * each included, have at most 65 535.
+   */
+  readonly headers?: RecordHeaders | undefined;
   /** The producer's own time: Unix milliseconds, a safe integer from 0. */
   readonly timestampMs?: number | undefined;
 }
@@ -188,7 +197,10 @@ function headersOf({ headers, timestampMs }: RecordOptions): readonly Uint8Array
   if (headers === undefined && timestampMs === undefined) return NONE;
   const pairs: Uint8Array[] = [];
   if (timestampMs !== undefined) pairs.push(NO_KEY, timestampBytes(timestampMs));
-  for (const [name, value] of Object.entries(headers ?? {})) {
+  for (const [name, value] of headers === undefined ? [] : headerEntries(headers)) {
+    if (typeof name !== "string") {
+      throw refusal(`the name of a header is ${kindOf(name)}`, "a string is expected");
+    }
     const nameBytes = encodeUtf8(name);
     if (nameBytes.length === 0 || nameBytes.length > NAME_BYTES_MAX) {
       throw refusal(
@@ -206,6 +218,22 @@ function headersOf({ headers, timestampMs }: RecordOptions): readonly Uint8Array
     throw refusal(`headers have ${bytes} bytes, three for each included`, `0 to ${U16_MAX} are legal`);
   }
   return pairs;
+}
+
+/**
+ * The names and values of headers, not yet judged.
+ *
+ * @throws {MisuseError} `ERR_MESSAGE`: they are neither a plain object nor a `Map`. What another kind of object holds
+ * nobody can tell, and it would be lost in silence.
+ */
+export function headerEntries(
+  headers: RecordHeaders,
+): Iterable<readonly [name: string, value: Uint8Array | string]> {
+  if (headers instanceof Map) return headers;
+  if (isPlainObject(headers)) {
+    return Object.entries(headers as Readonly<Record<string, Uint8Array | string>>);
+  }
+  throw refusal(`headers are ${kindOf(headers)}`, "a plain object or a Map is expected");
 }
 
 function countHeaders(pairs: readonly Uint8Array[]): number {
@@ -229,7 +257,12 @@ function valueError(value: unknown): MisuseError {
 
 function kindOf(value: unknown): string {
   if (value === null) return "null";
-  return typeof value === "object" ? "an object of another kind" : typeof value;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") return typeof value;
+  const name: unknown = (value.constructor as { readonly name?: unknown } | undefined)?.name;
+  return typeof name === "string" && name !== "" && name !== "Object"
+    ? `a ${name}`
+    : "an object of another kind";
 }
 
 function refusal(what: string, range: string): MisuseError {

@@ -15,9 +15,11 @@
  * @module
  */
 
-import { viewOf } from "../../bytes/bytes.ts";
-import { decodeUtf8 } from "../../bytes/utf8.ts";
+import { encodeBase64 } from "../../bytes/base64.ts";
+import { copyOf, viewOf } from "../../bytes/bytes.ts";
+import { decodeUtf8, decodeUtf8Strict } from "../../bytes/utf8.ts";
 import { LogError } from "../errors.ts";
+import { oneLine, showAs } from "../inspect.ts";
 import { readU53, viewOver } from "./fields.ts";
 import { RECORD_BYTES_MAX, RECORD_HEAD_BYTES } from "./layout.ts";
 
@@ -145,11 +147,43 @@ export class RecordReader {
 
 const NO_HEADERS: ReadonlyMap<string, Uint8Array> = new Map();
 
+/** Bytes as they stand in JSON: text, or base64 of what is no UTF-8. */
+export type JsonBytes = string | { readonly base64: string };
+
+/** A record as `JSON.stringify` shows it. */
+export interface RecordJson {
+  /** Decimal digits: JSON's numbers end at 2^53. */
+  readonly position: string;
+  readonly timestampMs: number;
+  readonly producerTimestampMs?: number;
+  readonly key?: JsonBytes;
+  readonly headers?: Readonly<Record<string, JsonBytes>>;
+  readonly value: JsonBytes;
+}
+
+/** All of a record as a plain object. */
+export interface RecordCopy {
+  readonly position: bigint;
+  readonly timestampMs: number;
+  readonly producerTimestampMs: number | undefined;
+  readonly key: Uint8Array | undefined;
+  readonly headers: ReadonlyMap<string, Uint8Array>;
+  readonly value: Uint8Array;
+}
+
 /**
- * One record. Bytes are views of its batch's memory: a record that is kept keeps its whole batch; copy what is to
- * be kept long.
+ * One record. Bytes are views of its batch's memory: a record that is kept keeps its whole batch; {@link copy} what is to
+ * be kept long. Its fields are made when they are asked for, so `{ ...record }` is empty and `structuredClone(record)`
+ * is, too: spread or send its copy. `JSON.stringify` shows all of it, see {@link toJSON}.
  */
 export class LogRecord {
+  static {
+    showAs(LogRecord, (one) => {
+      const { position, key, headers, value } = one;
+      return oneLine("LogRecord", { position, key: key !== undefined, headers: headers.size > 0, value });
+    });
+  }
+
   readonly #batch: RecordBatch;
   readonly #index: number;
   readonly #at: number;
@@ -204,6 +238,36 @@ export class LogRecord {
     return undefined;
   }
 
+  /** All of it as a plain object, in memory of its own: to be kept, spread, or sent to another thread. */
+  copy(): RecordCopy {
+    const { position, timestampMs, producerTimestampMs, key, headers, value } = this;
+    return {
+      position,
+      timestampMs,
+      producerTimestampMs,
+      key: key && copyOf(key),
+      headers: new Map([...headers].map(([name, bytes]) => [name, copyOf(bytes)])),
+      value: copyOf(value),
+    };
+  }
+
+  /**
+   * For `JSON.stringify`: the position as decimal text, bytes as text where they are UTF-8 and else as `{ base64 }`. What the
+   * record does not have is left out.
+   */
+  toJSON(): RecordJson {
+    const { position, timestampMs, producerTimestampMs, key, headers, value } = this;
+    const named = [...headers].map(([name, bytes]) => [name, jsonBytes(bytes)] as const);
+    return {
+      position: String(position),
+      timestampMs,
+      ...producerTimestampMs === undefined ? {} : { producerTimestampMs },
+      ...key === undefined ? {} : { key: jsonBytes(key) },
+      ...named.length === 0 ? {} : { headers: Object.fromEntries(named) },
+      value: jsonBytes(value),
+    };
+  }
+
   #readValue(): Uint8Array {
     const { body, view } = this.#batch;
     const from = this.#headersEnd();
@@ -234,6 +298,10 @@ export class LogRecord {
     }
     return headers;
   }
+}
+
+function jsonBytes(bytes: Uint8Array): JsonBytes {
+  return decodeUtf8Strict(bytes) ?? { base64: encodeBase64(bytes) };
 }
 
 /** The offset behind the header at `at`, which is whole. */

@@ -22,6 +22,11 @@ class Held implements Holds {
     this.count--;
     assert(this.count >= 0, "released more than held");
   }
+
+  after(delayMs: number, run: () => void): () => void {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  }
 }
 
 const closed = new LogError("ERR_LOG_CLOSED", "closed");
@@ -223,7 +228,7 @@ test("records that wait for room keep their order, their content and the process
   const { options } = room.taken[1]!;
   assertEquals([options?.key, options?.headers, options?.timestampMs], [
     new Uint8Array([2]),
-    { header: new Uint8Array([3]), text: "t" },
+    new Map<string, unknown>([["header", new Uint8Array([3])], ["text", "t"]]),
     5,
   ]);
   room.tokens.forEach((token, index) => token.resolve({ position: BigInt(index) }));

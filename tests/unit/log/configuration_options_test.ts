@@ -175,7 +175,7 @@ test("batch, staging buffer and segment must fit into each other", () => {
       `"topics.a.segmentBytes" to ${MIB + 4_095}: allowed is ${MIB + 4_096} or more: batchBytesMax (${MIB})`,
     ],
     [
-      { memoryBytesMax: 16 * MIB },
+      { memoryBytesMax: 16 * MIB, topics: { "*": { segmentBytes: 16 * MIB } } },
       `"topics.*.segmentBytes" to ${16 * MIB}: allowed is at most half of memoryBytesMax (${16 * MIB})`,
     ],
     [
@@ -190,12 +190,55 @@ test("batch, staging buffer and segment must fit into each other", () => {
       { grantBytesMax: 3 * MIB, holdBytesMax: 2 * MIB },
       `"grantBytesMax" to ${3 * MIB}: allowed is at most holdBytesMax (${2 * MIB})`,
     ],
-    [{ grantBytesMax: MIB - 1 }, `"batchBytesMax" to ${MIB}: allowed is at most grantBytesMax (${MIB - 1})`],
+    [
+      { grantBytesMax: MIB - 1, batchBytesMax: MIB },
+      `"batchBytesMax" to ${MIB}: allowed is at most grantBytesMax (${MIB - 1})`,
+    ],
   ];
   for (const [input, said] of cases) assertStringIncludes(refusal(() => checkBrokerOptions(input)), said);
   const exact = { batchBytesMax: MIB - 4_096, topics: { a: { segmentBytes: MIB } } };
   assertEquals(checkBrokerOptions(exact).batchBytesMax, MIB - 4_096);
   assertEquals(checkBrokerOptions({ dir: "x", holdBytesMax: 200 * MIB }).holdBytesMax, 200 * MIB);
+});
+
+test("what does not fit is refused by the name of the option that was set", () => {
+  const cases: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ grantBytesMax: MIB - 1 }, `"grantBytesMax" to ${MIB - 1}: allowed is batchBytesMax (${MIB}) or more`],
+    [{ holdBytesMax: MIB - 1 }, `"holdBytesMax" to ${MIB - 1}: allowed is batchBytesMax (${MIB}) or more`],
+    [{ stagingBufferBytes: 200 * MIB }, `"stagingBufferBytes" to ${200 * MIB}: allowed is one that`],
+    [
+      { batchBytesMax: 130 * MIB, stagingBufferBytes: 130 * MIB },
+      `"batchBytesMax" to ${130 * MIB}: allowed is`,
+    ],
+    [{ memoryBytesMax: MIB }, `"memoryBytesMax" to ${MIB}: allowed is one that holdBytesMax can follow`],
+    [
+      { memoryBytesMax: 2 * MIB + 4_096 },
+      `"memoryBytesMax" to ${2 * MIB + 4_096}: allowed is ${2 * MIB + 8_192} or more`,
+    ],
+    [
+      { dir: "x", stagingBufferBytes: 4 * MIB, holdBytesMax: 2 * MIB },
+      `"stagingBufferBytes" to ${4 * MIB}: allowed is one that batchBytesMax can follow`,
+    ],
+  ];
+  for (const [input, said] of cases) assertStringIncludes(refusal(() => checkBrokerOptions(input)), said);
+});
+
+test("a size alone is taken, and what nobody has set follows it", () => {
+  for (const stagingBufferBytes of [64, 1_000, 20 * MIB, 100 * MIB]) {
+    const broker = checkBrokerOptions({ stagingBufferBytes });
+    assertEquals(broker.batchBytesMax, stagingBufferBytes);
+    const { segmentBytes } = topicOptionsFor(broker, "orders", {});
+    assertEquals(segmentBytes, Math.max(16 * MIB, stagingBufferBytes + 4_096));
+  }
+  const large = checkBrokerOptions({ dir: "x", stagingBufferBytes: 200 * MIB });
+  assertEquals([large.batchBytesMax, large.holdBytesMax, large.grantBytesMax], [
+    200 * MIB,
+    200 * MIB,
+    200 * MIB,
+  ]);
+  assertEquals(topicOptionsFor(large, "orders", {}).segmentBytes, 200 * MIB + 4_096);
+  const small = checkBrokerOptions({ memoryBytesMax: 4 * MIB });
+  assertEquals(topicOptionsFor(small, "orders", {}).segmentBytes, 2 * MIB);
 });
 
 test("a topic takes its own entry, then what was asked for, then the entry of all", () => {

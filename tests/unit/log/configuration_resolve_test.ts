@@ -185,6 +185,35 @@ test("variables that are set to nothing, or belong to something else, are none o
   assert(resolveConfiguration({ environment }).settings.every(({ source }) => source === "default"));
 });
 
+test("what Kubernetes says of services called hawser is none of ours, and what somebody typed is", () => {
+  const environment = {
+    HAWSER_SERVICE_HOST: "10.0.0.7",
+    HAWSER_SERVICE_PORT: "7780",
+    HAWSER_SERVICE_PORT_LOG: "7780",
+    HAWSER_PORT: "tcp://10.0.0.7:7780",
+    HAWSER_PORT_7780_TCP: "tcp://10.0.0.7:7780",
+    HAWSER_PORT_7780_TCP_PROTO: "tcp",
+    HAWSER_PORT_7780_TCP_PORT: "7780",
+    HAWSER_PORT_7780_TCP_ADDR: "10.0.0.7",
+    HAWSER_HTTP_SERVICE_HOST: "10.0.0.8",
+    HAWSER_HTTP_PORT: "tcp://10.0.0.8:7781",
+    HAWSER_HTTP_PORT_53_UDP: "udp://10.0.0.8:53",
+  };
+  const { settings } = resolveConfiguration({ environment: { ...environment, HAWSER_RING_SLOTS: "7" } });
+  const given = settings.filter(({ source }) => source !== "default");
+  assertEquals(given.map(({ path, value }) => [path, value]), [["ringSlots", 7]]);
+  const mistakes = [
+    { HAWSER_PORT: "7780" },
+    { HAWSER_PORTS: "tcp://10.0.0.7:7780" },
+    { HAWSER_HOST: "10.0.0.7" },
+    { HAWSER_SERVICE: "10.0.0.7" },
+    { HAWSER_HTTP_PORT: "7781" },
+  ];
+  for (const mistake of mistakes) {
+    assertThrows(() => resolveConfiguration({ environment: mistake }), MisuseError, Object.keys(mistake)[0]);
+  }
+});
+
 test("an empty file is a file", () => {
   for (const document of [null, undefined, {}]) {
     const { settings } = resolveConfiguration({ yaml: { file: FILE, document } });

@@ -513,3 +513,21 @@ test("answers to older requests, and to none, are nobody's", () => {
   scene.give({ ...opened, ...more, request: 2 });
   assertEquals(scene.session.state, "open");
 });
+
+test("what a broker with narrower limits refuses has used no sequence", () => {
+  const scene = new Scene({ publisher: "importer", windowBytes: 8_000 });
+  scene.link();
+  while (scene.toBroker() || scene.toClient());
+  scene.publish("first", { sequence: 1n });
+  scene.settle();
+  scene.cut();
+  // A batch of its own, which leaves when there is a link.
+  scene.publish("x".repeat(1_500), { sequence: 2n });
+  assertEquals(scene.session.lastSequence, 2n);
+  scene.link({ batchBytesMax: 1_000 });
+  assertEquals(scene.events.filter(({ type }) => type === "refused").length, 1);
+  assertEquals(scene.session.lastSequence, 1n);
+  scene.publish("second", { sequence: 2n });
+  scene.settle();
+  scene.expectLog(["first", "second"]);
+});

@@ -1,0 +1,48 @@
+/**
+ * What somebody may have meant who typed a name that there is not.
+ *
+ * @module
+ */
+
+/** Changes, in parts of the longer name, up to which one name can be meant by another. */
+const CHANGES_SHARE = 3;
+
+/** The one of `names` that is most like `name`; `undefined`: none is like it. Capitals and dashes do not count. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  const typed = plain(name);
+  let best: string | undefined;
+  let least = Infinity;
+  for (const one of names) {
+    const known = plain(one);
+    const changes = distance(typed, known);
+    if (changes < least && changes * CHANGES_SHARE <= Math.max(typed.length, known.length)) {
+      least = changes;
+      best = one;
+    }
+  }
+  return best;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[-_]/g, "");
+}
+
+/** How many characters must be put in, taken out or replaced, or change places with the next, to make `b` of `a`. */
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(row[j]! + 1, next[j - 1]! + 1, replaced);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        least = Math.min(least, before[j - 2]! + 1);
+      }
+      next.push(least);
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.length]!;
+}
