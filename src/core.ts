@@ -27,7 +27,12 @@ export {
   type InputState,
 } from "./engine/states.ts";
 export { next, type Table } from "./state_table.ts";
-export { SESSION_TRANSITIONS, type SessionState } from "./session/states.ts";
+export {
+  ACCEPT_TRANSITIONS,
+  type AcceptState,
+  SESSION_TRANSITIONS,
+  type SessionState,
+} from "./session/states.ts";
 export {
   type BodyAllocator,
   DISCARDED,

@@ -16,7 +16,7 @@ import { CONSUMER_TRANSITIONS, CURSOR_TRANSITIONS } from "../src/log/reader/stat
 import { SEGMENT_TRANSITIONS } from "../src/log/store/segment.ts";
 import { SYNCER_TRANSITIONS } from "../src/log/store/syncer.ts";
 import { WRITER_TRANSITIONS } from "../src/log/store/writer.ts";
-import { SESSION_TRANSITIONS } from "../src/session/states.ts";
+import { ACCEPT_TRANSITIONS, SESSION_TRANSITIONS } from "../src/session/states.ts";
 
 /** The machines of sockets, by the heading under which docs/PROTOCOL.md shows them. */
 export const DIAGRAMS: Readonly<Record<string, string>> = {
@@ -24,6 +24,7 @@ export const DIAGRAMS: Readonly<Record<string, string>> = {
   "Input": draw(INPUT_TRANSITIONS),
   "Flush policy": draw(FLUSH_TRANSITIONS),
   "Session": draw(SESSION_TRANSITIONS),
+  "Accepted connection": draw(ACCEPT_TRANSITIONS),
 };
 
 /** The machines of the log, by the heading under which docs/ARCHITECTURE.md shows them. */

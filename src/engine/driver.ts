@@ -66,6 +66,8 @@ export class Driver implements Task, OutboundListener {
   /** Opens the stream. Throws what `dial` throws. */
   start(dial: Dial): void {
     this.#transport = dial(this.#handlers());
+    this.#engine.started(this.#nowMs());
+    this.#armTimer();
     // What keeps the process alive is decided by the context, for all its connections at once.
     this.#transport.setReferenced?.(false);
   }
@@ -136,7 +138,6 @@ export class Driver implements Task, OutboundListener {
       open: (info) =>
         this.#enter(() => {
           this.#open = true;
-          this.#engine.opened(this.#nowMs());
           this.#events.opened(info);
         }),
       data: (chunk) => {

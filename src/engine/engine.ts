@@ -2,7 +2,7 @@
  * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing here is
  * async, reads a clock, or throws for what a peer did.
  *
- * Four kinds of method. **Inputs** (`opened`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
+ * Four kinds of method. **Inputs** (`started`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`) tell what happened outside.
  * **Commands** (`attach`, `restartInput`, `subscribe`, `close`) tell what the socket wants. **Polls** answer: after every
  * input and command call `pollTransmit`, `pollEvent` and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
  *
@@ -100,9 +100,9 @@ export class Engine {
 
   // Inputs.
 
-  /** The stream is open: the handshake's time begins. */
-  opened(nowMs: number): void {
-    this.#liveness.opened(nowMs);
+  /** The stream is being opened, or was accepted: the handshake's time begins. */
+  started(nowMs: number): void {
+    this.#liveness.started(nowMs);
   }
 
   /** Bytes arrived. Their memory is the engine's from here on. */

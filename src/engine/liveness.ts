@@ -10,7 +10,7 @@ import { type TimerName, TimerTable } from "./timers.ts";
 
 /** Times of one connection, in milliseconds. 0: never. */
 export interface Timings {
-  /** From the opened stream to the end of the handshake. */
+  /** From the dial or accept to the end of the handshake. */
   readonly handshakeMs: number;
   /** Between two PINGs of ours. */
   readonly heartbeatIntervalMs: number;
@@ -48,8 +48,8 @@ export class Liveness {
     this.#timings = timings;
   }
 
-  /** The stream is open. */
-  opened(nowMs: number): void {
+  /** The stream is being opened, or was accepted. */
+  started(nowMs: number): void {
     const { handshakeMs } = this.#timings;
     if (handshakeMs > 0) this.#timers.set("handshake", nowMs + handshakeMs);
   }

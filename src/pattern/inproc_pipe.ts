@@ -15,6 +15,7 @@ import { type Message, Pipe } from "./pipe.ts";
 export class InprocPipe extends Pipe {
   readonly #pattern: Pattern;
   readonly #options: PatternOptions;
+  readonly #conflate: boolean;
   readonly #refuse: (why: Error) => void;
   readonly #busy: (on: boolean) => void;
   #inbound: InboundQueue;
@@ -27,17 +28,20 @@ export class InprocPipe extends Pipe {
   constructor(init: {
     readonly pattern: Pattern;
     readonly options: PatternOptions;
+    /** Keep only the newest message, in both directions. */
+    readonly conflate: boolean;
     readonly busy: (on: boolean) => void;
     readonly refuse: (why: Error) => void;
   }) {
     super();
     this.#pattern = init.pattern;
     this.#options = init.options;
+    this.#conflate = init.conflate;
     this.#refuse = init.refuse;
     this.#busy = init.busy;
     this.#inbound = new InboundQueue({
       mark: { messages: 0, bytes: 0 },
-      conflate: init.options.conflate,
+      conflate: init.conflate,
       events: { readable: () => this.#pattern.readable(this), drained: () => {} },
     });
   }
@@ -83,7 +87,7 @@ export class InprocPipe extends Pipe {
       this.#other.#take(copy);
     } else {
       const first = this.#waiting.length === 0;
-      if (this.#options.conflate) this.#waiting.length = 0;
+      if (this.#conflate) this.#waiting.length = 0;
       this.#waiting.push(copy);
       if (first) this.#busy(true);
     }
@@ -129,14 +133,14 @@ export class InprocPipe extends Pipe {
     for (let i = 0; i < message.length; i++) bytes += message[i]!.length;
     // A sender that conflates has no queue of its own here: the newest message takes the place of the others.
     const sender = this.#other;
-    if (sender !== undefined && sender.#options.conflate) this.#inbound.clear();
+    if (sender !== undefined && sender.#conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
     this.#inbound.flush();
   }
 
   #belowMark(): boolean {
     const other = this.#other;
-    if (this.#options.conflate) return true;
+    if (this.#conflate) return true;
     const send = this.#options.sendMark;
     if (other === undefined) return send.messages === 0 || this.#waiting.length < send.messages;
     const receive = other.#options.receiveMark;

@@ -36,7 +36,6 @@ export interface PatternEvents {
 export interface PatternOptions {
   sendMark: HighWaterMark;
   receiveMark: HighWaterMark;
-  conflate: boolean;
   mandatory: boolean;
   handover: boolean;
   probeRouter: boolean;

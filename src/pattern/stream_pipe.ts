@@ -19,6 +19,8 @@ import { type Message, Pipe } from "./pipe.ts";
 export interface StreamPipeInit {
   readonly pattern: Pattern;
   readonly options: PatternOptions;
+  /** Keep only the newest message, in both directions. */
+  readonly conflate: boolean;
   readonly pool: SegmentPool;
   /** Messages wait to be written, or no longer do. */
   readonly busy: (on: boolean) => void;
@@ -36,11 +38,11 @@ export class StreamPipe extends Pipe {
   constructor(init: StreamPipeInit) {
     super();
     this.#init = init;
-    const { pattern, options } = init;
+    const { pattern, options, conflate } = init;
     this.outbound = new OutboundQueue({
       pool: init.pool,
       mark: options.sendMark,
-      conflate: options.conflate,
+      conflate,
       busy: init.busy,
       writable: () => {
         if (!this.closed) pattern.writable(this);
@@ -48,7 +50,7 @@ export class StreamPipe extends Pipe {
     });
     this.inbound = new InboundQueue({
       mark: options.receiveMark,
-      conflate: options.conflate,
+      conflate,
       events: { readable: () => pattern.readable(this), drained: () => this.#driver?.restartInput() },
       dropped: (frames) => this.#release(frames),
     });

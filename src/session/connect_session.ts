@@ -14,7 +14,7 @@ import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
 import type { SocketEventType } from "./events.ts";
-import type { Session, SessionOwner } from "./owner.ts";
+import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
 
@@ -22,6 +22,7 @@ import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./sta
 export class ConnectSession implements Session {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
+  readonly #options: SessionOptions;
   readonly #runtime: Runtime;
   readonly #routingId: Uint8Array | undefined;
   readonly #backoff: Backoff;
@@ -38,6 +39,7 @@ export class ConnectSession implements Session {
   /** `routingId`: the name under which a Router knows this peer, whatever it calls itself. */
   constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, routingId?: Uint8Array) {
     this.#owner = owner;
+    this.#options = owner.sessionOptions;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#routingId = routingId;
@@ -49,7 +51,7 @@ export class ConnectSession implements Session {
    * call this once the socket knows the session.
    */
   prepare(): void {
-    if (!this.#owner.sessionOptions.immediate) this.#attachPipe();
+    if (!this.#options.immediate) this.#attachPipe();
   }
 
   get state(): SessionState {
@@ -95,7 +97,7 @@ export class ConnectSession implements Session {
 
   #connect(): void {
     this.#go("dial");
-    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, {
+    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, this.#options.engineInit, {
       opened: () => {
         this.#go("opened");
         this.#emit("connect");
@@ -138,7 +140,7 @@ export class ConnectSession implements Session {
       this.#emit(handshakeErrorType(error), undefined, error);
     }
     if (this.#isOver) return;
-    if (this.#owner.sessionOptions.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
+    if (this.#options.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
       // With `immediate`, a queue belongs to a connection.
       this.#detachPipe(this.#pipe);
       this.#pipe.outbound.clear();
@@ -146,7 +148,7 @@ export class ConnectSession implements Session {
     }
     // Refused for who we are: the same again would be refused again (RFC 37).
     const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
-    if (refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) this.#end("giveUp");
+    if (refused || this.#options.reconnectIntervalMs < 0) this.#end("giveUp");
   }
 
   #gone(connection: Connection): void {
@@ -163,7 +165,7 @@ export class ConnectSession implements Session {
 
   #retry(): void {
     if (this.#isOver) return this.#report();
-    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#owner.sessionOptions;
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#options;
     if (reconnectIntervalMs < 0) return this.#end("giveUp");
     this.#go("lost");
     const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
@@ -175,6 +177,7 @@ export class ConnectSession implements Session {
     const pipe = new StreamPipe({
       pattern: this.#owner.pattern,
       options: this.#owner.patternOptions,
+      conflate: this.#options.conflate,
       pool: this.#runtime.pool,
       busy: (on) => this.#busy(on),
       refuse: (why) => this.#refuse(why),

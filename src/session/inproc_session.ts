@@ -11,7 +11,7 @@ import { InprocPipe } from "../pattern/inproc_pipe.ts";
 import type { Peer } from "../pattern/pipe.ts";
 import { Backoff } from "./backoff.ts";
 import { announcesIdentity, compatible } from "../zmtp/socket_type.ts";
-import type { Session, SessionOwner } from "./owner.ts";
+import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** One socket's end. */
@@ -20,6 +20,7 @@ export class InprocSession implements Session {
   readonly owner: SessionOwner;
   readonly #runtime: Runtime;
   readonly #connects: boolean;
+  readonly #options: SessionOptions;
   readonly #routingId: Uint8Array | undefined;
   pipe: InprocPipe;
   #other: InprocSession | undefined;
@@ -31,18 +32,23 @@ export class InprocSession implements Session {
   #cancelRetry: (() => void) | undefined;
   #backoff: Backoff | undefined;
 
-  /** `connects`: this is the connecting end; it waits for its name to be bound. */
+  /**
+   * `connects`: this is the connecting end; it waits for its name to be bound. `options`: those of the endpoint, where
+   * that is older than the session.
+   */
   constructor(
     owner: SessionOwner,
     runtime: Runtime,
     endpoint: string,
     connects: boolean,
     routingId?: Uint8Array,
+    options: SessionOptions = owner.sessionOptions,
   ) {
     this.owner = owner;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#connects = connects;
+    this.#options = options;
     this.#routingId = routingId;
     this.pipe = this.#makePipe();
   }
@@ -52,7 +58,7 @@ export class InprocSession implements Session {
    * call this once the socket knows the session.
    */
   prepare(): void {
-    if (!this.owner.sessionOptions.immediate) this.attach();
+    if (!this.#options.immediate) this.attach();
   }
 
   get queuedMessages(): number {
@@ -122,7 +128,7 @@ export class InprocSession implements Session {
     if (this.#closed) return;
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
-    if (this.owner.sessionOptions.immediate) this.#replacePipe();
+    if (this.#options.immediate) this.#replacePipe();
     // What filled the pipe has gone to the other end: there is room for the next.
     else this.pipe.reviewMark();
     if (refused) this.#retryLater();
@@ -130,7 +136,7 @@ export class InprocSession implements Session {
   }
 
   #retryLater(): void {
-    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.owner.sessionOptions;
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#options;
     if (reconnectIntervalMs < 0) return this.#end();
     this.#backoff ??= new Backoff((into) => this.#runtime.host.random(into));
     const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs);
@@ -176,6 +182,7 @@ export class InprocSession implements Session {
     const pipe = new InprocPipe({
       pattern: this.owner.pattern,
       options: this.owner.patternOptions,
+      conflate: this.#options.conflate,
       busy: (on) => {
         if (on) return keepAlive.hold();
         keepAlive.release();
@@ -192,7 +199,7 @@ export class InprocSession implements Session {
   }
 
   #describe(far: InprocSession): Peer {
-    const { socketType, identity } = far.owner.engineInit();
+    const { socketType, identity } = far.#options.engineInit;
     const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
     if (announcesIdentity(socketType)) metadata.set("identity", identity);
     return {
@@ -213,6 +220,7 @@ export class InprocSession implements Session {
 export class InprocBinding {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
+  readonly #options: SessionOptions;
   readonly #runtime: Runtime;
   readonly #accepted: (session: InprocSession) => void;
 
@@ -223,6 +231,7 @@ export class InprocBinding {
     accepted: (session: InprocSession) => void,
   ) {
     this.#owner = owner;
+    this.#options = owner.sessionOptions;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#accepted = accepted;
@@ -245,7 +254,14 @@ export class InprocBinding {
       this.#owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });
       return;
     }
-    const session = new InprocSession(this.#owner, this.#runtime, this.endpoint, false);
+    const session = new InprocSession(
+      this.#owner,
+      this.#runtime,
+      this.endpoint,
+      false,
+      undefined,
+      this.#options,
+    );
     this.#accepted(session);
     session.meet(connecting);
   }

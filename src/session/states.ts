@@ -1,5 +1,5 @@
 /**
- * The states of one connecting endpoint.
+ * The states of sessions. A connecting endpoint:
  *
  * - `idle`: nothing was tried yet (the adapter is being loaded).
  * - `dialing`: a stream is being opened.
@@ -9,6 +9,16 @@
  * - `lingering`: the socket is closed, but messages are queued: connections are used and made as before until the queue
  *   is empty or the linger time is over.
  * - `closed`: over.
+ *
+ * An accepted connection, whose pipe exists as long as the peer is there:
+ *
+ * - `handshaking`: the peer has yet to show who it is. The listener counts it.
+ * - `ready`: the peer is there and has a pipe.
+ * - `refused`: we do not want the peer; that has been reported, and the connection is being closed.
+ * - `lost`: the connection has ended, but memory of the pipe may still be lent.
+ * - `lingering`: we close, but messages are queued: they may leave until the linger time is over.
+ * - `closing`: we close. In these two the process is held alive.
+ * - `gone`: over.
  *
  * @module
  */
@@ -49,4 +59,19 @@ export const SESSION_TRANSITIONS: Table<SessionState, SessionInput> = {
     linger: "closed",
     close: "closed",
   },
+};
+
+export type AcceptState = "handshaking" | "ready" | "refused" | "lost" | "lingering" | "closing" | "gone";
+
+/** `lost`: nothing more is said or heard. `gone`: no memory is lent any more; the last input. */
+export type AcceptInput = "handshaken" | "refuse" | "lost" | "linger" | "close" | "gone";
+
+export const ACCEPT_TRANSITIONS: Table<AcceptState, AcceptInput> = {
+  handshaking: { handshaken: "ready", refuse: "refused", lost: "lost", close: "closing" },
+  ready: { refuse: "refused", lost: "lost", linger: "lingering", close: "closing" },
+  refused: { handshaken: "refused", lost: "refused", linger: "lingering", close: "closing", gone: "gone" },
+  lost: { close: "closing", gone: "gone" },
+  lingering: { lost: "lingering", close: "closing", gone: "gone" },
+  closing: { handshaken: "closing", lost: "closing", close: "closing", gone: "gone" },
+  gone: {},
 };

@@ -25,7 +25,7 @@ export interface SocketOptions {
   backlog?: number;
   /** Milliseconds for opening a stream. 0: as long as the system takes. Default 0. */
   connectTimeout?: number;
-  /** Milliseconds for the handshake behind an opened stream. 0: no limit. Default 30 000. */
+  /** Milliseconds from dial or accept to the end of the handshake, opening the stream included. 0: no limit. Default 30 000. */
   handshakeInterval?: number;
   /** Milliseconds between two PINGs. 0: none. Default 0. */
   heartbeatInterval?: number;
@@ -49,7 +49,7 @@ export interface SocketOptions {
   messageFramesMax?: number;
   /** Bytes that wait undecoded for one connection before it is paused. Default 10 MiB. */
   pendingBytesMax?: number;
-  /** Handshakes that one listener holds at a time. Default 1 000. */
+  /** Handshakes that one listener holds at a time; at the limit a newcomer takes the place of one. Default 1 000. */
   handshakesMax?: number;
 }
 
@@ -121,7 +121,10 @@ export interface PublishOptions {
 
 /** Options of `XPublisher`. */
 export interface XPublishOptions {
-  /** `null`: only a topic's first and last subscriber are told. `"allSubs"`: every subscription. `"allSubsUnsubs"`: cancellations too. */
+  /**
+   * `null`: only a topic's first and last subscriber are told. `"allSubs"`: every subscription. `"allSubsUnsubs"`:
+   * cancellations too. At once.
+   */
   verbosity?: "allSubs" | "allSubsUnsubs" | null;
   /** The application decides: subscriptions take effect through `subscribe()` after they were received. Default false. At once. */
   manual?: boolean;

@@ -44,7 +44,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   readonly #peerWaits: WaitList<number, void>;
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
-  #engineInit: EngineInit | undefined;
+  #sessionOptions: SessionOptions | undefined;
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -82,7 +82,7 @@ export class SocketCore implements SessionOwner, PatternEvents {
   setOption(name: OptionName, value: unknown): void {
     if (this.closed) throw closedError();
     (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
-    this.#engineInit = undefined;
+    this.#sessionOptions = undefined;
     Object.assign(this.patternOptions, makePatternOptions(this.options));
     if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();
     this.readable();
@@ -149,19 +149,21 @@ export class SocketCore implements SessionOwner, PatternEvents {
 
   // What sessions need.
 
+  /** One for all endpoints, until an option changes. */
   get sessionOptions(): SessionOptions {
-    const { reconnectInterval, reconnectMaxInterval, immediate, handshakesMax } = this.options;
+    return this.#sessionOptions ??= this.#makeSessionOptions();
+  }
+
+  #makeSessionOptions(): SessionOptions {
+    const { reconnectInterval, reconnectMaxInterval, immediate, conflate, handshakesMax } = this.options;
     return {
+      engineInit: this.#makeEngineInit(),
       reconnectIntervalMs: reconnectInterval,
       reconnectIntervalMaxMs: reconnectMaxInterval,
       immediate,
+      conflate,
       handshakesMax,
     };
-  }
-
-  /** One for all connections, until an option changes. */
-  engineInit(): EngineInit {
-    return this.#engineInit ??= this.#makeEngineInit();
   }
 
   #makeEngineInit(): EngineInit {
@@ -233,7 +235,6 @@ function makePatternOptions(options: OptionValues): PatternOptions {
   return {
     sendMark: { messages: options.sendHighWaterMark, bytes: options.sendHighWaterMarkBytes },
     receiveMark: { messages: options.receiveHighWaterMark, bytes: options.receiveHighWaterMarkBytes },
-    conflate: options.conflate,
     mandatory: options.mandatory,
     handover: options.handover,
     probeRouter: options.probeRouter,

@@ -117,7 +117,7 @@ export class PlayedEngine {
 
   /** As {@link play}, with `bytes` instead of the step's own. */
   playBytes(step: EngineStep, bytes: Uint8Array, chunkBytes: number): Effects {
-    if (!this.#opened) this.#engine.opened(step.nowMs ?? 0);
+    if (!this.#opened) this.#engine.started(step.nowMs ?? 0);
     this.#opened = true;
     this.#settle();
     if (step.nowMs !== undefined) this.#advance(step.nowMs);

@@ -282,7 +282,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     create: () => new Sealed() as unknown as Mechanism,
   };
   const engine = engineOf({ mechanism: sealedFactory });
-  engine.opened(0);
+  engine.started(0);
   const theirs = greeting(1, "CURVE");
   engine.receive(concat([theirs, command("HELLO")]), 0);
   written(engine);

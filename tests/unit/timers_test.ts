@@ -67,7 +67,7 @@ function due(liveness: Liveness, nowMs: number, listening = true): Expiry[] {
 
 test("all times off: nothing is ever due", () => {
   const liveness = livenessOf();
-  liveness.opened(0);
+  liveness.started(0);
   liveness.handshaken(0);
   liveness.heard(0);
   assertEquals([liveness.deadlineMs, due(liveness, 1e12)], [Infinity, []]);
@@ -75,7 +75,7 @@ test("all times off: nothing is ever due", () => {
 
 test("the handshake's deadline is granted a moment once, because input may wait to be looked at", () => {
   const liveness = livenessOf({ handshakeMs: 1_000 });
-  liveness.opened(500);
+  liveness.started(500);
   assertEquals(liveness.deadlineMs, 1_500);
   assertEquals(due(liveness, 1_500), []);
   assertEquals(liveness.deadlineMs, 1_510);
@@ -85,7 +85,7 @@ test("the handshake's deadline is granted a moment once, because input may wait 
 
 test("what is heard during the handshake renews nothing: a dribbler gains no time", () => {
   const liveness = livenessOf({ handshakeMs: 1_000 });
-  liveness.opened(0);
+  liveness.started(0);
   for (let ms = 0; ms <= 1_000; ms += 10) due(liveness, ms);
   assertEquals(due(liveness, 1_010), ["handshakeTimeout"]);
 });
