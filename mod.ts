@@ -28,6 +28,10 @@ export interface ContextOptions {
   readonly transports?: Readonly<Record<string, TransportFactory>>;
   /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
   readonly pendingTotalBytesMax?: number;
+  /** Bytes that wait to be sent over all connections; see docs/PROTOCOL.md, "Limits". Default 1 GiB. */
+  readonly queuedTotalBytesMax?: number;
+  /** Bytes that the topics of all subscribers take; see docs/PROTOCOL.md, "Limits". Default 1 GiB. */
+  readonly subscriptionsTotalBytesMax?: number;
 }
 
 /** A place for sockets, on this runtime. Sockets of one context reach each other over `inproc://`. */

@@ -22,6 +22,7 @@ export class InprocPipe extends Pipe {
   #other: InprocPipe | undefined;
   /** Messages sent before the other end was there. */
   #waiting: Message[] = [];
+  #waitingBytes = 0;
   /** A message was refused; at this many waiting ones the pattern hears of room. */
   #mutedAt = -1;
 
@@ -56,6 +57,7 @@ export class InprocPipe extends Pipe {
   deliverWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     for (const message of waiting) this.#other!.#take(message);
     if (waiting.length > 0) this.#busy(false);
   }
@@ -64,6 +66,7 @@ export class InprocPipe extends Pipe {
   discardWaiting(): void {
     if (this.#waiting.length === 0) return;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     this.#busy(false);
   }
 
@@ -89,6 +92,7 @@ export class InprocPipe extends Pipe {
       const first = this.#waiting.length === 0;
       if (this.#conflate) this.#waiting.length = 0;
       this.#waiting.push(copy);
+      for (let i = 0; i < copy.length; i++) this.#waitingBytes += copy[i]!.length;
       if (first) this.#busy(true);
     }
     return true;
@@ -142,7 +146,10 @@ export class InprocPipe extends Pipe {
     const other = this.#other;
     if (this.#conflate) return true;
     const send = this.#options.sendMark;
-    if (other === undefined) return send.messages === 0 || this.#waiting.length < send.messages;
+    if (other === undefined) {
+      return (send.messages === 0 || this.#waiting.length < send.messages) &&
+        (send.bytes === 0 || this.#waitingBytes < send.bytes);
+    }
     const receive = other.#options.receiveMark;
     const messages = other.#inbound.messages;
     if (send.messages !== 0 && receive.messages !== 0 && messages >= send.messages + receive.messages) {

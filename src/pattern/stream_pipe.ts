@@ -14,6 +14,7 @@ import { InboundQueue } from "./inbound_queue.ts";
 import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
+import type { QueuedTotal } from "./queued_total.ts";
 
 /** What a pipe needs of the session that owns it. */
 export interface StreamPipeInit {
@@ -22,6 +23,8 @@ export interface StreamPipeInit {
   /** Keep only the newest message, in both directions. */
   readonly conflate: boolean;
   readonly pool: SegmentPool;
+  /** The bound on what all pipes of a context hold for sending. */
+  readonly queuedTotal: QueuedTotal;
   /** Messages wait to be written, or no longer do. */
   readonly busy: (on: boolean) => void;
   /** The pattern wants the peer gone; `flush`: once what is queued has left. */
@@ -41,6 +44,7 @@ export class StreamPipe extends Pipe {
     const { pattern, options, conflate } = init;
     this.outbound = new OutboundQueue({
       pool: init.pool,
+      total: init.queuedTotal,
       mark: options.sendMark,
       conflate,
       busy: init.busy,

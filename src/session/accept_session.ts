@@ -109,6 +109,7 @@ export class AcceptSession implements Session {
       options: this.#owner.patternOptions,
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
+      queuedTotal: this.#runtime.queuedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why, flush) => this.#refuse(why, flush),
     });

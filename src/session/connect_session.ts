@@ -179,6 +179,7 @@ export class ConnectSession implements Session {
       options: this.#owner.patternOptions,
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
+      queuedTotal: this.#runtime.queuedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why) => this.#refuse(why),
     });

@@ -1,10 +1,11 @@
 /**
- * What sockets share: the runtime's host and transports, the inproc names, the bound on pending memory.
+ * What sockets share: the runtime's host and transports, the inproc names, the bounds on memory.
  *
  * @module
  */
 
 import { MisuseError } from "../errors.ts";
+import type { TotalLimits } from "../engine/limits.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
 
@@ -17,8 +18,21 @@ export interface ContextInit {
   readonly schemes?: readonly string[];
   /** Transports by scheme, besides or in place of the runtime's. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
-  /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
+  /**
+   * Bytes that wait undecoded over all connections, half-received messages included. At the bound connections are paused,
+   * and a peer that stops in the middle of a message loses its connection (`ERR_PEER_PENDING`). Default 256 MiB.
+   */
   readonly pendingTotalBytesMax?: number;
+  /**
+   * Bytes that wait to be sent over all connections. At the bound a peer counts as full when as much waits for it as its
+   * share, which is the bound divided by the peers for which anything waits. Default 1 GiB.
+   */
+  readonly queuedTotalBytesMax?: number;
+  /**
+   * Bytes that the topics of all subscribers take, 1 KiB and the topic's length for each. At the bound the peer that holds
+   * most loses its connection (`ERR_PEER_SUBSCRIPTIONS`). Default 1 GiB.
+   */
+  readonly subscriptionsTotalBytesMax?: number;
 }
 
 /** A place for sockets. Sockets of one context reach each other over `inproc://`. */
@@ -33,8 +47,7 @@ export class Context {
   #closed = false;
 
   constructor(init: ContextInit) {
-    const bytesMax = init.pendingTotalBytesMax;
-    this.runtime = new Runtime(init.host, bytesMax === undefined ? {} : { pendingTotalBytesMax: bytesMax });
+    this.runtime = new Runtime(init.host, totalLimits(init));
     this.#transports = new Map(Object.entries(init.transports ?? {}));
     this.#schemes = init.schemes ?? [];
     this.#loadAdapter = init.loadAdapter;
@@ -90,6 +103,23 @@ export class Context {
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
   }
+}
+
+/** The bounds that were given. */
+function totalLimits(init: ContextInit): Partial<TotalLimits> {
+  const limits: { -readonly [Name in keyof TotalLimits]?: number } = {};
+  for (const name of ["pendingTotalBytesMax", "queuedTotalBytesMax", "subscriptionsTotalBytesMax"] as const) {
+    const value = init[name];
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !(value >= 1)) {
+      throw new MisuseError(
+        "ERR_OPTION",
+        `Cannot set option "${name}" to ${String(value)}: allowed is bytes, a number of 1 or more`,
+      );
+    }
+    limits[name] = value;
+  }
+  return limits;
 }
 
 let makeDefault: (() => Context) | undefined;

@@ -8,7 +8,7 @@
 
 import { z } from "zod/v3";
 import { encodeUtf8 } from "../bytes/utf8.ts";
-import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
+import { DEFAULT_LIMITS, HANDSHAKES_MAX, HIGH_WATER_MARK_BYTES } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
@@ -57,7 +57,7 @@ export interface SocketOptions {
 export interface SendOptions {
   /** Messages that wait for one peer before it counts as full. 0: no limit. Default 1 000. At once. */
   sendHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 0. At once. */
+  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
   sendHighWaterMarkBytes?: number;
   /** Milliseconds after which a blocked `send` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   sendTimeout?: number;
@@ -71,7 +71,7 @@ export interface SendOptions {
 export interface ReceiveOptions {
   /** Messages that wait to be received from one peer before decoding stops. 0: no limit. Default 1 000. At once. */
   receiveHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 0. At once. */
+  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
   receiveHighWaterMarkBytes?: number;
   /** Milliseconds after which a blocked `receive` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   receiveTimeout?: number;
@@ -218,12 +218,12 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
   pendingBytesMax: bound("bytes", DEFAULT_LIMITS.pendingBytesMax),
   handshakesMax: bound("handshakes", HANDSHAKES_MAX),
   sendHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-  sendHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+  sendHighWaterMarkBytes: whole("bytes, 0 for no limit", HIGH_WATER_MARK_BYTES, 0),
   sendTimeout: time(-1, -1),
   sendWaitersMax: whole("sends", 65_536, 0),
   immediate: FLAG,
   receiveHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-  receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+  receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", HIGH_WATER_MARK_BYTES, 0),
   receiveTimeout: time(-1, -1),
   conflate: FLAG,
   routingId: {

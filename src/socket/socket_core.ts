@@ -66,6 +66,8 @@ export class SocketCore implements SessionOwner, PatternEvents {
       events: this,
       options: this.patternOptions,
       random: (into) => this.runtime.host.random(into),
+      later: (run) => this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: run }),
+      subscriptionsTotal: this.runtime.subscriptionsTotal,
     });
     this.sender = new Sender(this.pattern, this.options, this.runtime);
     this.receiver = new Receiver(this.pattern, this.options, this.runtime);
