@@ -61,6 +61,7 @@ export class Driver implements Task, OutboundListener {
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#events = events;
+    engine.onNews = () => scheduler.afterCallback(this);
   }
 
   /** Opens the stream. Throws what `dial` throws. */
