@@ -26,7 +26,7 @@ import { Context as CoreContext, provideDefaultContext } from "./src/socket/cont
 export interface ContextOptions {
   /** Transports by scheme, besides or in place of the runtime's tcp and ipc. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
-  /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
+  /** Bytes that wait undecoded over all connections, half-received messages included; see there. Default 256 MiB. */
   readonly pendingTotalBytesMax?: number;
   /** Bytes that wait to be sent over all connections; see docs/PROTOCOL.md, "Limits". Default 1 GiB. */
   readonly queuedTotalBytesMax?: number;

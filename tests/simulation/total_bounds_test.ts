@@ -164,7 +164,8 @@ test("peers that send more large messages at once than fit lose none and are all
     return received === 20;
   }, { waitingFor: "all messages" });
   assertEquals(lost, []);
-  assertLess(highest, 2 * 256 * 1_024 + 10 * 65_536);
+  // The one that is read on may be larger than what was left; of the others one chunk each may have been on its way.
+  assertLess(highest, 256 * 1_024 + 1_100_000 + 10 * 65_536);
   assertGreater(scene.taps.reduce((sum, { pauses }) => sum + pauses, 0), 0);
   await scene.end();
 });
