@@ -21,7 +21,7 @@ import { CONSUMER_TRANSITIONS, CURSOR_TRANSITIONS } from "../src/log/reader/stat
 import { SEGMENT_TRANSITIONS } from "../src/log/store/segment.ts";
 import { SYNCER_TRANSITIONS } from "../src/log/store/syncer.ts";
 import { WRITER_TRANSITIONS } from "../src/log/store/writer.ts";
-import { INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../src/session/states.ts";
+import { ACCEPT_TRANSITIONS, INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../src/session/states.ts";
 
 /** The machines of sockets, by the heading under which docs/PROTOCOL.md shows them. */
 export const DIAGRAMS: Readonly<Record<string, string>> = {
@@ -31,6 +31,7 @@ export const DIAGRAMS: Readonly<Record<string, string>> = {
   "Flush policy": draw(FLUSH_TRANSITIONS),
   "Session": draw(SESSION_TRANSITIONS),
   "An end over inproc": draw(INPROC_TRANSITIONS),
+  "Accepted connection": draw(ACCEPT_TRANSITIONS),
 };
 
 /** The machines of the log, by the heading under which docs/ARCHITECTURE.md shows them. */

@@ -85,6 +85,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#events = events;
+    engine.onNews = () => scheduler.afterCallback(this);
   }
 
   /**

@@ -75,6 +75,8 @@ export class Engine {
   #peer: Greeting | undefined;
   #nowMs = 0;
   #canPause = true;
+  /** Called when there is something to report although nobody called: another connection needed memory of this one. */
+  onNews: () => void = () => {};
 
   constructor(init: EngineInit) {
     this.#init = init;
@@ -102,6 +104,10 @@ export class Engine {
       opener: this.#mechanism.transparent ? undefined : this.#mechanism,
       allocator: init.allocator,
       memory: init.memory,
+      giveUp: (why) => {
+        this.#failWith(why);
+        this.onNews();
+      },
     });
     this.#output.pushEarly(
       encodeGreeting({ mechanism: init.mechanism.name, asServer: init.mechanism.asServer }),
@@ -110,7 +116,7 @@ export class Engine {
 
   // Inputs.
 
-  /** The stream is being opened: the handshake's time begins. */
+  /** The stream is being opened, or was accepted: the handshake's time begins. */
   started(nowMs: number): void {
     this.#liveness.started(nowMs);
   }
@@ -120,7 +126,7 @@ export class Engine {
     this.#nowMs = nowMs;
     if (this.#state === "ready") {
       this.#liveness.heard(nowMs);
-      this.#input.receive(chunk);
+      this.#input.receive(chunk, nowMs);
       return this.#checkInput();
     }
     if (this.#state === "greeting" || this.#state === "handshake") this.#receiveHandshake(chunk);
@@ -141,6 +147,10 @@ export class Engine {
   /** A deadline may have passed. Early and repeated calls do nothing. */
   handleTimeout(nowMs: number): void {
     this.#nowMs = nowMs;
+    if (this.#state === "ready") {
+      this.#input.tick(nowMs);
+      this.#liveness.paused(!this.#input.wantsRead, nowMs);
+    }
     while (this.#state !== "closed") {
       switch (this.#liveness.check(nowMs, this.wantsRead)) {
         case "nothing":
@@ -257,7 +267,8 @@ export class Engine {
 
   /** Whether the transport should read on. */
   get wantsRead(): boolean {
-    return this.#state === "closed" || this.#state === "closing" || this.#input.wantsRead;
+    // A handshake is bounded by itself: what others hold must keep no newcomer out.
+    return this.#state !== "ready" || this.#input.wantsRead;
   }
 
   get hasEvents(): boolean {
@@ -309,7 +320,7 @@ export class Engine {
     if (this.#state !== "ready") return;
     this.#handshake = undefined;
     // Bytes glued to the last handshake command are traffic: they wait until the pipe is attached.
-    if (at < chunk.length) this.#input.receive(chunk.subarray(at));
+    if (at < chunk.length) this.#input.receive(chunk.subarray(at), this.#nowMs);
   }
 
   #greeted(greeting: Greeting): void {
@@ -381,7 +392,9 @@ export class Engine {
     const { error, pendingBytes } = this.#input;
     if (error !== undefined) return this.#failWith(error);
     const { pendingBytesMax, unpausableBytesMax } = this.#init.limits;
-    if (!this.#canPause && pendingBytes > pendingBytesMax + unpausableBytesMax) {
+    // Where it cannot be paused for the sake of others, there is no bound on how much more comes.
+    const overruns = this.#input.state === "running" && !this.#input.wantsRead;
+    if (!this.#canPause && (overruns || pendingBytes > pendingBytesMax + unpausableBytesMax)) {
       this.#fail(
         "ERR_PEER_PENDING",
         `Cannot keep up with peer: ${pendingBytes} bytes wait and its transport cannot pause`,

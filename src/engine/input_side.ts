@@ -13,7 +13,7 @@ import type { Limits } from "./limits.ts";
 import type { Inbound } from "./link.ts";
 import { INPUT_TRANSITIONS, type InputInput, type InputState } from "./states.ts";
 import { next } from "../state_table.ts";
-import { PendingChunks, type PendingTotal } from "./pending_chunks.ts";
+import { type HalfReceived, PendingChunks, type PendingTotal } from "./pending_chunks.ts";
 import { brokenRule } from "./transport_rules.ts";
 
 /** What an {@link InputSide} is made of. */
@@ -27,12 +27,17 @@ export interface InputSideInit {
   readonly allocator?: BodyAllocator | undefined;
   /** Memory with any content. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
+  /** Other connections need the memory of a message that stopped half-way: the connection is to end. */
+  readonly giveUp?: (why: PeerError) => void;
 }
 
 const NOTHING = new Uint8Array(0);
 
+/** A connection is never paused for a half-received message that takes less: it costs as much itself. */
+const HALF_BYTES_MIN = 16_384;
+
 /** Decodes into an {@link Inbound} as far as it has room, and keeps the rest. */
-export class InputSide {
+export class InputSide implements HalfReceived {
   error: PeerError | undefined;
   #state: InputState = "detached";
   #inbound: Inbound | undefined;
@@ -45,12 +50,18 @@ export class InputSide {
   readonly #pending: PendingChunks;
   /** Whether some pending bytes were not scanned for commands. */
   #blind = false;
+  heardMs = 0;
+  suspectedMs = -1;
+  readonly #giveUp: (why: PeerError) => void;
+  /** Memory of a half-received message, as it was last counted. */
+  #halfBytes = 0;
   #restarting = false;
   #restartAgain = false;
 
   constructor(init: InputSideInit) {
     this.#limits = init.limits;
     this.#command = init.command;
+    this.#giveUp = init.giveUp ?? ((): void => {});
     this.#pending = new PendingChunks(init.pendingTotal);
     this.#canScan = init.opener === undefined;
     this.#decoder = new FrameDecoder(
@@ -60,7 +71,12 @@ export class InputSide {
         command: (body) => this.#decodedCommand(body),
       },
       init.limits,
-      { opener: init.opener, allocator: init.allocator, memory: init.memory },
+      {
+        opener: init.opener,
+        allocator: init.allocator,
+        memory: init.memory,
+        sparing: () => !init.pendingTotal.hasRoom,
+      },
     );
   }
 
@@ -85,7 +101,7 @@ export class InputSide {
 
   /** Whether the transport should deliver more. Bounded only while input is stopped: no byte and no peer is lost. */
   get wantsRead(): boolean {
-    if (this.#state === "running") return true;
+    if (this.#state === "running") return this.#halfBytes === 0 || !this.#pending.total.mustWait(this);
     return this.#pending.bytes < this.#limits.pendingBytesMax && this.#pending.total.hasRoom;
   }
 
@@ -95,12 +111,25 @@ export class InputSide {
     this.#go("attached");
   }
 
+  /** Time has passed. One that is paused is excused, and sees that others do not stop for ever. */
+  tick(nowMs: number): void {
+    if (this.#halfBytes === 0 || this.wantsRead) return;
+    this.heardMs = nowMs;
+    this.#pending.total.review(nowMs);
+  }
+
+  giveUp(why: PeerError): void {
+    this.#giveUp(why);
+  }
+
   /** Takes a chunk. Its memory is this side's from here on. */
-  receive(chunk: Uint8Array): void {
+  receive(chunk: Uint8Array, nowMs = 0): void {
+    this.heardMs = nowMs;
     if (this.error !== undefined || chunk.length === 0 || this.#state === "ended") return;
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
+    if (this.#halfBytes > 0) this.#pending.total.review(nowMs);
     this.#inbound!.announce();
     // Not all that was decoded takes up room (a subscription in message form does not), and nobody else would go on.
     if (this.#canGoOn()) this.restart();
@@ -143,6 +172,7 @@ export class InputSide {
     }
     this.#go("finished");
     this.#decoder.abandon();
+    this.#countHalf();
     this.#pending.clear();
     if (bytes > 0 && inbound?.hold !== undefined) {
       // Who comes, sends and goes must not get round the bound on pending memory.
@@ -192,10 +222,19 @@ export class InputSide {
     const { credit } = this.#inbound!;
     // A message that has begun is always finished: input never stops but at a frame boundary.
     const at = decoder.decode(chunk, 0, credit === 0 && decoder.midMessage ? 1 : credit);
+    this.#countHalf();
     if (decoder.error !== undefined) this.error = decoder.error;
     else if (decoder.waitsForMemory) this.#go("noMemory");
     else if (at < chunk.length) this.#go("full");
     return at;
+  }
+
+  #countHalf(): void {
+    const bytes = this.#decoder.heldMemory;
+    const before = this.#halfBytes;
+    if (bytes === before) return;
+    this.#halfBytes = bytes;
+    this.#pending.total.countHalf(this, bytes - before, bytes > HALF_BYTES_MIN);
   }
 
   /**

@@ -52,5 +52,22 @@ export const DEFAULT_LIMITS: Limits = {
 /** Half-open handshakes that one listener holds at a time. */
 export const HANDSHAKES_MAX = 1_000;
 
-/** Bytes that wait undecoded over all connections of a context. */
-export const PENDING_TOTAL_BYTES_MAX: number = 256 * MIB;
+/** Bounds over all connections of a context. What happens at each stands in docs/PROTOCOL.md. */
+export interface TotalLimits {
+  /** Bytes that wait undecoded, half-received messages included. */
+  readonly pendingTotalBytesMax: number;
+  /** Bytes that wait to be sent. */
+  readonly queuedTotalBytesMax: number;
+  /** Bytes that the topics of all subscribers take. */
+  readonly subscriptionsTotalBytesMax: number;
+}
+
+/** The defaults of {@link TotalLimits}. */
+export const DEFAULT_TOTAL_LIMITS: TotalLimits = {
+  pendingTotalBytesMax: 256 * MIB,
+  queuedTotalBytesMax: 1_024 * MIB,
+  subscriptionsTotalBytesMax: 1_024 * MIB,
+};
+
+/** Bytes that wait for one peer, sent or received, unless the socket's options say otherwise. */
+export const HIGH_WATER_MARK_BYTES: number = 64 * MIB;

@@ -21,7 +21,7 @@ import { Transfer } from "./transfer.ts";
 
 /** Times of one connection, in milliseconds. 0: never. */
 export interface Timings {
-  /** From the moment at which the stream is being opened to the end of the handshake. */
+  /** From the dial or accept to the end of the handshake. */
   readonly handshakeMs: number;
   /** Between two PINGs of ours. */
   readonly heartbeatIntervalMs: number;
@@ -75,7 +75,7 @@ export class Liveness {
     if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer();
   }
 
-  /** The stream is being opened. */
+  /** The stream is being opened, or was accepted. */
   started(nowMs: number): void {
     const { handshakeMs } = this.#timings;
     if (handshakeMs > 0) this.#timers.set("handshake", nowMs + handshakeMs);

@@ -5,11 +5,39 @@
  */
 
 import { copyOf } from "../bytes/bytes.ts";
+import { PeerError } from "../errors.ts";
 
-/** The pending memory of all connections of a context. */
+/** A connection that has received a message in part. */
+export interface HalfReceived {
+  /** When its last bytes came, or when it was last seen paused. */
+  readonly heardMs: number;
+  /** `heardMs` as it was when the connection was first found to have stopped. */
+  suspectedMs: number;
+  /** Ends the connection. */
+  giveUp(why: PeerError): void;
+}
+
+/** A half-received message without a byte for so long is given up when others need its memory. */
+const STALLED_MS = 1_000;
+/** A stalled connection is looked at twice before it goes, so long apart: perhaps this process did not run. */
+const REVIEW_MS = 50;
+
+/**
+ * The pending memory of all connections of a context: chunks that wait undecoded, and messages that were received in part.
+ *
+ * At the bound those whose chunks wait are paused, which costs nobody anything: they go on when the application reads. A
+ * half-received message is another matter, since nothing but its rest gives its memory back. So one of them, the oldest, is
+ * read on while the others are paused, and one that has stopped loses its connection. Half-received messages may use what
+ * waiting chunks leave, and half of the bound in any case: an application that does not read stops no other.
+ */
 export class PendingTotal {
   bytes = 0;
   readonly bytesMax: number;
+  /** The part of `bytes` that half-received messages take. */
+  #halfBytes = 0;
+  /** Those that take more than a little, oldest first. */
+  readonly #halves: Set<HalfReceived> = new Set();
+  #reviewedMs = -Infinity;
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
@@ -22,6 +50,44 @@ export class PendingTotal {
 
   get hasRoom(): boolean {
     return this.bytes < this.bytesMax;
+  }
+
+  /** A half-received message takes so much more or less. `large`: it counts among those that may be paused. */
+  countHalf(half: HalfReceived, bytes: number, large: boolean): void {
+    this.bytes += bytes;
+    this.#halfBytes += bytes;
+    if (large) this.#halves.add(half);
+    else this.#halves.delete(half);
+  }
+
+  /** Whether `half` must wait until others are done. */
+  mustWait(half: HalfReceived): boolean {
+    if (!this.#isTight || !this.#halves.has(half)) return false;
+    const [oldest] = this.#halves;
+    return oldest !== half;
+  }
+
+  /** Gives up those that have stopped, oldest first, until there is room. */
+  review(nowMs: number): void {
+    if (!this.#isTight || nowMs < this.#reviewedMs + REVIEW_MS) return;
+    this.#reviewedMs = nowMs;
+    for (const half of this.#halves) {
+      if (nowMs - half.heardMs < STALLED_MS) continue;
+      if (half.suspectedMs === half.heardMs) {
+        half.giveUp(
+          new PeerError(
+            "ERR_PEER_PENDING",
+            `Gave up a half-received message: nothing of it came for ${STALLED_MS} ms, and all connections together hold the limit of ${this.bytesMax} bytes`,
+          ),
+        );
+        if (!this.#isTight) return;
+      }
+      half.suspectedMs = half.heardMs;
+    }
+  }
+
+  get #isTight(): boolean {
+    return this.bytes >= this.bytesMax && this.#halfBytes * 2 >= this.bytesMax;
   }
 }
 

@@ -16,29 +16,34 @@ import { type Message, Pipe } from "./pipe.ts";
 export class InprocPipe extends Pipe {
   readonly #pattern: Pattern;
   readonly #options: PatternOptions;
+  readonly #conflate: boolean;
   readonly #refuse: (why: Error) => void;
   readonly #busy: (on: boolean) => void;
   #inbound: InboundQueue;
   #other: InprocPipe | undefined;
   /** Messages sent before the other end was there. */
   #waiting: Message[] = [];
+  #waitingBytes = 0;
   /** A message was refused; at this many waiting ones the pattern hears of room. */
   #mutedAt = -1;
 
   constructor(init: {
     readonly pattern: Pattern;
     readonly options: PatternOptions;
+    /** Keep only the newest message, in both directions. */
+    readonly conflate: boolean;
     readonly busy: (on: boolean) => void;
     readonly refuse: (why: Error) => void;
   }) {
     super();
     this.#pattern = init.pattern;
     this.#options = init.options;
+    this.#conflate = init.conflate;
     this.#refuse = init.refuse;
     this.#busy = init.busy;
     this.#inbound = new InboundQueue({
       mark: { messages: 0, bytes: 0 },
-      conflate: init.options.conflate,
+      conflate: init.conflate,
       events: { readable: () => this.#pattern.readable(this), drained: () => {} },
     });
   }
@@ -53,6 +58,7 @@ export class InprocPipe extends Pipe {
   deliverWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     for (const message of waiting) this.#other!.#take(message);
     if (waiting.length > 0) this.#busy(false);
   }
@@ -61,6 +67,7 @@ export class InprocPipe extends Pipe {
   discardWaiting(): void {
     if (this.#waiting.length === 0) return;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     this.#busy(false);
   }
 
@@ -84,8 +91,9 @@ export class InprocPipe extends Pipe {
       this.#other.#take(copy);
     } else {
       const first = this.#waiting.length === 0;
-      if (this.#options.conflate) this.#waiting.length = 0;
+      if (this.#conflate) this.#waiting.length = 0;
       this.#waiting.push(copy);
+      for (let i = 0; i < copy.length; i++) this.#waitingBytes += copy[i]!.length;
       if (first) this.#busy(true);
     }
     return true;
@@ -130,7 +138,7 @@ export class InprocPipe extends Pipe {
     for (let i = 0; i < message.length; i++) bytes += message[i]!.length;
     // A sender that conflates has no queue of its own here: the newest message takes the place of the others.
     const sender = this.#other;
-    if (sender !== undefined && sender.#options.conflate) this.#inbound.clear();
+    if (sender !== undefined && sender.#conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
     if (this.#pattern.inbound === "subscriptions") this.#pattern.upstream(this);
     this.#inbound.announce();
@@ -138,9 +146,12 @@ export class InprocPipe extends Pipe {
 
   #belowMark(): boolean {
     const other = this.#other;
-    if (this.#options.conflate) return true;
+    if (this.#conflate) return true;
     const send = this.#options.sendMark;
-    if (other === undefined) return send.messages === 0 || this.#waiting.length < send.messages;
+    if (other === undefined) {
+      return (send.messages === 0 || this.#waiting.length < send.messages) &&
+        (send.bytes === 0 || this.#waitingBytes < send.bytes);
+    }
     const receive = other.#options.receiveMark;
     const messages = other.#inbound.messages;
     if (send.messages !== 0 && receive.messages !== 0 && messages >= send.messages + receive.messages) {

@@ -16,6 +16,8 @@ import {
   type SegmentPool,
 } from "../zmtp/segment.ts";
 
+import { QueuedTotal, type WaitingQueue } from "./queued_total.ts";
+
 /** A message to send: one frame, or several. */
 export type Outgoing = Uint8Array | readonly Uint8Array[];
 
@@ -36,7 +38,7 @@ export interface HighWaterMark {
 }
 
 /** See the module. */
-export class OutboundQueue implements Outbound {
+export class OutboundQueue implements Outbound, WaitingQueue {
   /** Messages that no transport has taken, in flight included. */
   messages = 0;
   /** Their bytes, framing included. */
@@ -47,9 +49,12 @@ export class OutboundQueue implements Outbound {
   readonly #writable: () => void;
   readonly #busy: (on: boolean) => void;
   readonly #conflate: boolean;
+  readonly #total: QueuedTotal;
   #mark: HighWaterMark;
   #messagesMax: number;
   #muted = false;
+  /** Bytes of memory that its segments and the bodies in them take. */
+  #heldBytes = 0;
   #sealed: Segment[] = [];
   #open: Segment | undefined;
   #announced = false;
@@ -64,6 +69,8 @@ export class OutboundQueue implements Outbound {
     readonly busy?: (on: boolean) => void;
     /** Keep only the newest message. The mark does not count then. */
     readonly conflate?: boolean;
+    /** The bound that it shares with other queues. */
+    readonly total?: QueuedTotal;
   }) {
     this.#pool = init.pool;
     this.#mark = init.mark;
@@ -71,6 +78,7 @@ export class OutboundQueue implements Outbound {
     this.#writable = init.writable;
     this.#busy = init.busy ?? ((): void => {});
     this.#conflate = init.conflate ?? false;
+    this.#total = init.total ?? new QueuedTotal(Infinity);
   }
 
   /** Changes the mark at once. A queue above the new one refuses until it has drained. */
@@ -103,6 +111,7 @@ export class OutboundQueue implements Outbound {
     const segment = this.#segmentFor(framed.end);
     const before = segment.bytes;
     segment.addSegment(framed);
+    this.#hold(framed.bytes - framed.end);
     this.#added(segment, segment.bytes - before, framed.messages);
     return true;
   }
@@ -131,18 +140,25 @@ export class OutboundQueue implements Outbound {
   }
 
   release(segment: Segment): void {
-    this.messages -= segment.messages;
-    this.bytes -= segment.bytes;
+    const { messages, bytes } = segment;
+    this.#hold(-memoryOf(segment));
     this.#pool.give(segment);
-    if (this.messages === 0) this.#busy(false);
-    this.#credit();
+    this.#left(messages, bytes);
   }
 
   discard(segment: Segment): void {
-    this.messages -= segment.messages;
-    this.bytes -= segment.bytes;
-    if (this.messages === 0) this.#busy(false);
-    this.#credit();
+    this.#hold(-memoryOf(segment));
+    this.#left(segment.messages, segment.bytes);
+  }
+
+  reconsider(): void {
+    if (!this.#muted) return;
+    if (this.#belowMark()) {
+      this.#muted = false;
+      this.#writable();
+    } else if (this.#total.isFull(this.#heldBytes)) {
+      this.#total.waiting.add(this);
+    }
   }
 
   giveBack(segment: Segment, handedBytes: number): void {
@@ -160,7 +176,8 @@ export class OutboundQueue implements Outbound {
   }
 
   #belowMark(): boolean {
-    return this.messages < this.#messagesMax && (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes);
+    return this.messages < this.#messagesMax &&
+      (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes) && !this.#total.isFull(this.#heldBytes);
   }
 
   /** At the mark: an idle connection may take what is queued, here and now. Otherwise wait until half is gone. */
@@ -168,6 +185,7 @@ export class OutboundQueue implements Outbound {
     this.listener?.writeNow();
     if (this.#belowMark()) return true;
     this.#muted = true;
+    if (this.#total.isFull(this.#heldBytes)) this.#total.waiting.add(this);
     return false;
   }
 
@@ -178,6 +196,7 @@ export class OutboundQueue implements Outbound {
     if (messages !== 0 && this.messages > messages - ((messages + 1) >> 1)) return;
     if (bytes !== 0 && this.bytes > bytes / 2) return;
     this.#muted = false;
+    this.#total.waiting.delete(this);
     this.#writable();
   }
 
@@ -194,14 +213,17 @@ export class OutboundQueue implements Outbound {
         return;
       }
     }
-    const segment = this.#segmentFor(segmentBytesOf(message), hasReferences(message));
+    const copied = segmentBytesOf(message);
+    const segment = this.#segmentFor(copied, hasReferences(message));
     const before = segment.bytes;
     segment.addMessage(message);
-    this.#added(segment, segment.bytes - before, 1);
+    const added = segment.bytes - before;
+    this.#hold(added - copied);
+    this.#added(segment, added, 1);
   }
 
   #added(segment: Segment, bytes: number, messages: number): void {
-    if (this.messages === 0) this.#busy(true);
+    if (this.messages === 0) this.#begin();
     this.messages += messages;
     this.bytes += bytes;
     if (!this.#announced) {
@@ -211,13 +233,38 @@ export class OutboundQueue implements Outbound {
     if (segment.full) this.#seal();
   }
 
+  /** The first message has come. */
+  #begin(): void {
+    this.#total.queues++;
+    this.#busy(true);
+  }
+
+  #left(messages: number, bytes: number): void {
+    this.messages -= messages;
+    this.bytes -= bytes;
+    if (this.messages === 0) {
+      this.#total.queues--;
+      this.#busy(false);
+    }
+    this.#credit();
+    this.#total.left();
+  }
+
   /** A segment with room for `bytes`; the open one is sealed if it has not. */
   #segmentFor(bytes: number, small = false): Segment {
     if (this.#open !== undefined) {
       if (this.#open.fits(bytes)) return this.#open;
       this.#seal();
     }
-    return this.#open = this.#pool.take(bytes, small);
+    const open = this.#pool.take(bytes, small);
+    this.#hold(open.buffer.length);
+    return this.#open = open;
+  }
+
+  /** Counts memory that the queue holds, or no longer does. */
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#total.bytes += bytes;
   }
 
   #seal(): void {
@@ -229,7 +276,7 @@ export class OutboundQueue implements Outbound {
 
   #writeLatest(message: Outgoing): boolean {
     if (this.#latest === undefined) {
-      if (this.messages === 0) this.#busy(true);
+      if (this.messages === 0) this.#begin();
       this.messages++;
     }
     this.#latest = keepForLater(message);
@@ -247,6 +294,12 @@ export class OutboundQueue implements Outbound {
     const segment = this.#pool.take(segmentBytesOf(message));
     segment.addMessage(message);
     this.bytes += segment.bytes;
+    this.#hold(memoryOf(segment));
     this.#sealed.push(segment);
   }
+}
+
+/** Bytes of memory behind a segment and the bodies that it refers to. */
+function memoryOf(segment: Segment): number {
+  return segment.buffer.length + segment.bytes - segment.end;
 }

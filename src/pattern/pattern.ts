@@ -12,6 +12,7 @@ import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { HighWaterMark, Outgoing } from "./outbound_queue.ts";
 import type { Message, Pipe } from "./pipe.ts";
+import type { SubscriptionsTotal } from "./subscriptions_total.ts";
 
 /** What becomes of messages that arrive on a pipe of this pattern. */
 export type InboundKind =
@@ -36,7 +37,6 @@ export interface PatternEvents {
 export interface PatternOptions {
   sendMark: HighWaterMark;
   receiveMark: HighWaterMark;
-  conflate: boolean;
   mandatory: boolean;
   handover: boolean;
   probeRouter: boolean;
@@ -56,6 +56,10 @@ export interface PatternInit {
   readonly events: PatternEvents;
   readonly options: PatternOptions;
   readonly random: (into: Uint8Array) => void;
+  /** Runs something when the current turn of the loop is over. Missing: at once. */
+  readonly later?: (run: () => void) => void;
+  /** The bound on subscriptions that the socket shares with others. Missing: none. */
+  readonly subscriptionsTotal?: SubscriptionsTotal;
 }
 
 /** The base of all socket types. Its methods do nothing, so that each type says only what it does. */

@@ -15,12 +15,17 @@ import { InboundQueue } from "./inbound_queue.ts";
 import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
+import type { QueuedTotal } from "./queued_total.ts";
 
 /** What a pipe needs of the session that owns it. */
 export interface StreamPipeInit {
   readonly pattern: Pattern;
   readonly options: PatternOptions;
+  /** Keep only the newest message, in both directions. */
+  readonly conflate: boolean;
   readonly pool: SegmentPool;
+  /** The bound on what all pipes of a context hold for sending. */
+  readonly queuedTotal: QueuedTotal;
   /** Messages wait to be written, or no longer do. */
   readonly busy: (on: boolean) => void;
   /** The pattern wants the peer gone; `flush`: once what is queued has left. */
@@ -38,11 +43,12 @@ export class StreamPipe extends Pipe {
   constructor(init: StreamPipeInit) {
     super();
     this.#init = init;
-    const { pattern, options } = init;
+    const { pattern, options, conflate } = init;
     this.outbound = new OutboundQueue({
       pool: init.pool,
+      total: init.queuedTotal,
       mark: options.sendMark,
-      conflate: options.conflate,
+      conflate,
       busy: init.busy,
       writable: () => {
         if (!this.closed) pattern.writable(this);
@@ -50,7 +56,7 @@ export class StreamPipe extends Pipe {
     });
     this.inbound = new InboundQueue({
       mark: options.receiveMark,
-      conflate: options.conflate,
+      conflate,
       events: {
         readable: () => pattern.readable(this),
         drained: () => this.#driver?.resumeDecoding(),

@@ -17,7 +17,6 @@ import type { RadixNode } from "./radix_tree.ts";
 
 /** The topics of a SUB or XSUB, each with the number of times it was asked for. */
 export class CountedSubscriptions {
-  // Not `#private`: `matches` runs once per message.
   readonly #tree: RadixTree<number> = new RadixTree<number>();
   #distinct = 0;
 
@@ -98,6 +97,8 @@ class PeerRecord<Peer> {
   /** The last match that collected this peer. */
   stamp: number = 0;
   topicBytes: number = 0;
+  /** Retired: it matches nothing, and its places are being given back. */
+  gone: boolean = false;
   /** Each of the peer's topics, and the peer's place in that node's list, so that leaving needs no search. */
   readonly places: Map<PeerNode<Peer>, number> = new Map();
 
@@ -106,12 +107,14 @@ class PeerRecord<Peer> {
   }
 }
 
+/** The subscriptions of a peer that is gone, on their way out. */
+export type Retired<Peer> = PeerRecord<Peer>;
+
 /** Stamps stay below this so that engines keep them as small integers. */
 const STAMP_MAX = 0x3fff_ffff;
 
 /** The topics of all peers of a PUB or XPUB. A peer is any value that works as a key of a `Map`. */
 export class SubscriptionTree<Peer> {
-  // Not `#private`: `match` runs once per message.
   readonly #tree: RadixTree<PeerRecord<Peer>[]> = new RadixTree<PeerRecord<Peer>[]>();
   readonly #records: Map<Peer, PeerRecord<Peer>> = new Map();
   #distinct = 0;
@@ -178,19 +181,48 @@ export class SubscriptionTree<Peer> {
    * topic any more; without it no copy is made. The cost is that of the peer's own topics.
    */
   removePeer(peer: Peer, onTopic?: (topic: Uint8Array, last: boolean) => void): void {
+    const retired = this.retire(peer);
+    if (retired !== undefined) this.release(retired, Infinity, onTopic);
+  }
+
+  /**
+   * From now on `peer` matches nothing. What is returned still takes memory until {@link release} has given it back; until
+   * then a topic counts as one that somebody has, so that nobody hears of its end twice.
+   */
+  retire(peer: Peer): Retired<Peer> | undefined {
     const record = this.#records.get(peer);
-    if (record === undefined) return;
+    if (record === undefined) return undefined;
     this.#records.delete(peer);
-    for (const node of record.places.keys()) {
+    record.gone = true;
+    return record;
+  }
+
+  /** Gives back up to `topicsMax` topics of a peer that was retired, as {@link removePeer}; returns how many. */
+  release(
+    retired: Retired<Peer>,
+    topicsMax: number,
+    onTopic?: (topic: Uint8Array, last: boolean) => void,
+  ): number {
+    let released = 0;
+    for (const node of retired.places.keys()) {
+      if (released === topicsMax) break;
+      released++;
       const topic = onTopic === undefined ? undefined : this.#tree.keyOf(node);
-      const last = this.#leave(node, record);
+      const last = this.#leave(node, retired);
       if (topic !== undefined) onTopic!(topic, last);
     }
+    return released;
   }
 
   /** Whether any peer has exactly this topic. */
   has(topic: Uint8Array): boolean {
-    return this.#tree.find(topic)?.value !== undefined;
+    return this.#tree.find(topic)?.value?.some((record) => !record.gone) ?? false;
+  }
+
+  /** Whether `peer` has exactly this topic. */
+  holds(topic: Uint8Array, peer: Peer): boolean {
+    const node = this.#tree.find(topic);
+    return node !== undefined && (this.#records.get(peer)?.places.has(node) ?? false);
   }
 
   /** The topics of one peer, as fresh copies in no promised order. They must not change meanwhile. */
@@ -215,7 +247,7 @@ export class SubscriptionTree<Peer> {
       if (list !== undefined) {
         for (let index = 0; index < list.length; index++) {
           const record = list[index]!;
-          if (record.stamp === stamp) continue;
+          if (record.stamp === stamp || record.gone) continue;
           record.stamp = stamp;
           into[matched++] = record.peer;
         }

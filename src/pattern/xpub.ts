@@ -9,15 +9,26 @@ import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { FanOut } from "./fan_out.ts";
 import type { Outgoing } from "./outbound_queue.ts";
-import { type InboundKind, Pattern } from "./pattern.ts";
+import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
-import { SubscriptionTree } from "./subscriptions.ts";
+import { type Retired, SubscriptionTree } from "./subscriptions.ts";
+import { SubscriptionsTotal } from "./subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
 interface Notification {
   readonly pipe: Pipe;
   readonly message: Message;
 }
+
+/** The subscriptions of a peer that is gone, in both books. */
+interface Leaving {
+  readonly pipe: Pipe;
+  readonly asked: Retired<Pipe> | undefined;
+  readonly held: Retired<Pipe> | undefined;
+}
+
+/** Topics of a lost peer that are freed in one turn of the loop: some milliseconds. */
+const RELEASED_PER_TURN = 1_000;
 
 const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
 
@@ -42,6 +53,16 @@ export class XPubPattern extends Pattern {
   readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
   /** Whose request was read last: what manual mode's `subscribe` is about. */
   #lastAsker: Pipe | undefined;
+  readonly #total: SubscriptionsTotal;
+  readonly #later: ((run: () => void) => void) | undefined;
+  /** Oldest first. */
+  #leaving: Leaving[] = [];
+
+  constructor(init: PatternInit) {
+    super(init);
+    this.#total = init.subscriptionsTotal ?? new SubscriptionsTotal(Infinity);
+    this.#later = init.later;
+  }
 
   attach(pipe: Pipe): void {
     this.#pipes.add(pipe);
@@ -87,13 +108,16 @@ export class XPubPattern extends Pattern {
   override subscription(pipe: Pipe, topic: Uint8Array, on: boolean): void {
     if (!this.#pipes.has(pipe)) return;
     const { verbosity, manual } = this.options;
+    if (this.#leaving.length > 0) this.#finishLeaving(pipe);
     if (!this.#withinLimits(pipe, topic, on)) return;
     let news: boolean;
     if (on) {
+      if (!this.#asked.holds(topic, pipe) && !this.#total.take(pipe, topic.length)) return;
       const added = this.#asked.add(topic, pipe);
       news = added === "first" || verbosity !== null;
     } else {
       const removed = this.#asked.remove(topic, pipe);
+      if (removed !== "absent") this.#total.give(pipe, topic.length);
       // A cancel of what nobody knows is passed on too, as libzmq does in its verbose mode.
       news = removed === "last" || verbosity === "allSubsUnsubs";
     }
@@ -202,13 +226,41 @@ export class XPubPattern extends Pattern {
     return rest;
   }
 
+  /** From now on the peer gets nothing. Freeing what it subscribed to may take several turns of the loop. */
   #forget(pipe: Pipe): void {
+    this.#total.forget(pipe);
+    const asked = this.#asked.retire(pipe);
+    const held = this.#tree.retire(pipe);
+    if (asked === undefined && held === undefined) return;
+    this.#leaving.push({ pipe, asked, held });
+    if (this.#leaving.length === 1) this.#releaseSome();
+  }
+
+  #releaseSome(): void {
+    let left = this.#later === undefined ? Infinity : RELEASED_PER_TURN;
+    while (left > 0 && this.#leaving.length > 0) {
+      left -= this.#release(this.#leaving[0]!, left);
+      if (left > 0) this.#leaving.shift();
+    }
+    if (this.#leaving.length > 0) this.#later!(() => this.#releaseSome());
+  }
+
+  /** Frees up to `topicsMax` topics, and returns how many it were. */
+  #release({ pipe, asked, held }: Leaving, topicsMax: number): number {
     const { verbosity, manual } = this.options;
-    this.#asked.removePeer(pipe, (topic, last) => {
-      // In manual mode every request was heard, so every end of one must be.
-      if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
-    });
-    this.#tree.removePeer(pipe);
+    let released = 0;
+    if (asked !== undefined) {
+      released = this.#asked.release(asked, topicsMax, (topic, last) => {
+        // In manual mode every request was heard, so every end of one must be.
+        if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
+      });
+    }
+    return held === undefined ? released : released + this.#tree.release(held, topicsMax - released);
+  }
+
+  /** A peer that is back tells its subscriptions anew: the end of the old ones comes first. */
+  #finishLeaving(pipe: Pipe): void {
+    for (const leaving of this.#leaving) if (leaving.pipe === pipe) this.#release(leaving, Infinity);
   }
 
   #withinLimits(pipe: Pipe, topic: Uint8Array, on: boolean): boolean {
@@ -240,7 +292,9 @@ export class XPubPattern extends Pattern {
     frame.set(topic, 1);
     this.#arrivals.push({ pipe, message: [frame] });
     const unread = this.#unread.get(pipe);
-    if (unread === undefined) {
+    if (!this.#pipes.has(pipe)) {
+      // It is gone, and its account with it.
+    } else if (unread === undefined) {
       this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });
     } else {
       unread.messages++;

@@ -1,6 +1,6 @@
 /**
  * One accepted connection: its pipe exists from the end of the handshake to the end of the connection, and what is
- * queued then is lost, as in libzmq.
+ * queued then is lost, as in libzmq. States: states.ts.
  *
  * @module
  */
@@ -9,33 +9,52 @@ import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import type { Peer } from "../pattern/pipe.ts";
 import { StreamPipe } from "../pattern/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
+import { next } from "../state_table.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
-import type { Session, SessionOwner } from "./owner.ts";
+import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
+import { ACCEPT_TRANSITIONS, type AcceptInput, type AcceptState } from "./states.ts";
+
+/** What an accepted connection tells its listener. */
+export interface AcceptEvents {
+  /** The stream is open; from where. */
+  opened(session: AcceptSession, remoteAddress: string): void;
+  /** The handshake is done, or never will be. Once. */
+  handshakeEnded(session: AcceptSession): void;
+}
 
 /** See the module. */
 export class AcceptSession implements Session {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
   readonly #runtime: Runtime;
+  readonly #options: SessionOptions;
   readonly #connection: Connection;
-  readonly #handshakeEnded: () => void;
+  readonly #events: AcceptEvents;
+  #state: AcceptState = "handshaking";
   #pipe: StreamPipe | undefined;
-  #closing = false;
-  #refused = false;
-  #halfOpen = true;
-  #held = false;
   #cancelLinger: (() => void) | undefined;
 
-  /** `handshakeEnded` is called once, when the handshake is done or has failed. */
-  constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, handshakeEnded: () => void) {
+  /** `options`: those of the endpoint that accepted it. */
+  constructor(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    options: SessionOptions,
+    events: AcceptEvents,
+  ) {
     this.#owner = owner;
     this.#runtime = runtime;
     this.endpoint = endpoint;
-    this.#handshakeEnded = handshakeEnded;
-    this.#connection = new Connection(owner, runtime, endpoint, {
-      opened: () => owner.emit({ type: "accept", address: endpoint }),
+    this.#options = options;
+    this.#events = events;
+    this.#connection = new Connection(owner, runtime, endpoint, options.engineInit, {
+      opened: ({ remoteAddress }) => {
+        if (this.#state === "refused") return;
+        if (this.#state === "handshaking") events.opened(this, remoteAddress);
+        owner.emit({ type: "accept", address: endpoint });
+      },
       ready: (peer) => this.#ready(peer),
       lost: (_handshaken, error) => this.#lost(error),
       gone: () => this.#gone(),
@@ -55,17 +74,24 @@ export class AcceptSession implements Session {
     this.#connection.start(attach);
   }
 
+  /** Gives up a handshake that is not done. `why` is reported. Does nothing once it is done. */
+  evict(why: Error): void {
+    if (this.#state !== "handshaking") return;
+    this.#go("refuse");
+    this.#owner.emit({ type: handshakeErrorType(why), address: this.endpoint, error: why });
+    this.#connection.close("abort");
+  }
+
   close(lingerMs: number): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#hold(true);
-    const queued = this.queuedMessages > 0;
-    if (this.#pipe !== undefined) this.#detach(this.#pipe);
-    if (this.#owner.closed) this.#pipe?.drop();
-    if (!queued || lingerMs === 0 || !this.#pipe!.connected) return this.#finish("flush");
-    this.#cancelLinger = lingerMs < 0
-      ? (): void => {}
-      : this.#runtime.host.schedule(lingerMs, () => this.#lingerOver(), false);
+    const pipe = this.#pipe;
+    if (this.#isClosing || this.#state === "gone") return;
+    const lingers = pipe !== undefined && pipe.queuedMessages > 0 && lingerMs !== 0 && pipe.connected;
+    if (lingers) this.#go("linger");
+    if (this.#owner.closed) pipe?.drop();
+    if (!lingers) return this.#finish("flush");
+    if (lingerMs > 0) {
+      this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#lingerOver(), false);
+    }
   }
 
   #lingerOver(): void {
@@ -74,6 +100,7 @@ export class AcceptSession implements Session {
   }
 
   #finish(mode: "flush" | "abort"): void {
+    this.#go("close");
     this.#cancelLinger?.();
     this.#cancelLinger = undefined;
     this.#pipe?.outbound.clear();
@@ -81,49 +108,52 @@ export class AcceptSession implements Session {
   }
 
   #ready(peer: Peer): void {
-    this.#endHandshake();
-    if (this.#closing) return;
+    this.#go("handshaken");
+    if (!this.#isReady) return;
     const pipe = new StreamPipe({
       pattern: this.#owner.pattern,
       options: this.#owner.patternOptions,
+      conflate: this.#options.conflate,
       pool: this.#runtime.pool,
+      queuedTotal: this.#runtime.queuedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why, flush) => this.#refuse(why, flush),
     });
     pipe.peer = peer;
     this.#pipe = pipe;
     this.#owner.pattern.attach(pipe);
-    if (!this.#refused) this.#connection.join(pipe);
+    if (this.#isReady) this.#connection.join(pipe);
     // The pattern may have found the peer's routing id taken.
-    if (!this.#refused) this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
+    if (this.#isReady) this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
   }
 
   #lost(error: Error | undefined): void {
-    this.#endHandshake();
-    const { peer } = this.#connection;
-    if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
+    this.#go("lost");
     // A close without linger asked for it.
-    if (!this.#closing || this.#cancelLinger !== undefined) this.#tellDropped("the peer is gone");
-    if (this.#closing || this.#refused) return;
+    if (this.#state === "lost" || this.#state === "lingering") this.#tellDropped("the peer is gone");
+    this.#cancelLinger?.();
+    this.#cancelLinger = undefined;
+    if (this.#state !== "lost") return;
     const address = this.endpoint;
+    const { peer } = this.#connection;
     if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
     const why = error ?? new Error("The stream ended in the handshake");
     this.#owner.emit({ type: handshakeErrorType(error), address, error: why });
   }
 
   #gone(): void {
-    this.#endHandshake();
+    this.#go("gone");
     this.#pipe?.outbound.clear();
     this.#cancelLinger?.();
-    this.#hold(false);
     this.#owner.sessionClosed(this);
   }
 
   #refuse(why: Error, flush: boolean): void {
-    if (this.#refused) return;
-    this.#refused = true;
+    if (!this.#isReady) return;
     this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
-    if (this.#pipe !== undefined && !this.#pipe.closed) this.#detach(this.#pipe);
+    // Anyone who listens to events may have closed the socket meanwhile.
+    if (!this.#isReady) return;
+    this.#go("refuse");
     if (!flush) {
       this.#tellDropped("the peer was refused");
       this.#pipe?.outbound.clear();
@@ -135,28 +165,33 @@ export class AcceptSession implements Session {
     tellDropped(this.#owner, this.endpoint, this.#connection.peer, this.queuedMessages, why);
   }
 
-  #detach(pipe: StreamPipe): void {
-    pipe.closed = true;
-    this.#owner.pattern.detach(pipe);
-  }
-
   #busy(on: boolean): void {
     if (on) this.#runtime.keepAlive.hold();
     else this.#runtime.keepAlive.release();
-    if (!on && this.#closing && this.#cancelLinger !== undefined) this.#finish("flush");
-    else if (!on && this.#closing) this.#connection.close("flush");
+    if (!on && this.#state === "lingering") this.#finish("flush");
   }
 
-  #endHandshake(): void {
-    if (!this.#halfOpen) return;
-    this.#halfOpen = false;
-    this.#handshakeEnded();
+  get #isReady(): boolean {
+    return this.#state === "ready";
   }
 
-  #hold(on: boolean): void {
-    if (this.#held === on) return;
-    this.#held = on;
-    if (on) this.#runtime.keepAlive.hold();
-    else this.#runtime.keepAlive.release();
+  get #isClosing(): boolean {
+    return this.#state === "lingering" || this.#state === "closing";
+  }
+
+  /** Changes the state, and does what every arrow out of or into a state has in common. */
+  #go(input: AcceptInput): void {
+    const before = this.#state;
+    const held = this.#isClosing;
+    this.#state = next(ACCEPT_TRANSITIONS, before, input);
+    if (this.#state === before) return;
+    if (before === "handshaking") this.#events.handshakeEnded(this);
+    if (before === "ready" && this.#pipe !== undefined) {
+      this.#pipe.closed = true;
+      this.#owner.pattern.detach(this.#pipe);
+    }
+    if (this.#isClosing === held) return;
+    if (held) this.#runtime.keepAlive.release();
+    else this.#runtime.keepAlive.hold();
   }
 }

@@ -15,7 +15,7 @@ import { Backoff } from "./backoff.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { HandshakeErrorType } from "./events.ts";
-import type { Session, SessionOwner } from "./owner.ts";
+import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
 
@@ -25,6 +25,7 @@ const GIVEN_UP = "the connection is not made again";
 export class ConnectSession implements Session {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
+  readonly #options: SessionOptions;
   readonly #runtime: Runtime;
   readonly #routingId: Uint8Array | undefined;
   readonly #backoff: Backoff;
@@ -43,6 +44,7 @@ export class ConnectSession implements Session {
   /** `routingId`: the name under which a Router knows this peer, whatever it calls itself. */
   constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, routingId?: Uint8Array) {
     this.#owner = owner;
+    this.#options = owner.sessionOptions;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#routingId = routingId;
@@ -54,7 +56,7 @@ export class ConnectSession implements Session {
    * call this once the socket knows the session.
    */
   prepare(): void {
-    if (!this.#owner.sessionOptions.immediate) this.#attachPipe();
+    if (!this.#options.immediate) this.#attachPipe();
   }
 
   get state(): SessionState {
@@ -105,7 +107,7 @@ export class ConnectSession implements Session {
 
   #connect(): void {
     this.#go("dial");
-    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, {
+    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, this.#options.engineInit, {
       opened: () => {
         this.#go("opened");
         this.#owner.emit({ type: "connect", address: this.endpoint });
@@ -146,7 +148,7 @@ export class ConnectSession implements Session {
       this.#tellFailed(handshakeErrorType(error), error ?? new Error("The stream ended in the handshake"));
     }
     if (this.#isOver) return;
-    if (this.#owner.sessionOptions.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
+    if (this.#options.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
       // With `immediate`, a queue belongs to a connection.
       this.#detachPipe(this.#pipe);
       this.#tellDropped("their connection was lost");
@@ -155,7 +157,7 @@ export class ConnectSession implements Session {
     }
     // Refused for who we are: the same again would be refused again (RFC 37).
     const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
-    if (denied || refused || this.#owner.sessionOptions.reconnectIntervalMs < 0) {
+    if (denied || refused || this.#options.reconnectIntervalMs < 0) {
       this.#end("giveUp", "flush", GIVEN_UP);
     }
   }
@@ -174,7 +176,7 @@ export class ConnectSession implements Session {
 
   #retry(): void {
     if (this.#isOver) return this.#report();
-    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#owner.sessionOptions;
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#options;
     if (reconnectIntervalMs < 0) return this.#end("giveUp", "flush", GIVEN_UP);
     this.#go("lost");
     const delayMs = this.#backoff.nextMs(
@@ -190,7 +192,9 @@ export class ConnectSession implements Session {
     const pipe = new StreamPipe({
       pattern: this.#owner.pattern,
       options: this.#owner.patternOptions,
+      conflate: this.#options.conflate,
       pool: this.#runtime.pool,
+      queuedTotal: this.#runtime.queuedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why) => this.#refuse(why),
     });

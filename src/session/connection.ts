@@ -5,7 +5,7 @@
  */
 
 import { Driver } from "../engine/driver.ts";
-import { Engine } from "../engine/engine.ts";
+import { Engine, type EngineInit } from "../engine/engine.ts";
 import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
 import { isBytes } from "../engine/transport_rules.ts";
 import { PeerError } from "../errors.ts";
@@ -19,7 +19,7 @@ import type { Runtime } from "./runtime.ts";
 
 /** What a connection tells its session. */
 export interface ConnectionEvents {
-  opened(): void;
+  opened(info: TransportInfo): void;
   /** The handshake is done. The session answers by joining a pipe. */
   ready(peer: Peer): void;
   /** Nothing more is said or heard. `error`: why, unless it ended in order. */
@@ -44,19 +44,25 @@ export class Connection implements ConnectionInput {
   #info: TransportInfo = { localAddress: "", remoteAddress: "" };
   #lost = false;
 
-  constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, events: ConnectionEvents) {
+  /** `init`: what the endpoint's connections are made with. */
+  constructor(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    init: EngineInit,
+    events: ConnectionEvents,
+  ) {
     this.#owner = owner;
     this.#runtime = runtime;
     this.#endpoint = endpoint;
     this.#events = events;
-    const init = owner.engineInit();
     const allocator = owner.allocatorFor?.(this);
     this.#allocator = allocator;
     this.#engine = new Engine(allocator === undefined ? init : { ...init, allocator });
     this.#driver = new Driver(this.#engine, runtime.scheduler, {
       opened: (info) => {
         this.#info = info;
-        events.opened();
+        events.opened(info);
       },
       engine: (event) => this.#handle(event),
       gone: (cause) => {
@@ -169,6 +175,7 @@ export function handshakeErrorType(error: Error | undefined): HandshakeErrorType
       return "handshake:error:auth";
     case "ERR_PEER_HANDSHAKE_TIMEOUT":
     case "ERR_TRANSPORT":
+    case "ERR_PEER_HANDSHAKES":
       return "handshake:error:other";
     default:
       return "handshake:error:protocol";

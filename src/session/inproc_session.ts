@@ -15,7 +15,7 @@ import { announcesIdentity, compatible } from "../zmtp/socket_type.ts";
 import { Backoff } from "./backoff.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { KeepAlive } from "./keep_alive.ts";
-import type { Session, SessionOwner } from "./owner.ts";
+import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import { INPROC_TRANSITIONS, type InprocInput, type InprocState } from "./states.ts";
 
 /** Who is bound to which name of a context, and who waits for one. */
@@ -40,6 +40,7 @@ export class InprocSession implements Session {
   readonly owner: SessionOwner;
   readonly #runtime: InprocRuntime;
   readonly #connects: boolean;
+  readonly #options: SessionOptions;
   readonly #routingId: Uint8Array | undefined;
   readonly #backoff: Backoff;
   pipe: InprocPipe;
@@ -50,18 +51,23 @@ export class InprocSession implements Session {
   #cancelLinger: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  /** `connects`: this is the connecting end; it waits for its name to be bound. */
+  /**
+   * `connects`: this is the connecting end; it waits for its name to be bound. `options`: those of the endpoint, where
+   * that is older than the session.
+   */
   constructor(
     owner: SessionOwner,
     runtime: InprocRuntime,
     endpoint: string,
     connects: boolean,
     routingId?: Uint8Array,
+    options: SessionOptions = owner.sessionOptions,
   ) {
     this.owner = owner;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#connects = connects;
+    this.#options = options;
     this.#routingId = routingId;
     this.#backoff = new Backoff((into) => runtime.host.random(into));
     this.pipe = this.#makePipe();
@@ -72,7 +78,7 @@ export class InprocSession implements Session {
    * call this once the socket knows the session.
    */
   prepare(): void {
-    if (!this.owner.sessionOptions.immediate) this.attach();
+    if (!this.#options.immediate) this.attach();
   }
 
   get state(): InprocState {
@@ -153,7 +159,7 @@ export class InprocSession implements Session {
     if (this.#isOver) return;
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
-    if (this.owner.sessionOptions.immediate) this.#replacePipe();
+    if (this.#options.immediate) this.#replacePipe();
     // What filled the pipe has gone to the other end: there is room for the next.
     else this.pipe.reviewMark();
     if (refused) this.#retryLater();
@@ -161,7 +167,7 @@ export class InprocSession implements Session {
   }
 
   #retryLater(): void {
-    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.owner.sessionOptions;
+    const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#options;
     if (reconnectIntervalMs < 0) return this.#end("the connection is not made again");
     this.#go("refuse");
     const { host } = this.#runtime;
@@ -227,6 +233,7 @@ export class InprocSession implements Session {
     const pipe = new InprocPipe({
       pattern: this.owner.pattern,
       options: this.owner.patternOptions,
+      conflate: this.#options.conflate,
       busy: (on) => {
         if (on) return keepAlive.hold();
         keepAlive.release();
@@ -241,9 +248,9 @@ export class InprocSession implements Session {
   }
 
   #describe(far: InprocSession): Peer {
-    const { socketType } = far.owner.engineInit();
+    const { socketType, identity: own } = far.#options.engineInit;
     // A copy: its reader must not change what the far socket is called.
-    const identity = copyOf(far.owner.engineInit().identity);
+    const identity = copyOf(own);
     const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
     if (announcesIdentity(socketType)) metadata.set("identity", identity);
     return {
@@ -264,6 +271,7 @@ export class InprocSession implements Session {
 export class InprocBinding {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
+  readonly #options: SessionOptions;
   readonly #runtime: InprocRuntime;
   readonly #accepted: (session: InprocSession) => void;
 
@@ -274,6 +282,7 @@ export class InprocBinding {
     accepted: (session: InprocSession) => void,
   ) {
     this.#owner = owner;
+    this.#options = owner.sessionOptions;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#accepted = accepted;
@@ -296,7 +305,14 @@ export class InprocBinding {
       this.#owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });
       return;
     }
-    const session = new InprocSession(this.#owner, this.#runtime, this.endpoint, false);
+    const session = new InprocSession(
+      this.#owner,
+      this.#runtime,
+      this.endpoint,
+      false,
+      undefined,
+      this.#options,
+    );
     this.#accepted(session);
     session.meet(connecting);
   }

@@ -1,5 +1,6 @@
 /**
- * One bound endpoint: accepts streams, within a bound on handshakes that are not done.
+ * One bound endpoint: accepts streams, within a bound on handshakes that are not done. At the bound a newcomer takes the
+ * place of one of them, so that peers that never finish lock nobody out.
  *
  * @module
  */
@@ -7,21 +8,24 @@
 import { PeerError } from "../errors.ts";
 import type { Dial, Listen, Listener } from "../ports.ts";
 import { AcceptSession } from "./accept_session.ts";
-import type { SessionOwner } from "./owner.ts";
+import { HalfOpen, hostOf } from "./half_open.ts";
+import type { SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** See the module. */
 export class ListenSession {
   readonly #owner: SessionOwner;
+  readonly #options: SessionOptions;
   readonly #runtime: Runtime;
   readonly #accepted: (session: AcceptSession) => void;
   #listener: Listener | undefined;
-  #handshakes = 0;
+  readonly #handshakes: HalfOpen<AcceptSession> = new HalfOpen();
   #closed = false;
 
   /** `accepted` is called with every new session before it starts. */
   constructor(owner: SessionOwner, runtime: Runtime, accepted: (session: AcceptSession) => void) {
     this.#owner = owner;
+    this.#options = owner.sessionOptions;
     this.#runtime = runtime;
     this.#accepted = accepted;
   }
@@ -57,22 +61,29 @@ export class ListenSession {
   }
 
   #accept(attach: Dial): void {
-    const { handshakesMax } = this.#owner.sessionOptions;
-    if (this.#closed || this.#handshakes >= handshakesMax) return this.#turnAway(attach);
-    this.#handshakes++;
-    const session = new AcceptSession(this.#owner, this.#runtime, this.endpoint, () => this.#handshakes--);
+    if (this.#closed) return turnAway(attach);
+    const session = new AcceptSession(this.#owner, this.#runtime, this.endpoint, this.#options, {
+      opened: (opened, remoteAddress) => this.#handshakes.add(opened, hostOf(remoteAddress)),
+      handshakeEnded: (ended) => this.#handshakes.delete(ended),
+    });
+    const { handshakesMax } = this.#options;
+    if (this.#handshakes.size >= handshakesMax) {
+      this.#handshakes.worst!.evict(
+        new PeerError(
+          "ERR_PEER_HANDSHAKES",
+          `Gave up a handshake: ${handshakesMax} are not done, the limit of this listener, and another peer has come`,
+        ),
+      );
+    }
+    // Anyone who heard of that may have closed the socket.
+    if (this.#closed || this.#owner.closed) return turnAway(attach);
+    this.#handshakes.add(session, "");
     this.#accepted(session);
     session.start(attach);
   }
+}
 
-  #turnAway(attach: Dial): void {
-    const ignore = (): void => {};
-    attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore }).close("abort");
-    if (this.#closed) return;
-    const error = new PeerError(
-      "ERR_PEER_HANDSHAKES",
-      `Cannot accept connection: ${this.#handshakes} handshakes are not done, the limit of this listener`,
-    );
-    this.#owner.emit({ type: "accept:error", address: this.endpoint, error });
-  }
+function turnAway(attach: Dial): void {
+  const ignore = (): void => {};
+  attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore }).close("abort");
 }

@@ -10,8 +10,12 @@ import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 
-/** Options of a socket that sessions look at, each time anew. */
+/** The options that an endpoint is made with. It keeps them, reconnects included, whatever is set later. */
 export interface SessionOptions {
+  /** What its connections are made with. */
+  readonly engineInit: EngineInit;
+  /** Keep only the newest message of each peer. */
+  readonly conflate: boolean;
   /** Base wait before a connection is tried again; -1: never. */
   readonly reconnectIntervalMs: number;
   /** Upper bound of the growing wait; 0: it does not grow. */
@@ -35,10 +39,10 @@ export interface SessionOwner {
   /** Whether the socket was closed. */
   readonly closed: boolean;
   readonly pattern: Pattern;
+  /** Options that act at once. */
   readonly patternOptions: PatternOptions;
+  /** What the next endpoint is made with: the same object until an option changes. */
   readonly sessionOptions: SessionOptions;
-  /** What the next connection is made with. */
-  engineInit(): EngineInit;
   /**
    * Asked once for every connection over a byte stream, before its handshake. The answer is the allocator of the pipe
    * that the connection joins, too. Missing, or `undefined`: bodies go where the decoder likes.

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { PENDING_TOTAL_BYTES_MAX } from "../engine/limits.ts";
+import { DEFAULT_TOTAL_LIMITS, type TotalLimits } from "../engine/limits.ts";
 import { PendingTotal } from "../engine/pending_chunks.ts";
 import { Scheduler } from "../engine/scheduler.ts";
+import { QueuedTotal } from "../pattern/queued_total.ts";
+import { SubscriptionsTotal } from "../pattern/subscriptions_total.ts";
 import type { Host } from "../ports.ts";
 import { SegmentPool } from "../zmtp/segment.ts";
 import { InprocRegistry } from "./inproc_registry.ts";
@@ -19,15 +21,20 @@ export class Runtime {
   readonly keepAlive: KeepAlive;
   readonly pool: SegmentPool = new SegmentPool();
   readonly pendingTotal: PendingTotal;
+  readonly queuedTotal: QueuedTotal;
+  readonly subscriptionsTotal: SubscriptionsTotal;
   readonly inproc: InprocRegistry = new InprocRegistry();
   #lastPeerId = 0;
   #lastSocketId = 0;
 
-  constructor(host: Host, options: { readonly pendingTotalBytesMax?: number } = {}) {
+  constructor(host: Host, limits: Partial<TotalLimits> = {}) {
+    const limit = (name: keyof TotalLimits): number => limits[name] ?? DEFAULT_TOTAL_LIMITS[name];
     this.host = host;
     this.scheduler = new Scheduler(host);
     this.keepAlive = new KeepAlive(host);
-    this.pendingTotal = new PendingTotal(options.pendingTotalBytesMax ?? PENDING_TOTAL_BYTES_MAX);
+    this.pendingTotal = new PendingTotal(limit("pendingTotalBytesMax"));
+    this.queuedTotal = new QueuedTotal(limit("queuedTotalBytesMax"));
+    this.subscriptionsTotal = new SubscriptionsTotal(limit("subscriptionsTotalBytesMax"));
   }
 
   /** A number for the next socket. */

@@ -1,5 +1,5 @@
 /**
- * The states of one endpoint: what decides whether it is tried, used, delivered or over.
+ * The states of one endpoint or connection: what decides whether it is tried, used, delivered or over.
  *
  * A connecting endpoint over a byte stream:
  *
@@ -81,4 +81,30 @@ export const INPROC_TRANSITIONS: Table<InprocState, InprocInput> = {
     close: "closed",
   },
   closed: { close: "closed" },
+};
+
+/**
+ * An accepted connection, whose pipe exists as long as the peer is there:
+ *
+ * - `handshaking`: the peer has yet to show who it is. The listener counts it.
+ * - `ready`: the peer is there and has a pipe.
+ * - `refused`: we do not want the peer; that has been reported, and the connection is being closed.
+ * - `lost`: the connection has ended, but memory of the pipe may still be lent.
+ * - `lingering`: we close, but messages are queued: they may leave until the linger time is over.
+ * - `closing`: we close. In these two the process is held alive.
+ * - `gone`: over.
+ */
+export type AcceptState = "handshaking" | "ready" | "refused" | "lost" | "lingering" | "closing" | "gone";
+
+/** `lost`: nothing more is said or heard. `gone`: no memory is lent any more; the last input. */
+export type AcceptInput = "handshaken" | "refuse" | "lost" | "linger" | "close" | "gone";
+
+export const ACCEPT_TRANSITIONS: Table<AcceptState, AcceptInput> = {
+  handshaking: { handshaken: "ready", refuse: "refused", lost: "lost", close: "closing" },
+  ready: { refuse: "refused", lost: "lost", linger: "lingering", close: "closing" },
+  refused: { handshaken: "refused", lost: "refused", linger: "lingering", close: "closing", gone: "gone" },
+  lost: { close: "closing", gone: "gone" },
+  lingering: { lost: "lingering", close: "closing", gone: "gone" },
+  closing: { handshaken: "closing", lost: "closing", close: "closing", gone: "gone" },
+  gone: {},
 };

@@ -1,5 +1,5 @@
 /**
- * What sockets share: the runtime's host and transports, the inproc names, the bound on pending memory.
+ * What sockets share: the runtime's host and transports, the inproc names, the bounds on memory.
  *
  * @module
  */
@@ -17,14 +17,29 @@ export interface ContextOptions {
   readonly host?: Host;
   /** Transports by scheme, besides or in place of the runtime's tcp and ipc. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
-  /** Bytes that wait undecoded over all connections before they are paused. Default 256 MiB. */
+  /**
+   * Bytes that wait undecoded over all connections, half-received messages included. At the bound connections are paused,
+   * and a peer that stops in the middle of a message loses its connection (`ERR_PEER_PENDING`). Default 256 MiB.
+   */
   readonly pendingTotalBytesMax?: number;
+  /**
+   * Bytes that wait to be sent over all connections. At the bound a peer counts as full when as much waits for it as its
+   * share, which is the bound divided by the peers for which anything waits. Default 1 GiB.
+   */
+  readonly queuedTotalBytesMax?: number;
+  /**
+   * Bytes that the topics of all subscribers take, 1 KiB and the topic's length for each. At the bound the peer that holds
+   * most loses its connection (`ERR_PEER_SUBSCRIPTIONS`). Default 1 GiB.
+   */
+  readonly subscriptionsTotalBytesMax?: number;
 }
 
 const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
   host: { allowed: "a Host", allows: (value) => typeof value === "object" && value !== null },
   transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
   pendingTotalBytesMax: wholeNumber("bytes", 1),
+  queuedTotalBytesMax: wholeNumber("bytes", 1),
+  subscriptionsTotalBytesMax: wholeNumber("bytes", 1),
 };
 
 /** A place for sockets. Sockets of one context reach each other over `inproc://`. */
@@ -42,8 +57,7 @@ export class Context {
   constructor(options: ContextOptions = {}) {
     const fault = callFault("a Context", options, CONTEXT_OPTIONS);
     if (fault !== undefined) throw fault;
-    const { host, transports = {}, pendingTotalBytesMax } = options;
-    const limits = pendingTotalBytesMax === undefined ? {} : { pendingTotalBytesMax };
+    const { host, transports = {}, ...limits } = options;
     this.runtime = new Runtime(host ?? platform.createHost(), limits);
     this.#transports = new Map(Object.entries(transports));
     this.#schemes = host === undefined ? platform.schemes : [];

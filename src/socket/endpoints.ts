@@ -80,11 +80,12 @@ export class Endpoints {
       return address;
     }
     const transport = this.#core.context.transport(endpoint.scheme);
+    const streamOptions = this.#streamOptions();
     const session = new ListenSession(this.#core, this.#core.runtime, (accepted) => this.#accepted(accepted));
     this.#opening++;
     try {
       const factory = await transport;
-      await session.open(factory.listen(address, this.#streamOptions()), address);
+      await session.open(factory.listen(address, streamOptions), address);
     } catch (error) {
       this.#core.emit({ type: "bind:error", address, error: error as Error });
       throw error;
@@ -127,11 +128,12 @@ export class Endpoints {
       return;
     }
     const transport = context.transport(endpoint.scheme);
+    const streamOptions = this.#streamOptions();
     const start = (factory: TransportFactory): void => {
-      session.start(factory.dial(address, this.#streamOptions()));
+      session.start(factory.dial(address, streamOptions));
     };
     // A transport reads the address before anything is kept: what cannot be parsed throws here.
-    if (!(transport instanceof Promise)) transport.dial(address, this.#streamOptions());
+    if (!(transport instanceof Promise)) transport.dial(address, streamOptions);
     this.last = address;
     const session = new ConnectSession(this.#core, runtime, address, routingId);
     this.#connected(address, session);

@@ -9,7 +9,7 @@
 import { z } from "zod/v3";
 import { copyOf } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
-import { DEFAULT_LIMITS, HANDSHAKES_MAX } from "../engine/limits.ts";
+import { DEFAULT_LIMITS, HANDSHAKES_MAX, HIGH_WATER_MARK_BYTES } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
@@ -30,7 +30,7 @@ export interface SocketOptions {
   backlog?: number;
   /** Milliseconds for opening a stream. 0: as long as the system takes. Default 0. */
   connectTimeout?: number;
-  /** Milliseconds for opening a stream and the handshake on it, together. 0: no limit. Default 30 000. */
+  /** Milliseconds from dial or accept to the end of the handshake, opening the stream included. 0: no limit. Default 30 000. */
   handshakeInterval?: number;
   /** Milliseconds between two PINGs. 0: none. Default 0. */
   heartbeatInterval?: number;
@@ -67,7 +67,7 @@ export interface SocketOptions {
   messageFramesMax?: number;
   /** Bytes that wait undecoded for one connection before it is paused. Default 10 MiB. */
   pendingBytesMax?: number;
-  /** Handshakes that one listener holds at a time. Default 1 000. */
+  /** Handshakes that one listener holds at a time; at the limit a newcomer takes the place of one. Default 1 000. */
   handshakesMax?: number;
 }
 
@@ -75,7 +75,7 @@ export interface SocketOptions {
 export interface SendOptions {
   /** Messages that wait for one peer before it counts as full. 0: no limit. Default 1 000. At once. */
   sendHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 0. At once. */
+  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
   sendHighWaterMarkBytes?: number;
   /** Milliseconds after which a blocked `send` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   sendTimeout?: number;
@@ -89,7 +89,7 @@ export interface SendOptions {
 export interface ReceiveOptions {
   /** Messages that wait to be received from one peer before decoding stops. 0: no limit. Default 1 000. At once. */
   receiveHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 0. At once. */
+  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
   receiveHighWaterMarkBytes?: number;
   /** Milliseconds after which a blocked `receive`, or the next of an iteration, is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
   receiveTimeout?: number;
@@ -139,7 +139,10 @@ export interface PublishOptions {
 
 /** Options of `XPublisher`. */
 export interface XPublishOptions {
-  /** `null`: only a topic's first and last subscriber are told. `"allSubs"`: every subscription. `"allSubsUnsubs"`: cancellations too. */
+  /**
+   * `null`: only a topic's first and last subscriber are told. `"allSubs"`: every subscription. `"allSubsUnsubs"`:
+   * cancellations too. At once.
+   */
   verbosity?: "allSubs" | "allSubsUnsubs" | null;
   /** The application decides: subscriptions take effect through `subscribe()` after they were received. Default false. At once. */
   manual?: boolean;
@@ -254,14 +257,14 @@ const GROUPS: readonly Group[] = [
   }),
   group<SendOptions>(["PUSH", "PUB", ...BOTH_WAYS], {
     sendHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-    sendHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+    sendHighWaterMarkBytes: whole("bytes, 0 for no limit", HIGH_WATER_MARK_BYTES, 0),
     sendTimeout: time(-1, -1),
     sendWaitersMax: whole("sends", 65_536, 0),
     immediate: FLAG,
   }),
   group<ReceiveOptions>(["PULL", "SUB", ...BOTH_WAYS], {
     receiveHighWaterMark: whole("messages, 0 for no limit", 1_000, 0),
-    receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", 0, 0),
+    receiveHighWaterMarkBytes: whole("bytes, 0 for no limit", HIGH_WATER_MARK_BYTES, 0),
     receiveTimeout: time(-1, -1),
   }),
   group<ConflateOptions>(["PUSH", "PULL", "DEALER", "PUB", "SUB"], {

@@ -63,9 +63,9 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly #peerWaits: WaitList<number, void>;
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
-  #engineInit: EngineInit | undefined;
   #whenClosed: () => void = () => {};
   #stranded: Error | undefined;
+  #sessionOptions: SessionOptions | undefined;
   #end: () => void = () => {};
 
   /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
@@ -88,6 +88,8 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
       events: this,
       options: this.patternOptions,
       random: (into) => this.runtime.host.random(into),
+      later: (run) => this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: run }),
+      subscriptionsTotal: this.runtime.subscriptionsTotal,
     });
     this.sender = new Sender(this.pattern, this.options, this.runtime);
     this.receiver = new Receiver(this.pattern, this.options, this.runtime);
@@ -104,7 +106,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   setOption(name: OptionName, value: unknown): void {
     if (this.closed) throw closedError();
     (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
-    this.#engineInit = undefined;
+    this.#sessionOptions = undefined;
     Object.assign(this.patternOptions, makePatternOptions(this.options));
     if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();
     this.readable();
@@ -185,19 +187,21 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
 
   // What sessions need.
 
+  /** One for all endpoints, until an option changes. */
   get sessionOptions(): SessionOptions {
-    const { reconnectInterval, reconnectMaxInterval, immediate, handshakesMax } = this.options;
+    return this.#sessionOptions ??= this.#makeSessionOptions();
+  }
+
+  #makeSessionOptions(): SessionOptions {
+    const { reconnectInterval, reconnectMaxInterval, immediate, conflate, handshakesMax } = this.options;
     return {
+      engineInit: this.#makeEngineInit(),
       reconnectIntervalMs: reconnectInterval < 0 ? -1 : Math.max(reconnectInterval, RECONNECT_MS_MIN),
       reconnectIntervalMaxMs: reconnectMaxInterval,
       immediate,
+      conflate,
       handshakesMax,
     };
-  }
-
-  /** One for all connections, until an option changes. */
-  engineInit(): EngineInit {
-    return this.#engineInit ??= this.#makeEngineInit();
   }
 
   #makeEngineInit(): EngineInit {

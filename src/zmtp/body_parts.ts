@@ -18,6 +18,8 @@ export class BodyParts {
   /** The memory behind the last part, where that is a joined one. */
   #join: Uint8Array = NO_BYTES;
   #joined = 0;
+  /** Bytes of memory behind all parts. */
+  memoryBytes = 0;
 
   constructor(memory: (bytes: number) => Uint8Array) {
     this.#memory = memory;
@@ -27,6 +29,7 @@ export class BodyParts {
   add(chunk: Uint8Array, at: number, bytes: number): boolean {
     if (bytes >= PART_BYTES_MIN && bytes * 4 >= chunk.buffer.byteLength) {
       this.#parts.push(viewOf(chunk, at, at + bytes));
+      this.memoryBytes += chunk.buffer.byteLength;
       this.#join = NO_BYTES;
       this.#joined = 0;
       return true;
@@ -34,6 +37,7 @@ export class BodyParts {
     for (let from = at, end = at + bytes; from < end;) {
       if (this.#joined === this.#join.length) {
         this.#join = this.#memory(JOIN_BYTES);
+        this.memoryBytes += JOIN_BYTES;
         this.#joined = 0;
         this.#parts.push(NO_BYTES);
       }
@@ -57,5 +61,6 @@ export class BodyParts {
     this.#parts = [];
     this.#join = NO_BYTES;
     this.#joined = 0;
+    this.memoryBytes = 0;
   }
 }

@@ -6,7 +6,8 @@
  *
  * - a frame up to 1 MiB gets its own exactly sized buffer once its size has passed the limits; that may be the memory
  *   of an earlier chunk that was copied whole and that nobody else sees;
- * - a larger one keeps its chunks and is joined once, when complete, so a header alone never makes us allocate.
+ * - a larger one keeps its chunks and is joined once, when complete, so a header alone never makes us allocate. Where
+ *   memory is short that goes for all but small ones.
  *
  * @module
  */
@@ -33,6 +34,9 @@ const EXACT_BUFFER_BYTES_MAX = 1_048_576;
 /** Smaller chunks are not kept for reuse, and smaller frames do not use one. */
 const SPARE_BYTES_MIN = 32_768;
 
+/** What a frame costs besides its bytes: an empty one is not free. */
+const FRAME_OBJECT_BYTES = 128;
+
 const HEADER = 0;
 const BODY_EXACT = 1;
 const BODY_CHUNKS = 2;
@@ -50,11 +54,15 @@ export class FrameDecoder {
   readonly #opener: FrameOpener | undefined;
   readonly #allocator: BodyAllocator | undefined;
   readonly #memory: (bytes: number) => Uint8Array;
+  readonly #sparing: () => boolean;
   readonly #walks: boolean;
   #credit = 0;
   /** Frames of the message that is being assembled; `undefined` between messages on the fast path. */
   #frames: Uint8Array[] | undefined;
   #messageBytes = 0;
+  /** Bytes of memory behind `#frames`, and the last memory that was counted. */
+  #framesMemory = 0;
+  #countedMemory: ArrayBufferLike | undefined;
   /** Which of `#frames` came from the allocator. */
   readonly #allocated: Uint8Array[] = [];
   #mode = HEADER;
@@ -77,6 +85,7 @@ export class FrameDecoder {
     this.#opener = options.opener;
     this.#allocator = options.allocator;
     this.#memory = options.memory ?? ((bytes): Uint8Array => new Uint8Array(bytes));
+    this.#sparing = options.sparing ?? ((): boolean => false);
     this.#walks = options.opener === undefined && options.allocator === undefined;
   }
 
@@ -94,6 +103,18 @@ export class FrameDecoder {
   get heldBytes(): number {
     let bytes = this.#messageBytes;
     if (this.#mode === BODY_EXACT || this.#mode === BODY_CHUNKS) bytes += this.#filled;
+    return bytes;
+  }
+
+  /**
+   * Bytes of memory behind the unfinished message: all of a chunk that a frame is a view of, and all of a body that has
+   * only begun. Memory of an allocator is its own affair.
+   */
+  get heldMemory(): number {
+    if (this.#allocator !== undefined) return 0;
+    let bytes = this.#framesMemory;
+    if (this.#mode === BODY_EXACT) bytes += this.#body.buffer.byteLength;
+    else if (this.#mode === BODY_CHUNKS) bytes += this.#parts!.memoryBytes;
     return bytes;
   }
 
@@ -124,7 +145,13 @@ export class FrameDecoder {
     this.#parts = undefined;
     this.#mode = HEADER;
     this.#headerBytes = 0;
+    this.#forgetMessage();
+  }
+
+  #forgetMessage(): void {
     this.#messageBytes = 0;
+    this.#framesMemory = 0;
+    this.#countedMemory = undefined;
   }
 
   /** Walks whole messages in place. Stops in front of the first one that does not end in this chunk. */
@@ -291,7 +318,7 @@ export class FrameDecoder {
         this.#body = memory;
         this.#mode = BODY_EXACT;
       }
-    } else if (size <= EXACT_BUFFER_BYTES_MAX) {
+    } else if (size < SPARE_BYTES_MIN || (size <= EXACT_BUFFER_BYTES_MAX && !this.#sparing())) {
       this.#body = this.#takeMemory(size);
       this.#mode = BODY_EXACT;
     } else {
@@ -334,11 +361,16 @@ export class FrameDecoder {
     const frames = this.#frames ??= [];
     frames.push(body);
     this.#messageBytes += body.length;
+    if (body.buffer !== this.#countedMemory) {
+      this.#countedMemory = body.buffer;
+      this.#framesMemory += body.buffer.byteLength;
+    }
+    this.#framesMemory += FRAME_OBJECT_BYTES;
     if (!this.#acceptMessage(frames.length)) return;
     if (more) return;
     const bytes = this.#messageBytes;
     this.#frames = undefined;
-    this.#messageBytes = 0;
+    this.#forgetMessage();
     this.#allocated.length = 0;
     this.#credit--;
     this.#sink.message(frames, bytes);

@@ -49,6 +49,8 @@ export interface FrameDecoderOptions {
   readonly allocator?: BodyAllocator | undefined;
   /** Memory with any content: it is overwritten before anybody sees it. Default: zeroed memory. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
+  /** Whether memory is short: then a body's is only taken as its bytes arrive. */
+  readonly sparing?: (() => boolean) | undefined;
 }
 
 /** Stands in a message for a frame whose allocator answered `"discard"`. Compare by identity. */

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DEFAULT_LIMITS, HANDSHAKES_MAX, PENDING_TOTAL_BYTES_MAX } from "../../src/engine/limits.ts";
+import { DEFAULT_LIMITS, DEFAULT_TOTAL_LIMITS, HANDSHAKES_MAX } from "../../src/engine/limits.ts";
 import {
   ANSWER_BYTES_MAX,
   CONTROL_BYTES_MAX,
@@ -25,6 +25,7 @@ function constant(path: string, name: string): number {
 /** As documents write sizes: `64 KiB`. */
 function size(bytes: number): string {
   const mib = bytes / 1_048_576;
+  if (mib >= 1_024) return `${mib / 1_024} GiB`;
   return mib >= 1 ? `${mib} MiB` : `${bytes / 1_024} KiB`;
 }
 
@@ -76,11 +77,22 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `| one handshake command | ${
       size(limits.handshakeCommandBytesMax)
     }, ${limits.handshakePropertiesMax} properties |`,
-    `| handshake | ${defaultOptions().handshakeInterval / 1_000} s |`,
+    `| time from dial or accept to the end of the handshake | ${
+      defaultOptions().handshakeInterval / 1_000
+    } s |`,
     `| half-open handshakes of a listener | ${count(HANDSHAKES_MAX)} |`,
     `| topics of one subscriber | ${count(limits.subscriptionsMax)}, ${size(limits.subscriptionBytesMax)} |`,
-    `| undecoded bytes of one connection | ${size(limits.pendingBytesMax)} |`,
-    `| undecoded bytes of all connections | ${size(PENDING_TOTAL_BYTES_MAX)} |`,
+    `| undecoded bytes | ${size(limits.pendingBytesMax)} |`,
+    `| undecoded bytes, and messages of which only a part has come | ${
+      size(DEFAULT_TOTAL_LIMITS.pendingTotalBytesMax)
+    } |`,
+    `| bytes to be sent, a large body once for every peer it waits for | ${
+      size(DEFAULT_TOTAL_LIMITS.queuedTotalBytesMax)
+    } |`,
+    `length for each | ${size(DEFAULT_TOTAL_LIMITS.subscriptionsTotalBytesMax)} |`,
+    `| messages to be sent | ${count(defaultOptions().sendHighWaterMark)} and ${
+      size(defaultOptions().sendHighWaterMarkBytes)
+    } |`,
     `| commands waiting to be written | ${count(limits.commandsMax)}, PONGs coalesced |`,
     `| PING, PONG and unknown commands of one peer | ${count(limits.commandsPerSecondMax)} a second, ` +
     `unused ones saved for ${savedSeconds === 3_600 ? "an hour" : `${savedSeconds} s`} |`,

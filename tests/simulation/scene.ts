@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import type { TotalLimits } from "../../src/engine/limits.ts";
 import type { Dial, StreamOptions, Transport, TransportFactory, TransportHandlers } from "../../src/ports.ts";
 import { Context } from "../../src/socket/context.ts";
 import type { Socket } from "../../src/socket/socket.ts";
@@ -53,11 +54,11 @@ export class Scene {
   constructor(world: World, options: SceneOptions = {}) {
     this.world = world;
     this.#wrap = options.wrap ?? ((transport): Transport => transport);
-    const { pendingTotalBytesMax } = options;
+    const { wrap: _, ...limits } = options;
     this.context = new Context({
       host: world.host,
       transports: { sim: this.#tapped(world.network) },
-      ...(pendingTotalBytesMax === undefined ? {} : { pendingTotalBytesMax }),
+      ...limits,
     });
   }
 
@@ -92,7 +93,10 @@ export class Scene {
     await this.world.driveIdle();
     assertEquals(this.world.holdsProcess, false, "something still keeps the process alive");
     assertEquals(this.world.network.addresses, [], "somebody still listens");
-    assertEquals(this.context.runtime.pendingTotal.bytes, 0, "pending memory is not given back");
+    const { pendingTotal, queuedTotal, subscriptionsTotal } = this.context.runtime;
+    assertEquals(pendingTotal.bytes, 0, "pending memory is not given back");
+    assertEquals([queuedTotal.bytes, queuedTotal.queues], [0, 0], "queued memory is not given back");
+    assertEquals(subscriptionsTotal.bytes, 0, "subscriptions are not given back");
     for (const link of this.world.links) assert(link.closed || link.broken, link.describe());
     this.world.assertNoViolations();
     assertEquals(this.world.reported, [], "the application's own code threw");
@@ -119,9 +123,8 @@ export class Scene {
 }
 
 /** What {@link Scene} is made with. */
-export interface SceneOptions {
+export interface SceneOptions extends Partial<TotalLimits> {
   readonly wrap?: (transport: Transport) => Transport;
-  readonly pendingTotalBytesMax?: number;
 }
 
 function tapHandlers(handlers: TransportHandlers, tap: Tap): TransportHandlers {

@@ -121,7 +121,6 @@ export function patternOptions(options: Partial<PatternOptions> = {}): PatternOp
   return {
     sendMark: { messages: 1_000, bytes: 0 },
     receiveMark: { messages: 1_000, bytes: 0 },
-    conflate: false,
     mandatory: false,
     handover: false,
     probeRouter: false,

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MisuseError, type PeerError } from "../../src/errors.ts";
+import type { Dial } from "../../src/ports.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Request } from "../../src/socket/request.ts";
@@ -19,6 +20,7 @@ import {
 } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
 import { textOf } from "./building_blocks.ts";
+import { errorOf } from "../support/event_fields.ts";
 
 function makeWorld(): { world: World; context: Context } {
   const world = new World(1);
@@ -408,4 +410,85 @@ test("whoever waits for a subscriber is told that the publisher closed, and so i
   assertEquals(late.code, "ERR_CLOSED");
   await world.driveIdle();
   assertEquals(world.holdsProcess, false);
+});
+
+test("the time of a handshake counts from the dial: a stream that never opens is given up, too", async () => {
+  const world = new World(1, { link: { blackholeChance: 1 } });
+  const context = new Context({ host: world.host, transports: { sim: world.network } });
+  const push = new Push({ context, handshakeInterval: 70, reconnectInterval: -1 });
+  const { events } = listen(push);
+  push.connect("sim://nowhere");
+  await world.drive(() => events.length > 0, { withinMs: 1_000, waitingFor: "the end of the attempt" });
+  assertEquals([events[0]!.type, (errorOf(events[0]) as { code?: string }).code], [
+    "connect:delay",
+    "ERR_PEER_HANDSHAKE_TIMEOUT",
+  ]);
+  push.close();
+  await world.driveIdle();
+});
+
+test("the time of a handshake counts from the accept, whether or not the stream is ever open", async () => {
+  const { world, context } = makeWorld();
+  const pull = new Pull({ context, handshakeInterval: 70 });
+  const { events } = listen(pull);
+  let accept = (_attach: Dial): void => {};
+  context.register("late", {
+    dial: world.network.dial.bind(world.network),
+    listen: () => (address, accepting) => {
+      accept = accepting;
+      return Promise.resolve({ address, close: () => Promise.resolve() });
+    },
+  });
+  await world.driveTo(pull.bind("late://here"));
+  let aborted = false;
+  accept((handlers) => ({
+    write: () => true,
+    setPaused: () => true,
+    close: () => {
+      aborted = true;
+      handlers.close();
+    },
+  }));
+  await world.driveFor(100);
+  assert(aborted);
+  assertEquals(events.at(-1)!.type, "handshake:error:other");
+  pull.close();
+  await world.driveIdle();
+});
+
+test("at its limit a listener gives up a handshake of the host that has most of them, not the oldest of all", async () => {
+  const { world, context } = makeWorld();
+  const pull = new Pull({ context, handshakesMax: 4 });
+  let accept = (_attach: Dial): void => {};
+  context.register("late", {
+    dial: world.network.dial.bind(world.network),
+    listen: () => (address, accepting) => {
+      accept = accepting;
+      return Promise.resolve({ address, close: () => Promise.resolve() });
+    },
+  });
+  await world.driveTo(pull.bind("late://here"));
+  const closed: string[] = [];
+  const come = (remoteAddress: string): void => {
+    let open = (): void => {};
+    accept((handlers) => {
+      open = () => handlers.open({ localAddress: "late://here", remoteAddress });
+      return {
+        write: () => true,
+        setPaused: () => true,
+        close: () => {
+          closed.push(remoteAddress);
+          handlers.close();
+        },
+      };
+    });
+    open();
+  };
+  for (const address of ["late://slow:1", "late://flood:1", "late://flood:2", "late://flood:3"]) {
+    come(address);
+  }
+  for (let port = 4; port <= 7; port++) come(`late://flood:${port}`);
+  assertEquals(closed, [1, 2, 3, 4].map((port) => `late://flood:${port}`));
+  pull.close();
+  await world.driveIdle();
 });

@@ -10,7 +10,7 @@ import {
 } from "../../src/engine/states.ts";
 import { next, type Table } from "../../src/state_table.ts";
 import { BugError } from "../../src/errors.ts";
-import { INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../../src/session/states.ts";
+import { ACCEPT_TRANSITIONS, INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../../src/session/states.ts";
 
 interface Spec {
   readonly table: Table<string, string>;
@@ -95,6 +95,20 @@ const SPECS: Readonly<Record<string, Spec>> = {
       "backoff      dialing   ·           ·         ·         closed lingering closed",
       "lingering    lingering lingering   lingering lingering closed lingering closed",
       "closed       ·         closed      closed    closed    closed closed    closed",
+    ],
+  },
+  "accepted connection": {
+    table: ACCEPT_TRANSITIONS,
+    initial: "handshaking",
+    inputs: ["handshaken", "refuse", "lost", "linger", "close", "gone"],
+    cells: [
+      "handshaking ready   refused lost      ·         closing ·",
+      "ready       ·       refused lost      lingering closing ·",
+      "refused     refused ·       refused   lingering closing gone",
+      "lost        ·       ·       ·         ·         closing gone",
+      "lingering   ·       ·       lingering ·         closing gone",
+      "closing     closing ·       closing   ·         closing gone",
+      "gone        ·       ·       ·         ·         ·       ·",
     ],
   },
 };

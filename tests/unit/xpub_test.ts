@@ -12,13 +12,20 @@ class Bench {
   readonly events: FakeEvents = new FakeEvents();
   readonly options: PatternOptions;
   readonly pub: XPubPattern;
+  /** What the pattern put off to the end of the turn. */
+  readonly later: (() => void)[] = [];
 
   constructor(
     options: Partial<PatternOptions> = {},
     Kind: typeof XPubPattern | typeof PubPattern = XPubPattern,
   ) {
     this.options = patternOptions(options);
-    this.pub = new Kind({ events: this.events, options: this.options, random: () => {} });
+    this.pub = new Kind({
+      events: this.events,
+      options: this.options,
+      random: () => {},
+      later: (run) => void this.later.push(run),
+    });
   }
 
   join(name: string): FakePipe {
@@ -328,3 +335,56 @@ test("hasSubscribers tells whether a message would reach anybody, hasTopic wheth
     true,
   ]);
 });
+
+/** `+t0 +t1 …`, or `-t0 -t1 …`. */
+function many(sign: string, count: number): string {
+  return Array.from({ length: count }, (_, index) => `${sign}t${index}`).join(" ");
+}
+
+test("a peer with many topics is freed in parts, gets nothing meanwhile, and every topic ends once", () => {
+  const bench = new Bench();
+  const [gone, stays] = [bench.join("gone"), bench.join("stays")];
+  bench.ask(gone, many("+", 5_000));
+  bench.ask(stays, "+t4999 +kept");
+  assertEquals(bench.heard.split(" ").length, 5_001);
+  bench.pub.detach(gone);
+  let turns = 0;
+  const ended: string[] = [];
+  for (;; turns++) {
+    const heard = bench.heard;
+    const words = heard === "" ? [] : heard.split(" ");
+    assert(words.length <= 1_000, "no turn frees more than its part");
+    ended.push(...words);
+    bench.send("t4998", "t4999");
+    assert(!bench.pub.hasSubscribers(bytes("t4998")) && !bench.pub.hasTopic(bytes("t4998")));
+    // One that comes for a topic whose end nobody has heard of keeps it alive.
+    if (turns === 1) bench.ask(stays, "+t4997");
+    if (turns === 2) bench.ask(stays, "-t4997");
+    const run = bench.later.shift();
+    if (run === undefined) break;
+    run();
+  }
+  assert(turns >= 5, `${turns} turns`);
+  assertEquals(gone.texts, []);
+  assertEquals(stays.texts.length, turns + 1);
+  assertEquals(ended.sort(), many("-", 4_999).split(" ").sort());
+});
+
+for (const manual of [false, true]) {
+  test(`a peer that is back while its old topics are freed keeps the new ones${manual ? ", in manual mode, too" : ""}`, () => {
+    const bench = new Bench({ manual });
+    const pipe = bench.join("back");
+    bench.ask(pipe, many("+", 3_000));
+    bench.heard;
+    bench.pub.lost(pipe);
+    bench.pub.ready(pipe);
+    bench.ask(pipe, "+t2999");
+    const heard = bench.heard.split(" ");
+    assertEquals([heard.length, heard.at(-1)], [3_001, "+t2999"]);
+    if (manual) bench.pub.decide(bytes("t2999"), true);
+    while (bench.later.length > 0) bench.later.shift()!();
+    assertEquals(bench.heard, "");
+    bench.send("t2999", "t0");
+    assertEquals(pipe.texts, ["t2999"]);
+  });
+}

@@ -1,0 +1,73 @@
+/**
+ * The bound on what the subscriptions of all peers of a context take. At the bound the peer that holds most goes, so one
+ * that floods a publisher with topics drives out itself.
+ *
+ * @module
+ */
+
+import { PeerError } from "../errors.ts";
+import type { Pipe } from "./pipe.ts";
+
+/** What one topic of one peer takes besides its bytes: nodes, lists and places in two trees, measured. */
+const TOPIC_BYTES = 1_024;
+
+/** See the module. */
+export class SubscriptionsTotal {
+  /** Bytes that all of them take. */
+  bytes = 0;
+  readonly bytesMax: number;
+  readonly #held: Map<Pipe, number> = new Map();
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  /**
+   * Counts a new topic of `pipe`. Where it does not fit, those that hold most are refused until it does. `false`: `pipe`
+   * itself was one of them.
+   */
+  take(pipe: Pipe, topicBytes: number): boolean {
+    const cost = topicBytes + TOPIC_BYTES;
+    this.#held.set(pipe, (this.#held.get(pipe) ?? 0) + cost);
+    this.bytes += cost;
+    while (this.bytes > this.bytesMax) {
+      const most = this.#largest();
+      this.forget(most);
+      most.refuse(
+        new PeerError(
+          "ERR_PEER_SUBSCRIPTIONS",
+          `Cannot keep the peer's subscriptions: those of all peers take more than ${this.bytesMax} bytes, and no peer has more`,
+        ),
+      );
+      if (most === pipe) return false;
+    }
+    return true;
+  }
+
+  /** `pipe` took a topic back. */
+  give(pipe: Pipe, topicBytes: number): void {
+    const held = this.#held.get(pipe);
+    if (held === undefined) return;
+    const cost = topicBytes + TOPIC_BYTES;
+    this.bytes -= cost;
+    if (held === cost) this.#held.delete(pipe);
+    else this.#held.set(pipe, held - cost);
+  }
+
+  /** `pipe` is gone. */
+  forget(pipe: Pipe): void {
+    this.bytes -= this.#held.get(pipe) ?? 0;
+    this.#held.delete(pipe);
+  }
+
+  #largest(): Pipe {
+    let most: Pipe | undefined;
+    let mostBytes = 0;
+    for (const [pipe, bytes] of this.#held) {
+      if (bytes <= mostBytes) continue;
+      most = pipe;
+      mostBytes = bytes;
+    }
+    return most!;
+  }
+}

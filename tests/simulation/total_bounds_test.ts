@@ -1,0 +1,229 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { DEFAULT_TOTAL_LIMITS } from "../../src/engine/limits.ts";
+import type { SocketEvent } from "../../src/session/events.ts";
+import { Context } from "../../src/socket/context.ts";
+import { Publisher, Pull, Push, Subscriber } from "../../src/socket/sockets.ts";
+import { World } from "../support/world.ts";
+import { Scene } from "./scene.ts";
+import { errorOf, peerOf } from "../support/event_fields.ts";
+
+// Bounds over all connections of a context: each holds, and while peers press against it, one that behaves is served.
+
+const MIB = 1_048_576;
+
+function codesOf(events: readonly SocketEvent[]): (string | undefined)[] {
+  return events.map((event) => (errorOf(event) as { code?: string } | undefined)?.code);
+}
+
+test("subscribers that do not read take no more together than the bound, and one that reads misses nothing", async () => {
+  const world = new World(1);
+  const scene = new Scene(world, { queuedTotalBytesMax: 2 * MIB });
+  const { context } = scene;
+  const publisher = scene.add(new Publisher({ context, sendHighWaterMark: 0 }));
+  const drops: SocketEvent[] = [];
+  publisher.events.on("drop", (event) => drops.push(event));
+  await scene.bind(publisher, "sim://news");
+  const subscribers: Subscriber[] = [];
+  for (let i = 0; i < 9; i++) {
+    const subscriber = scene.add(new Subscriber({ context }));
+    subscriber.subscribe();
+    subscriber.connect("sim://news");
+    await world.driveTo(subscriber.ready());
+    subscribers.push(subscriber);
+  }
+  await world.driveFor(10);
+  const good = subscribers.pop()!;
+  const goodId = publisher.peers.at(-1)!.id;
+  for (const link of world.links.slice(0, 8)) link.toClient.hold();
+  const { queuedTotal } = context.runtime;
+  let received = 0;
+  let highest = 0;
+  for (let sent = 0; sent < 120; sent++) {
+    // Small bodies are copied, large ones are referred to: both count.
+    assert(publisher.trySend(new Uint8Array(sent % 2 === 0 ? 100_000 : 1_000)));
+    highest = Math.max(highest, queuedTotal.bytes);
+    await world.driveFor(1);
+    received += good.receiveMany().length;
+  }
+  assertEquals(received, 120);
+  assertGreater(highest, 2 * MIB - 8 * 100_000);
+  // Each may be one message above its share.
+  assertLess(highest, 2 * MIB + 9 * 200_000);
+  assertGreater(drops.length, 0);
+  assert(drops.every((event) => peerOf(event)!.id !== goodId), "only those that do not read miss messages");
+  for (const link of world.links) link.toClient.release();
+  await scene.end();
+  assertEquals([queuedTotal.bytes, queuedTotal.queues, queuedTotal.waiting.size], [0, 0, 0]);
+});
+
+test("a send that waits for the bound goes on when others have made room, though its own peer is still away", async () => {
+  const world = new World(2);
+  const scene = new Scene(world, { queuedTotalBytesMax: 2 * MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const busy = scene.add(new Push({ context }));
+  await scene.bind(pull, "sim://here");
+  busy.connect("sim://here");
+  await world.driveTo(busy.ready());
+  world.links[0]!.toServer.hold();
+  const away = scene.add(new Push({ context }));
+  away.connect("sim://nobody");
+  const body = new Uint8Array(200_000);
+  while (away.trySend(body) && context.runtime.queuedTotal.bytes < MIB);
+  let busySent = 0;
+  while (busy.trySend(body)) busySent++;
+  assertLess(context.runtime.queuedTotal.bytes, 2 * MIB + 500_000);
+  while (away.trySend(body));
+  let sent = false;
+  void away.send(body).then(() => sent = true);
+  await world.driveFor(100);
+  assertEquals(sent, false);
+  world.links[0]!.toServer.release();
+  let received = 0;
+  await world.drive(() => {
+    received += pull.receiveMany().length;
+    return received === busySent && sent;
+  }, { waitingFor: "the other's room" });
+  await scene.end();
+});
+
+test("peers that stop in the middle of large messages hold no more than the bound, and lose their place to one that goes on", async () => {
+  const world = new World(5);
+  const scene = new Scene(world, { pendingTotalBytesMax: MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const { pendingTotal } = context.runtime;
+  let highest = 0;
+  for (let i = 0; i < 12; i++) {
+    const bad = scene.add(new Push({ context, reconnectInterval: -1 }));
+    bad.connect("sim://work");
+    await world.driveTo(bad.ready());
+    const { server, toServer } = world.links.at(-1)!;
+    // Half of them are not large enough to be assembled from chunks.
+    bad.trySend(new Uint8Array(i % 2 === 0 ? 10 * MIB : 900_000));
+    await world.drive(() => server.deliveredBytes > 200_000 || server.paused, {
+      waitingFor: "half a message",
+    });
+    toServer.hold();
+    highest = Math.max(highest, pendingTotal.bytes);
+    if (i === 1) assertEquals(lost.length, 0, "nobody goes while there is room");
+  }
+  assertGreater(highest, MIB);
+  const quick = scene.add(new Push({ context }));
+  const large = scene.add(new Push({ context }));
+  for (const push of [quick, large]) {
+    push.connect("sim://work");
+    await world.driveTo(push.ready());
+  }
+  for (let i = 0; i < 10; i++) {
+    // A small message never waits for large ones.
+    assert(quick.trySend("small"));
+    await world.drive(() => pull.tryReceive()?.[0]?.length === 5, {
+      withinMs: 1,
+      waitingFor: "a small message",
+    });
+  }
+  for (let i = 0; i < 6; i++) {
+    assert(large.trySend(new Uint8Array(600_000)));
+    await world.drive(() => {
+      highest = Math.max(highest, pendingTotal.bytes);
+      return pull.tryReceive()?.[0]?.length === 600_000;
+    }, { withinMs: 30_000, waitingFor: "a large message" });
+  }
+  assertGreater(lost.length, 0);
+  assertEquals(new Set(codesOf(lost)), new Set(["ERR_PEER_PENDING"]));
+  // One body of up to a MiB was begun below the bound, and each connection may have had a chunk on its way.
+  assertLess(highest, 2 * MIB + 14 * 65_536);
+  assertEquals(pull.peers.filter(({ id }) => id > 12 * 2).length, 2, "those that behave are still there");
+  await scene.end();
+});
+
+test("peers that send more large messages at once than fit lose none and are all served", async () => {
+  const world = new World(6, { link: { bufferBytes: 16_384 } });
+  const scene = new Scene(world, { pendingTotalBytesMax: 256 * 1_024 });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const { pendingTotal } = context.runtime;
+  const pushes = Array.from({ length: 10 }, () => scene.add(new Push({ context })));
+  for (const push of pushes) push.connect("sim://work");
+  await world.driveTo(pull.ready({ peers: 10 }));
+  let highest = 0;
+  for (const [index, push] of pushes.entries()) {
+    for (let i = 0; i < 2; i++) void push.send(new Uint8Array(index % 2 === 0 ? 150_000 : 1_100_000));
+  }
+  let received = 0;
+  await world.drive(() => {
+    highest = Math.max(highest, pendingTotal.bytes);
+    received += pull.receiveMany().length;
+    return received === 20;
+  }, { waitingFor: "all messages" });
+  assertEquals(lost, []);
+  // The one that is read on may be larger than what was left; of the others one chunk each may have been on its way.
+  assertLess(highest, 256 * 1_024 + 1_100_000 + 10 * 65_536);
+  assertGreater(scene.taps.reduce((sum, { pauses }) => sum + pauses, 0), 0);
+  await scene.end();
+});
+
+test("a peer with most topics goes when those of all take too much, and others keep theirs", async () => {
+  const world = new World(3);
+  const scene = new Scene(world, { subscriptionsTotalBytesMax: 200_000 });
+  const { context } = scene;
+  const publisher = scene.add(new Publisher({ context }));
+  const lost: SocketEvent[] = [];
+  publisher.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(publisher, "sim://news");
+  const good = scene.add(new Subscriber({ context }));
+  good.connect("sim://news");
+  for (let i = 0; i < 10; i++) good.subscribe(`good ${i}`);
+  await world.driveTo(good.ready());
+  const { subscriptionsTotal } = context.runtime;
+  let received = 0;
+  for (let flood = 0; flood < 4; flood++) {
+    const bad = scene.add(new Subscriber({ context, reconnectInterval: 50 }));
+    bad.connect("sim://news");
+    for (let i = 0; i < 120; i++) bad.subscribe(`bad ${flood} ${i}`);
+    for (let i = 0; i < 30; i++) {
+      await world.driveFor(5);
+      assert(subscriptionsTotal.bytes <= 200_000, `${subscriptionsTotal.bytes} bytes`);
+      assert(publisher.trySend(`good ${flood}`));
+      await world.driveFor(5);
+      received += good.receiveMany().length;
+    }
+  }
+  assertEquals(received, 120);
+  assertGreater(lost.length, 3);
+  assertEquals(new Set(codesOf(lost)), new Set(["ERR_PEER_SUBSCRIPTIONS"]));
+  // A newcomer that wants little is taken in the middle of it.
+  const late = scene.add(new Subscriber({ context }));
+  late.subscribe("late");
+  late.connect("sim://news");
+  await world.driveTo(publisher.subscribed("late"));
+  await scene.end();
+  assertEquals(subscriptionsTotal.bytes, 0);
+});
+
+test("the bounds of a context are checked when it is made, and their defaults are what the docs say", () => {
+  const { host } = new World(4);
+  for (const name of Object.keys(DEFAULT_TOTAL_LIMITS)) {
+    for (const value of [0, -1, NaN, "1"]) {
+      let error: unknown;
+      try {
+        new Context({ host, [name]: value });
+      } catch (thrown) {
+        error = thrown;
+      }
+      assert(
+        String(error).includes(name) && String(error).includes("1 or more"),
+        `${name} ${value}: ${error}`,
+      );
+    }
+    new Context({ host, [name]: 1 });
+  }
+});
