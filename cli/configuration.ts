@@ -27,7 +27,9 @@ export function readConfiguration({ terminal, values, configuration }: CommandIn
   return atHome(resolveConfiguration({ arguments: configuration, environment, yaml }), environment);
 }
 
-/** `~` at the beginning of `dir` is the home folder, as in a shell, which does not see what stands in a file or after a `=`. */
+/**
+ * `~` at the beginning of `dir` is the home folder, as in a shell, which does not see what stands in a file or after a `=`.
+ */
 function atHome(
   resolved: Configuration,
   environment: CommandInput["terminal"]["environment"],

@@ -64,8 +64,8 @@ function healthOf(source: HttpSource): Answer {
 const LOOPBACK_NAMES = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Names by which a server is asked for that listens on this machine alone; `undefined`: any. A page of the web that a browser
- * of this machine shows could have its own name point here, and read everything.
+ * Names by which a server is asked for that listens on this machine alone; `undefined`: any. A page of the web that a
+ * browser of this machine shows could have its own name point here, and read everything.
  */
 function hostsOf(address: string, typed: string): ((host: string) => boolean) | undefined {
   if (address !== "::1" && !/^(?:::ffff:)?127\./.test(address)) return undefined;
@@ -101,16 +101,16 @@ export async function serveHttp(address: string, source: HttpSource): Promise<Ht
   const split = address.lastIndexOf(":");
   const host = split < 0 ? DEFAULT_HOST : address.slice(0, split).replace(/^\[(.*)\]$/, "$1");
   const port = Number(address.slice(split + 1));
-  let isOurs: ((host: string) => boolean) | undefined;
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS });
+  await listen(server, host, port);
+  const bound = server.address() as AddressInfo;
+  const isOurs = hostsOf(bound.address, host);
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     // Every browser names the host that it asks for.
     const asked = request.headers.host;
     const misdirected = asked !== undefined && isOurs?.(asked) === false;
     send(request, response, misdirected ? MISDIRECTED : answerTo(request, source));
   });
-  await listen(server, host, port);
-  const bound = server.address() as AddressInfo;
-  isOurs = hostsOf(bound.address, host);
   const shown = host.includes(":") ? `[${host}]` : host;
   return { url: `http://${shown}:${bound.port}`, close: () => close(server) };
 }

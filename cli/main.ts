@@ -12,7 +12,7 @@ import { type EndingSignal, type Terminal, write } from "./terminal.ts";
 
 const SIGNALS: readonly EndingSignal[] = ["SIGINT", "SIGTERM", ...ignoresHangup() ? [] : ["SIGHUP" as const]];
 
-/** Whether it was started by `nohup`, and is to outlive its terminal. Node forgets that, and this tells of nothing then. */
+/** Whether it was started by `nohup`, to outlive its terminal. On Node nothing tells: it forgets what was ignored. */
 function ignoresHangup(): boolean {
   try {
     const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];

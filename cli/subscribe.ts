@@ -132,7 +132,9 @@ export function parseFrom(text: string | undefined): From | undefined {
   );
 }
 
-/** `NaN`: it is no time, or one of a day that there is not. What has no zone is UTC, so that it means the same everywhere. */
+/**
+ * `NaN`: it is no time, or one of a day that there is not. What has no zone is UTC, so that it means the same everywhere.
+ */
 function parseTime(text: string): number {
   const [, year, month, day, time = "00:00", zone = "Z"] = TIME.exec(text) ?? [];
   if (year === undefined) return NaN;

@@ -19,7 +19,10 @@ export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls back at each signal that ends a command; the answer stops that. While somebody listens, they do not end the process. */
+  /**
+   * Calls back at each signal that ends a command; the answer stops that. While somebody listens, they do not end the
+   * process.
+   */
   onSignal(listener: (signal: EndingSignal) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): never;

@@ -1,6 +1,7 @@
 /**
  * Names of topics as names of folders that every file system takes and tells apart, also those that take `Orders` and `orders` for the
- * same and those that know devices called `con`, and that are not the lock's file. A name without capitals is its own folder: `orders`. Capitals are written small, and
+ * same and those that know devices called `con`, and that are not the lock's file.
+ * A name without capitals is its own folder: `orders`. Capitals are written small, and
  * which they were stands behind a `~`, a hexadecimal digit for four characters, the first character in the lowest bit:
  * `Orders` is `orders~1`.
  *

@@ -156,7 +156,7 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
       requestTimeoutMs: settings["requestTimeoutMs"]!,
       closeTimeoutMs: settings["closeTimeoutMs"]!,
       link: (events) => new EmbeddedLink(runtime, machine, events),
-      // Bytes from a disk, or from what somebody else wrote a store over, are checked; those that were never away are not.
+      // Bytes from a disk, or from a store of somebody else's, are checked; those that were never away are not.
       inMemory: stores instanceof MemoryStores,
       closed,
     });

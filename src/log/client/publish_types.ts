@@ -15,7 +15,9 @@ export interface PublishOptions extends PublishedRecordOptions {
    * before, nothing is published.
    */
   readonly signal?: AbortSignalLike | undefined;
-  /** Milliseconds after which the wait ends with `ERR_LOG_TIMEOUT`, and nothing else: the record is published all the same. */
+  /**
+   * Milliseconds after which the wait ends with `ERR_LOG_TIMEOUT`, and nothing else: the record is published all the same.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
