@@ -14,8 +14,9 @@ const TYPES = Object.keys(OPTION_NAMES) as SocketType[];
 /** The doc comments of options, by name. An option of two groups has two. */
 export function optionComments(source: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const [, text, name] of source.matchAll(/^ {2}\/\*\* (.*) \*\/\n {2}(\w+)\?:/gm)) {
-    found.set(name!, [...found.get(name!) ?? [], text!]);
+  for (const [, comment, name] of source.matchAll(/^ {2}\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}(\w+)\?:/gm)) {
+    const text = comment!.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
+    found.set(name!, [...found.get(name!) ?? [], text]);
   }
   return found;
 }

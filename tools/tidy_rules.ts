@@ -285,7 +285,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   socket: ["session", "pattern", "engine", "zmtp", "websocket", "bytes"],
   log: ["socket", "session", "pattern", "engine", "zmtp", "websocket", "bytes"],
 };
-const SHARED_FILES = ["src/ports.ts", "src/errors.ts", "src/assert.ts", "src/state_table.ts"];
+const SHARED_FILES = [
+  "src/ports.ts",
+  "src/errors.ts",
+  "src/assert.ts",
+  "src/inspect.ts",
+  "src/state_table.ts",
+];
 /** Entries list what others have; they may name every layer. */
 const ENTRY_FILES = ["src/core.ts"];
 /** Where options are schemas. */

@@ -9,7 +9,7 @@ import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, isPlainObject, wholeNumber } from "./call_options.ts";
-import { showAs } from "./inspect.ts";
+import { showAs } from "../inspect.ts";
 
 /** Options of a {@link Context}. */
 export interface ContextOptions {

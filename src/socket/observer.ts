@@ -9,7 +9,7 @@ import type { Host } from "../ports.ts";
 import { SOCKET_EVENT_TYPES, type SocketEvent, type SocketEventType } from "../session/events.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { refusedWait, show, type WaitOptions } from "./call_options.ts";
-import { showAs } from "./inspect.ts";
+import { showAs } from "../inspect.ts";
 import { reportError } from "./report_error.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 

@@ -9,7 +9,7 @@ import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { type CallOption, checkValue, isPlainObject, show, type WaitOptions } from "./call_options.ts";
 import { Context, sharedContext } from "./context.ts";
-import { showAs } from "./inspect.ts";
+import { showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";

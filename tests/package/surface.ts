@@ -2,7 +2,7 @@
  * What the entries show of their classes, as `deno doc` reads it: from the sources, which JSR publishes, and from the
  * declarations, which npm does.
  *
- * `node tools/run.mjs tests/package/surface` writes what is shown now to surface.json, which a test holds both to.
+ * Started by `tools/run.mjs`, without its extension, it writes what is shown now to surface.json, which a test holds both to.
  *
  * @module
  */
@@ -71,7 +71,7 @@ export class Entries {
     return new Entries(PROJECT, true);
   }
 
-  /** `deno doc` finds `a.ts` where a declaration imports it, so each `a.d.ts` is copied to that name. */
+  /** `deno doc` follows an import to the source, so each declaration is copied to the name of its source. */
   static ofDeclarations(): Entries {
     const from = join(PROJECT, "dist");
     const root = mkdtempSync(join(tmpdir(), "hawser-surface-"));

@@ -8,7 +8,7 @@ import type { SubscribeInput, SubscribeOptions } from "../configuration/client.t
 import { MisuseError } from "../../errors.ts";
 import { show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { showAs } from "../../inspect.ts";
 import { ConsumerHandle } from "../reader/consumer_handle.ts";
 import type { DeliveredBatch } from "../reader/subscriber_cursor.ts";
 import type { BrokerMessage, ConsumerOpened, ConsumerSuperseded } from "../wire/messages.ts";
@@ -47,9 +47,9 @@ const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
  */
 export class Consumer extends RecordSource {
   static {
-    showAs(Consumer, (one) => {
+    showAs(Consumer.prototype, (one) => {
       const { topic, name, position, committed } = one;
-      return oneLine("Consumer", { topic, name, position, committed, state: one.#handle.state });
+      return { topic, name, position, committed, state: one.#handle.state };
     });
   }
 

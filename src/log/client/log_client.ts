@@ -17,7 +17,7 @@ import {
 import { isName, NAME_ALLOWED, show } from "../configuration/fields.ts";
 import { checkTopicName, checkTopicRequest, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { showAs } from "../../inspect.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import type { Welcome } from "../wire/messages.ts";
@@ -139,7 +139,7 @@ const BATCH_BYTES_MAX = 1_048_576;
 /** See the module. */
 export class LogClient implements Log, ClientCore {
   static {
-    showAs(LogClient, (one) => {
+    showAs(LogClient.prototype, (one) => {
       const kinds = [[LogPublisher, "publishers"], [Subscription, "subscriptions"], [
         Consumer,
         "consumers",
@@ -149,8 +149,8 @@ export class LogClient implements Log, ClientCore {
         return [name, count === 0 ? undefined : count] as const;
       });
       const state = one.#closing === undefined ? one.connection.state : "closed";
-      return oneLine("Log", { at: one.#init.at ?? "this process", state, ...Object.fromEntries(open) });
-    });
+      return { at: one.#init.at ?? "this process", state, ...Object.fromEntries(open) };
+    }, "Log");
   }
 
   readonly host: ClientCore["host"];

@@ -7,7 +7,7 @@
 import type { PublisherInput, PublisherOptions } from "../configuration/client.ts";
 import { MisuseError } from "../../errors.ts";
 import { LogError, type LogErrorCode } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { showAs } from "../../inspect.ts";
 import { formatProgress } from "../publisher/progress.ts";
 import { PublisherSession } from "../publisher/publisher_session.ts";
 import { FULL, type PublisherEvent, SEALED, STARTED, TAKEN } from "../publisher/publisher_types.ts";
@@ -57,9 +57,9 @@ export type * from "./publish_types.ts";
  */
 export class LogPublisher implements AsyncDisposable {
   static {
-    showAs(LogPublisher, (one) => {
+    showAs(LogPublisher.prototype, (one) => {
       const { submitted, acknowledged, refused } = one.#session.progress;
-      return oneLine("LogPublisher", {
+      return {
         topic: one.topic,
         name: one.#options.name,
         state: one.#session.state,
@@ -67,7 +67,7 @@ export class LogPublisher implements AsyncDisposable {
         acknowledged,
         refused: refused === 0 ? undefined : refused,
         waiting: one.#queue.size === 0 ? undefined : one.#queue.size,
-      });
+      };
     });
   }
 

@@ -7,7 +7,7 @@
 import { MisuseError } from "../../errors.ts";
 import type { From, SubscribeInput, SubscribeOptions } from "../configuration/client.ts";
 import type { LogError } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { showAs } from "../../inspect.ts";
 import { type DeliveredBatch, SubscriberCursor } from "../reader/subscriber_cursor.ts";
 import type { CursorEnded, Records, StartKind, Subscribed } from "../wire/messages.ts";
 import type { LogRecord } from "../wire/record.ts";
@@ -179,9 +179,9 @@ export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDis
  */
 export class Subscription extends RecordSource {
   static {
-    showAs(Subscription, (one) => {
+    showAs(Subscription.prototype, (one) => {
       const { topic, position } = one;
-      return oneLine("Subscription", { topic, position, state: one.#user.cursor.state });
+      return { topic, position, state: one.#user.cursor.state };
     });
   }
 

@@ -10,7 +10,7 @@ import { Broker } from "../broker/broker.ts";
 import type { BrokerStatus } from "../broker/status.ts";
 import type { BrokerInput } from "../configuration/broker.ts";
 import type { LogError } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { showAs } from "../../inspect.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { LinkServer } from "./link_server.ts";
 
@@ -30,10 +30,10 @@ export interface BrokerServerInit {
  */
 export class BrokerServer implements AsyncDisposable {
   static {
-    showAs(BrokerServer, (one) => {
+    showAs(BrokerServer.prototype, (one) => {
       const { topics, connections } = one.broker.status();
       const { dir } = one.broker.options;
-      return oneLine("BrokerServer", { endpoints: one.endpoints, dir, topics: topics.length, connections });
+      return { endpoints: one.endpoints, dir, topics: topics.length, connections };
     });
   }
 

@@ -19,7 +19,7 @@ import { encodeBase64 } from "../../bytes/base64.ts";
 import { copyOf, viewOf } from "../../bytes/bytes.ts";
 import { decodeUtf8, decodeUtf8Strict } from "../../bytes/utf8.ts";
 import { LogError } from "../errors.ts";
-import { oneLine, showAs } from "../inspect.ts";
+import { PRESENT, showAs } from "../../inspect.ts";
 import { readU53, viewOver } from "./fields.ts";
 import { RECORD_BYTES_MAX, RECORD_HEAD_BYTES } from "./layout.ts";
 
@@ -178,9 +178,9 @@ export interface RecordCopy {
  */
 export class LogRecord {
   static {
-    showAs(LogRecord, (one) => {
+    showAs(LogRecord.prototype, (one) => {
       const { position, key, headers, value } = one;
-      return oneLine("LogRecord", { position, key: key !== undefined, headers: headers.size > 0, value });
+      return { position, key: key && PRESENT, headers: headers.size > 0 ? PRESENT : undefined, value };
     });
   }
 
