@@ -54,7 +54,10 @@ export interface TransportHandlers {
   drain(): void;
   /** The peer finished sending. The other direction stays open until the core calls `close`, which it does. */
   end(): void;
-  /** Once, last, when no lent memory is in use any more. */
+  /**
+   * Once, last, when no lent memory is in use any more. A `MisuseError` with the code `ERR_PERMISSION` as the cause says that this
+   * process may not open the stream at all: it is not tried again.
+   */
   close(cause?: unknown): void;
 }
 

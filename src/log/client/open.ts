@@ -90,8 +90,8 @@ export type OpenStores = (dir: string) => Promise<StoreFactory>;
  * A log at a broker elsewhere. `endpoints` are all of the same broker: they are tried in turn. Resolves when the broker has
  * answered for the first time; from then on a lost connection is made again until the log is closed.
  *
- * Rejects with `LogError`: `ERR_LOG_DISCONNECTED` (no answer within `connectTimeoutMs`; `cause` is why the last attempt came to
- * nothing), `ERR_LOG_UNSUPPORTED`, `ERR_LOG_ABORTED`; with `MisuseError` (`ERR_ENDPOINT`, `ERR_OPTION`, `ERR_CLOSED`). Nothing
+ * Rejects with `LogError`: `ERR_LOG_DISCONNECTED` (no answer within `connectTimeoutMs`, or at once where this process has no
+ * permission to connect; `cause` is why the last attempt came to nothing), `ERR_LOG_UNSUPPORTED`, `ERR_LOG_ABORTED`; with `MisuseError` (`ERR_ENDPOINT`, `ERR_OPTION`, `ERR_CLOSED`). Nothing
  * is left behind then.
  *
  * ```ts
