@@ -1,6 +1,6 @@
 /**
- * How sockets and what belongs to them show themselves: one line for `console.log`, the same facts for `JSON.stringify`.
- * Node, Deno and Bun ask one and the same symbol for the line.
+ * How sockets and what belongs to them show themselves: one line for `console.log`, the same facts for
+ * `JSON.stringify`. Node, Deno and Bun ask one and the same symbol for the line.
  *
  * @module
  */
@@ -13,7 +13,10 @@ const SHOWN_MAX = 5;
 /** What is shown: names and plain values. */
 export type Facts = Readonly<Record<string, unknown>>;
 
-/** Lets the instances of a class show themselves as the line of what `facts` finds. Not to be listed among its members. */
+/**
+ * Lets the instances of a class show themselves as the line of what `facts` finds. Not to be listed among
+ * its members.
+ */
 export function showAs<Shown extends object>(prototype: Shown, facts: (shown: Shown) => Facts): void {
   Object.defineProperty(prototype, INSPECT, {
     value(this: Shown, depth: number): string {
