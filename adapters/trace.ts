@@ -1,6 +1,6 @@
 /**
- * What happens to sockets, for those who watch a program: `NODE_DEBUG=hawser` prints it to the standard error, and the
- * diagnostics channels `hawser:event` and `hawser:state` have it for tools.
+ * What happens to sockets, for those who watch a program: `NODE_DEBUG=hawser` prints it to the standard
+ * error, and the diagnostics channels `hawser:event` and `hawser:state` have it for tools.
  *
  * @module
  */
@@ -50,7 +50,9 @@ function isDebugged(): boolean {
   }
 }
 
-/** Whether `NODE_DEBUG` names hawser, as Node reads it: a list with commas, without case, `*` for anything. */
+/**
+ * Whether `NODE_DEBUG` names hawser, as Node reads it: a list with commas, without case, `*` for anything.
+ */
 export function namesHawser(text: string): boolean {
   return text.split(",").some((name) => {
     const pattern = name.trim().replaceAll(/[|\\{}()[\]^$+?.]/g, "\\$&").replaceAll("*", ".*");

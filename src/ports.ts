@@ -137,7 +137,10 @@ export interface Host {
   memory?(bytes: number): Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */
   crc32?(bytes: Uint8Array, seed: number): number;
-  /** Hears of every event and state of every socket. Must not throw. Missing: nobody watches, and nothing is made for it. */
+  /**
+   * Hears of every event and state of every socket. Must not throw. Missing: nobody watches, and nothing is
+   * made for it.
+   */
   trace?(record: TraceRecord): void;
 }
 
@@ -155,7 +158,9 @@ export interface TracedEvent {
   readonly event: { readonly type: string; readonly address: string };
 }
 
-/** An endpoint that connects went from one state to another: `dialing`, `handshaking`, `ready`, `backoff`, … */
+/**
+ * An endpoint that connects went from one state to another: `dialing`, `handshaking`, `ready`, `backoff`, …
+ */
 export interface TracedState {
   readonly kind: "state";
   readonly socketType: string;

@@ -1,6 +1,7 @@
 /**
- * The table of the sockets' options as docs/CONFIGURATION.md shows it, made of what src/socket/options.ts declares: who
- * has an option, its default, what is allowed, and its doc comment. Run it to print the table.
+ * The table of the sockets' options as docs/CONFIGURATION.md shows it, made of what src/socket/options.ts
+ * declares: who has an option, its default, what is allowed, and its doc comment. Run it to print the
+ * table.
  *
  * @module
  */

@@ -32,7 +32,10 @@ export interface HandshakeEvent extends EndpointEvent {
 
 /** `disconnect` */
 export interface DisconnectEvent extends EndpointEvent {
-  /** Who is gone. `undefined`: a connection that this socket may not have (the second one of a Pair) was refused. */
+  /**
+   * Who is gone. `undefined`: a connection that this socket may not have (the second one of a Pair) was
+   * refused.
+   */
   readonly peer: Peer | undefined;
   /** Why. `undefined`: the peer left in order. */
   readonly error: Error | undefined;

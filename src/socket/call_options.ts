@@ -1,6 +1,6 @@
 /**
- * Options of calls: unknown names are refused and values checked, as those of constructors are. A call without options
- * pays nothing for it.
+ * Options of calls: unknown names are refused and values checked, as those of constructors are. A call
+ * without options pays nothing for it.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import type { AbortSignalLike } from "../ports.ts";
 export interface WaitOptions {
   /** Ends the wait with an `AbortError` (`code` is `ERR_ABORTED`) whose `cause` is the signal's reason. */
   readonly signal?: AbortSignalLike | undefined;
-  /** Milliseconds after which the wait ends with `ERR_AGAIN`. -1: never, 0: at once. Takes the place of a socket's own time-out. */
+  /**
+   * Milliseconds after which the wait ends with `ERR_AGAIN`. -1: never, 0: at once. Takes the place of a
+   * socket's own time-out.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -74,8 +77,8 @@ export function callFault(call: string, options: unknown, known: CallOptions): M
 }
 
 /**
- * Why a call with such options does not begin to wait: they are wrong, or their signal is aborted already. `undefined`: it
- * may. For calls that got options at all.
+ * Why a call with such options does not begin to wait: they are wrong, or their signal is aborted already.
+ * `undefined`: it may. For calls that got options at all.
  */
 export function refusedWait(
   call: string,

@@ -96,7 +96,10 @@ export class Context {
     this.close();
   }
 
-  /** Closes every socket and log and waits until all are gone, sockets each at most its linger time. For `await using`. */
+  /**
+   * Closes every socket and log and waits until all are gone, sockets each at most its linger time. For
+   * `await using`.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));

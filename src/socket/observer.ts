@@ -55,7 +55,10 @@ export class Observer {
     return this.#closed;
   }
 
-  /** What `JSON.stringify` shows; `console.log` shows it in a line. `waiting`: events that nobody has received yet. */
+  /**
+   * What `JSON.stringify` shows; `console.log` shows it in a line. `waiting`: events that nobody has
+   * received yet.
+   */
   toJSON(): Readonly<Record<string, unknown>> {
     const listeners = [...this.#listeners].flatMap(([type, { size }]) => size > 0 ? [type] : []);
     return { listeners, waiting: this.#queue.length, closed: this.#closed };
@@ -80,7 +83,11 @@ export class Observer {
     return this;
   }
 
-  /** The next event. @throws {MisuseError} (rejects) `ERR_CLOSED` after the last, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION` */
+  /**
+   * The next event.
+   *
+   * @throws {MisuseError} (rejects) `ERR_CLOSED` after the last, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION`
+   */
   async receive(options?: WaitOptions): Promise<SocketEvent> {
     if (options !== undefined) {
       const refused = refusedWait("receive", options);

@@ -71,7 +71,8 @@ export class Request extends DuplexSocket {
    * `retries` times. With retries, set `correlate`, or a late reply may be taken for the answer to a later attempt.
    *
    * @throws {MisuseError} (rejects) `ERR_TIMEOUT`: no reply came. `ERR_STATE`: a request is under way, or retries without
-   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`, `ERR_OPTION`. The socket can be used again after each but `ERR_CLOSED`.
+   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`, `ERR_OPTION`. The socket can be used again
+   * after each but `ERR_CLOSED`.
    */
   async request(message: MessageInput, options?: RetryOptions): Promise<Message> {
     if (options !== undefined) {

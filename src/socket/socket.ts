@@ -85,8 +85,8 @@ export abstract class Socket {
 
   /**
    * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
-   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with the port or path
-   * that the system chose: what others connect to.
+   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with
+   * the port or path that the system chose: what others connect to.
    *
    * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The socket
    * is as before.
@@ -95,7 +95,10 @@ export abstract class Socket {
     return this.core.endpoints.bind(address);
   }
 
-  /** Stops accepting on a bound endpoint (what `bind` resolved with); accepted connections live on. Rejects with `ERR_NOT_BOUND`. */
+  /**
+   * Stops accepting on a bound endpoint (what `bind` resolved with); accepted connections live on. Rejects
+   * with `ERR_NOT_BOUND`.
+   */
   unbind(address: string): Promise<void> {
     return this.core.endpoints.unbind(address);
   }
@@ -166,10 +169,14 @@ export interface SendMethods {
    * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer; waits while nobody has room.
    * Many sends may be in flight; they are served in order.
    *
-   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`, `ERR_OPTION`
+   * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`,
+   * `ERR_OPTION`
    */
   send(message: MessageInput, options?: WaitOptions): Promise<void>;
-  /** Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try again. Makes no promise. */
+  /**
+   * Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try
+   * again. Makes no promise.
+   */
   trySend(message: MessageInput): boolean;
   /** Resolves when `trySend` is worth a try. @throws {MisuseError} (rejects) as {@link send} */
   waitWritable(options?: WaitOptions): Promise<void>;
