@@ -374,33 +374,34 @@ test("inproc: whoever waits for a peer that left may queue for the next one", as
   await scene.end();
 });
 
-test("from the call of close to its end the process lives, however long the peer takes, on either side", async () => {
-  for (const closes of ["push", "pull"] as const) {
+test("from the call of close to its end the process lives, while a peer takes nothing, on either side", async () => {
+  for (const binds of ["push", "pull"] as const) {
     const world = new World(3);
     const scene = new Scene(world);
     const { context } = scene;
-    const push = scene.add(new Push({ context }));
+    const push = scene.add(new Push({ context, linger: 0 }));
     const pull = scene.add(new Pull({ context }));
-    await scene.bind(pull, "sim://work");
-    push.connect("sim://work");
+    const [binding, connecting] = binds === "push" ? [push, pull] : [pull, push];
+    await scene.bind(binding, "sim://work");
+    connecting.connect("sim://work");
     await world.driveTo(push.ready());
-    const closing = closes === "push" ? push : pull;
-    // The peer hears of nothing for a while, so the stream stays half open.
-    const { toServer, toClient } = world.links.at(-1)!;
-    for (const lane of [toServer, toClient]) lane.hold();
     // A listener holds the process by itself.
-    await world.driveTo(pull.unbind("sim://work"));
+    await world.driveTo(binding.unbind("sim://work"));
     await world.driveFor(100);
     assertEquals(world.holdsProcess, false, "an idle connection holds nothing");
+    const { toServer, toClient } = world.links.at(-1)!;
+    for (const lane of [toServer, toClient]) lane.hold();
+    assert(push.trySend(new Uint8Array(1_000_000)));
+    await world.driveFor(100);
     let ended = false;
-    closing.events.on("end", () => ended = true);
-    closing.close();
-    for (let ms = 0; ms < 20; ms++) {
-      await world.driveFor(20);
-      if (!ended) assertEquals(world.holdsProcess, true, `${closes} is not closed after ${20 * ms} ms`);
+    push.events.on("end", () => ended = true);
+    push.close();
+    for (let ms = 0; ms < 900; ms += 100) {
+      await world.driveFor(100);
+      assertEquals([ended, world.holdsProcess], [false, true], `${binds} binds, after ${ms} ms`);
     }
+    await world.drive(() => ended, { waitingFor: `the end, where ${binds} binds` });
     for (const lane of [toServer, toClient]) lane.release();
-    await world.drive(() => ended, { waitingFor: `the end of ${closes}` });
     await scene.end();
   }
 });

@@ -492,3 +492,24 @@ test("at its limit a listener gives up a handshake of the host that has most of 
   pull.close();
   await world.driveIdle();
 });
+
+test("an endpoint that the socket has no place for is told why, ends, and leaves the others alone", async () => {
+  const { world, context } = makeWorld();
+  const far = ["one", "two"].map(() => new Pair({ context }));
+  await world.driveTo(far[0]!.bind("sim://one"));
+  await world.driveTo(far[1]!.bind("sim://two"));
+  const pair = new Pair({ context });
+  pair.connect("sim://one");
+  await world.driveTo(pair.ready());
+  const { told, events } = listen(pair);
+  pair.connect("sim://two");
+  await world.driveFor(1_000);
+  assertEquals(told, ["disconnect sim://two", "close sim://two"]);
+  assert(errorOf(events[0]) instanceof Error, "why");
+  assertEquals([pair.peers.length, far[1]!.peers.length], [1, 0]);
+  assert(pair.trySend("still here"));
+  await world.drive(() => far[0]!.tryReceive() !== undefined);
+  context.close();
+  await world.driveIdle();
+  assertEquals(world.holdsProcess, false);
+});
