@@ -45,7 +45,7 @@ export function withScope(address: string, scope: string): string {
 /** The scope of an address as an endpoint has it: `eth0` of `fe80::1%eth0`, else nothing. */
 export function scopeOf(host: string): string {
   const percent = host.indexOf("%");
-  return percent < 0 ? "" : host.slice(percent + 1);
+  return percent < 0 ? "" : host.substring(percent + 1);
 }
 
 /**

@@ -123,7 +123,7 @@ export function pathError(cause: unknown, path: string, what: string): unknown {
 function missingFolder(path: string): string | undefined {
   const slash = path.lastIndexOf("/");
   if (slash <= 0) return undefined;
-  const folder = path.slice(0, slash);
+  const folder = path.substring(0, slash);
   try {
     builtin("node:fs").lstatSync(folder);
   } catch (cause) {

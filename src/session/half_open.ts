@@ -69,5 +69,5 @@ export class HalfOpen<Handshake> {
 /** What tells hosts apart in an address such as `tcp://10.0.0.1:5555`: everything but the port. */
 export function hostOf(address: string): string {
   const port = address.lastIndexOf(":");
-  return port > address.indexOf("//") ? address.slice(0, port) : address;
+  return port > address.indexOf("//") ? address.substring(0, port) : address;
 }

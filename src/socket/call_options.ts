@@ -139,5 +139,5 @@ export function show(value: unknown): string {
 }
 
 function names(known: CallOptions): string {
-  return Object.keys(known).join(", ");
+  return Object.keys(known).join(", ") || "none";
 }

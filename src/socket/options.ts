@@ -368,7 +368,7 @@ function copyMetadata(value: unknown): unknown {
 
 /** Text as UTF-8, bytes as a copy of their own: for what is kept longer than the call. */
 export function ownBytes(value: string | Uint8Array): Uint8Array {
-  return typeof value === "string" ? encodeUtf8(value) : copyOf(value);
+  return typeof value === "string" ? encodeUtf8(value) : copyOf(optionBytes(value));
 }
 
 /** Text as UTF-8, bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */

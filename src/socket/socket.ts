@@ -7,7 +7,14 @@
 import { MisuseError } from "../errors.ts";
 import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { type CallOption, checkValue, isPlainObject, show, type WaitOptions } from "./call_options.ts";
+import {
+  callFault,
+  type CallOption,
+  checkValue,
+  isPlainObject,
+  show,
+  type WaitOptions,
+} from "./call_options.ts";
 import { Context, sharedContext } from "./context.ts";
 import { showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";
@@ -113,7 +120,9 @@ export abstract class Socket {
    *
    * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
    */
-  connect(address: string): void {
+  connect(address: string, options?: undefined): void {
+    const fault = options === undefined ? undefined : callFault("connect", options, {});
+    if (fault !== undefined) throw fault;
     this.core.endpoints.connect(address);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { MisuseError } from "../errors.ts";
+import { copyOf } from "../bytes/bytes.ts";
 import type { RouterPattern } from "../pattern/router.ts";
 import type { SubPattern } from "../pattern/sub.ts";
 import type { XPubPattern } from "../pattern/xpub.ts";
@@ -122,7 +123,8 @@ export class Router extends DuplexSocket {
   override waitWritable(options?: WaitOptions & { readonly routingId?: Uint8Array }): Promise<void> {
     const routingId = options?.routingId;
     const pattern = this.core.pattern as RouterPattern;
-    const id = routingId === undefined ? undefined : ownBytes(routingId);
+    // Anything else is refused below, as a rejection.
+    const id = routingId instanceof Uint8Array ? copyOf(routingId) : undefined;
     const ask = id === undefined ? undefined : (): boolean => pattern.canSendTo(id);
     return this.core.sender.waitWritable(options, ask, WRITABLE_OPTIONS);
   }

@@ -5,6 +5,7 @@ import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Request } from "../../src/socket/request.ts";
 import {
+  Dealer,
   Publisher,
   Pull,
   Push,
@@ -233,4 +234,16 @@ test("constructors refuse what are no options, a context that is none, and what 
   await misuse(() => new OwnContext({ transport: {} } as never), '"transport"');
   await misuse(() => new OwnContext({ transports: new Map() } as never), '"transports"');
   await misuse(() => new OwnContext({ pendingTotalBytesMax: 0 }), '"pendingTotalBytesMax"');
+});
+
+test("connect of a socket that takes no options there refuses all, a Dealer's routingId as well", async () => {
+  const { pull } = makeScene();
+  const dealer = new Dealer({ context: pull.context });
+  for (const options of [{ routingId: "me" }, { timeoutMs: 5 }, 5, null, "me"]) {
+    const error = await refusal(() =>
+      Promise.resolve().then(() => dealer.connect("sim://x", options as never))
+    );
+    assertEquals(error.code, "ERR_OPTION", error.message);
+  }
+  assertEquals(dealer.toJSON()["connected"], []);
 });

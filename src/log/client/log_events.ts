@@ -12,7 +12,7 @@ import type { LogError } from "../errors.ts";
 import { reportError } from "../../socket/report_error.ts";
 
 /** What concerns one topic. */
-interface TopicEvent<Type extends string> {
+export interface TopicEvent<Type extends string> {
   readonly type: Type;
   readonly topic: string;
   /** The publisher's or consumer's name, where it has one. */
@@ -20,7 +20,7 @@ interface TopicEvent<Type extends string> {
 }
 
 /** The same, and why. */
-interface TopicErrorEvent<Type extends string> extends TopicEvent<Type> {
+export interface TopicErrorEvent<Type extends string> extends TopicEvent<Type> {
   readonly error: LogError;
 }
 
