@@ -134,7 +134,14 @@ export {
 } from "./src/log/client/subscription.ts";
 export { Consumer, type ConsumerInput as ConsumerOptions } from "./src/log/client/consumer.ts";
 export type { JsonBytes, LogRecord, RecordCopy, RecordJson } from "./src/log/wire/record.ts";
-export type { LogEvent, LogEventMap, LogEventType, LogListener } from "./src/log/client/log_events.ts";
+export type {
+  LogEvent,
+  LogEventMap,
+  LogEventType,
+  LogListener,
+  TopicErrorEvent,
+  TopicEvent,
+} from "./src/log/client/log_events.ts";
 export type { LogWaitOptions } from "./src/log/client/waits.ts";
 export type {
   From,

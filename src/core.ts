@@ -72,10 +72,11 @@ export { Driver, type DriverEvents } from "./engine/driver.ts";
 export { Scheduler, type Task } from "./engine/scheduler.ts";
 export type { Timings } from "./engine/liveness.ts";
 export { DEFAULT_LIMITS, type Limits } from "./engine/limits.ts";
-export { PendingTotal } from "./engine/pending_chunks.ts";
-export type { Inbound, Outbound, OutboundListener } from "./engine/link.ts";
+export { type HalfReceived, PendingTotal } from "./engine/pending_chunks.ts";
+export type { Inbound, InboundSource, Outbound, OutboundListener } from "./engine/link.ts";
 export type { EngineState, FlushState, InputState } from "./engine/states.ts";
 export { type HighWaterMark, OutboundQueue, type Outgoing } from "./pattern/outbound_queue.ts";
+export type { WaitingQueue } from "./pattern/queued_total.ts";
 export { InboundQueue } from "./pattern/inbound_queue.ts";
 export { Segment, SegmentPool } from "./zmtp/segment.ts";
 
