@@ -1,12 +1,12 @@
 /**
- * Ids that are counted from a random start, so that two programs, or two runs of one, do not begin with the same.
+ * Ids counted from a random start, so that two programs, or two runs of one, do not start with the same id.
  *
  * @module
  */
 
 import { readU32 } from "../bytes/bytes.ts";
 
-/** A 32-bit counter that wraps. */
+/** A 32-bit counter with a random start. It wraps. */
 export class RandomCounter {
   #next: number;
 
@@ -16,12 +16,12 @@ export class RandomCounter {
     this.#next = readU32(start, 0);
   }
 
-  /** What {@link take} will answer. */
+  /** The number that {@link take} will return. */
   get next(): number {
     return this.#next;
   }
 
-  /** The next number, used up. */
+  /** Returns the next number and uses it up. */
   take(): number {
     const taken = this.#next;
     this.#next = (taken + 1) % 0x1_0000_0000;

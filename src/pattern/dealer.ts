@@ -1,5 +1,5 @@
 /**
- * DEALER (RFC 28): sends to peers in turn, receives from peers in turn, leaves envelopes alone.
+ * DEALER (RFC 28): sends to peers in turn, receives from peers in turn, and leaves envelopes alone.
  *
  * @module
  */

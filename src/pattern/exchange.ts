@@ -1,5 +1,5 @@
 /**
- * What DEALER and REQ have in common: they send to peers in turn and receive from peers in turn.
+ * What DEALER and REQ share: they send to peers in turn and receive from peers in turn.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { LoadBalancer } from "./load_balancer.ts";
 import { Pattern } from "./pattern.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** See the module. */
+/** The base class of DEALER and REQ. */
 export abstract class ExchangePattern extends Pattern {
   protected readonly queue: FairQueue = new FairQueue();
   protected readonly balancer: LoadBalancer = new LoadBalancer();

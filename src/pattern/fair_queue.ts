@@ -1,5 +1,6 @@
 /**
- * Takes one whole message from each peer in turn, so that nobody is starved. Every receiving socket type uses it.
+ * Takes one whole message from each peer in turn, so that no peer is starved. Every receiving socket type but
+ * XPUB uses it.
  *
  * @module
  */
@@ -44,7 +45,7 @@ export class FairQueue {
     }
   }
 
-  /** The next message, or `undefined`. {@link lastPipe} tells where it came from. */
+  /** Returns the next message, or `undefined` when there is none. {@link lastPipe} is where it came from. */
   read(): Message | undefined {
     const active = this.#active;
     while (active.length > 0) {

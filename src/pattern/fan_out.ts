@@ -1,6 +1,6 @@
 /**
- * Gives one message to many peers: framed once, its bytes copied into each peer's segment, large bodies shared.
- * PUB, XPUB and XSUB (upstream) use it.
+ * Gives one message to many peers: it is framed once, its bytes are copied into each peer's segment, and
+ * large bodies are shared. PUB, XPUB and XSUB (upstream) use it.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { Segment, SEGMENT_BYTES, segmentBytesOf } from "../zmtp/segment.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** Below this many peers framing each time is cheaper than framing once and copying. */
+/** Below this many peers, framing each time is cheaper than framing once and copying. */
 const FRAME_ONCE_PEERS_MIN = 2;
 
-/** See the module. */
+/** Writes a message to many pipes, framed once. */
 export class FanOut {
   readonly #scratch: Segment = new Segment(SEGMENT_BYTES);
 

@@ -1,6 +1,6 @@
 /**
- * The receiving half of a pipe: whole messages in order, as runs of wire bytes whose frames become views only when
- * a message is taken, or as frames that were assembled before.
+ * The receiving half of a pipe: whole messages in order. They are kept as runs of wire bytes, whose frames
+ * become views only when a message is taken, or as frames that were assembled before.
  *
  * @module
  */
@@ -18,7 +18,7 @@ class Run {
   readonly end: number;
   readonly source: InboundSource | undefined;
   at: number;
-  /** Messages that were not taken. */
+  /** Messages not yet taken. */
   left: number;
 
   constructor(
@@ -38,34 +38,34 @@ class Run {
   }
 }
 
-/** What {@link InboundQueue} tells its pipe. */
+/** What {@link InboundQueue} reports to its pipe. */
 export interface InboundEvents {
   /** Messages were added to an empty queue. */
   readable(): void;
-  /** A queue that was full has drained to half its mark: decode on. */
+  /** A queue that was full has drained to half its mark: resume decoding. */
   drained(): void;
-  /** So many messages cannot be read: somebody changed their memory after they were received. */
+  /** This many messages cannot be read: their memory changed after they were received. */
   corrupted?(messages: number): void;
 }
 
-/** See the module. */
+/** The received messages of a pipe, until the socket takes them. */
 export class InboundQueue implements Inbound {
-  /** Messages that nobody has taken. */
+  /** Messages not yet taken. */
   messages = 0;
   /** Their bytes. */
   bytes = 0;
-  /** The connection that delivers, to be told of memory that changes. */
+  /** The connection that delivers. It is notified when memory has changed. */
   source: InboundSource | undefined;
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
   readonly #dropping: ((frames: readonly Uint8Array[]) => void) | undefined;
   #mark: HighWaterMark;
-  /** Below this many messages a queue that was full asks for more; -1: it was not full. */
+  /** At this many messages a queue that was full asks for more; -1: it was not full. */
   #lowMessages = -1;
   #announced = false;
   #dropped = false;
   #run: Run | undefined;
-  /** Functions among the messages are called when they are reached: whoever holds memory for those in front. */
+  /** Functions among the messages are called once all messages before them have been taken or dropped. */
   #entries: (Run | Uint8Array[] | (() => void))[] = [];
   #head = 0;
 
@@ -74,7 +74,7 @@ export class InboundQueue implements Inbound {
     readonly events: InboundEvents;
     /** Keep only the newest message. */
     readonly conflate?: boolean;
-    /** Called for each assembled message that nobody will take: its frames may be somebody's memory. */
+    /** Called for each assembled message that will not be taken: its frames may belong to an allocator. */
     readonly dropped?: (frames: readonly Uint8Array[]) => void;
   }) {
     this.#mark = init.mark;
@@ -90,7 +90,7 @@ export class InboundQueue implements Inbound {
     return messages === 0 ? Infinity : Math.max(0, messages - this.messages);
   }
 
-  /** Changes the mark at once; messages above a lower one stay. */
+  /** Changes the mark at once. Messages above a lower one stay. */
   setMark(mark: HighWaterMark): void {
     this.#mark = mark;
     if (this.#lowMessages < 0) this.#full();
@@ -124,7 +124,7 @@ export class InboundQueue implements Inbound {
     this.#events.readable();
   }
 
-  /** The oldest message, or `undefined`. */
+  /** Returns the oldest message, or `undefined` when there is none. */
   read(): Uint8Array[] | undefined {
     const run = this.#run;
     if (run !== undefined) {
@@ -136,7 +136,7 @@ export class InboundQueue implements Inbound {
     return this.#readEntry();
   }
 
-  /** Nobody will read any more: what is there is dropped, and so is whatever comes. */
+  /** Nothing more will be read: drops what is there and whatever still arrives. */
   drop(): void {
     this.#dropped = true;
     this.clear();
@@ -189,16 +189,16 @@ export class InboundQueue implements Inbound {
     return entry;
   }
 
-  /** Last of all: whoever hears of more from inside must not take it before the one that is being read. */
+  /** Called last: a callee that reads on from inside must not overtake the message that is being read. */
   #taken(): void {
     if (this.messages <= this.#lowMessages) this.#askForMore();
-    // Who takes the last message need not look again to hear of the next.
+    // The next message after the last one is announced again.
     if (this.messages > 0) return;
     this.#announced = false;
     if (this.#run === undefined && this.#head < this.#entries.length) this.#readEntry();
   }
 
-  /** `undefined`: its bytes are not what they were when they were received. */
+  /** Returns `undefined` if the run's bytes have changed since they were received. */
   #readRun(run: Run): Uint8Array[] | undefined {
     const bytes = run.bytes;
     const start = run.at;
@@ -210,7 +210,7 @@ export class InboundQueue implements Inbound {
       bodyAt = start + 9;
     }
     let at = bodyAt + size;
-    // Memory that was given away has no bytes, and no comparison with them is true.
+    // Detached memory reads as `undefined`, and every comparison with that is false.
     if (!(flags <= FLAG_MORE + FLAG_LONG && at <= run.end)) return undefined;
     const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
     if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
@@ -223,7 +223,7 @@ export class InboundQueue implements Inbound {
     return message;
   }
 
-  /** Drops what is left of a run that was changed, and reads on behind it. */
+  /** Drops the rest of a run whose bytes have changed, and reads on after it. */
   #skipRun(run: Run): Uint8Array[] | undefined {
     this.#run = undefined;
     this.messages -= run.left;
@@ -247,27 +247,27 @@ export class InboundQueue implements Inbound {
     this.message(newest, size);
   }
 
-  /** Remembers where to ask for more once the mark is reached. */
+  /** Once the mark is reached, sets the level at which to ask for more. */
   #full(): void {
     if (this.#lowMessages >= 0) return;
     const { messages, bytes } = this.#mark;
     if ((messages === 0 || this.messages < messages) && (bytes === 0 || this.bytes < bytes)) return;
-    // A mark in bytes is asked about at half the messages that filled it.
+    // With a mark in bytes, that is half the number of messages that filled it.
     const full = messages === 0 ? this.messages : Math.min(messages, this.messages);
     this.#lowMessages = full - ((full + 1) >> 1);
   }
 
   #askForMore(): void {
     this.#lowMessages = -1;
-    // A mark in bytes, or one that was lowered, may still be exceeded: then ask again further down.
+    // A mark in bytes, or one that was lowered, may still be exceeded: ask again further down.
     this.#full();
     if (this.#lowMessages < 0) this.#events.drained();
   }
 }
 
 /**
- * Appends the frames of one message from `from` on, and answers the offset after it; beyond the run's end if
- * they are none.
+ * Appends the frames of the message at `from`. Returns the offset after it, or `Infinity` when the bytes are
+ * not frames inside the run.
  */
 function readFrames(run: Run, from: number, into: Uint8Array[]): number {
   const bytes = run.bytes;

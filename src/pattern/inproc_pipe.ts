@@ -1,6 +1,6 @@
 /**
  * A pipe to another socket of the same context: messages are handed over by reference, without the codec. Its
- * high-water mark is the sender's plus the receiver's, as in libzmq; either 0: no limit.
+ * high-water mark is the sender's plus the receiver's, as in libzmq; if either is 0, there is no limit.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 
-/** One end; the inproc registry (src/session/inproc_registry.ts) joins two of them. */
+/** One end of an inproc connection. `InprocSession` (src/session/inproc_session.ts) joins two of them. */
 export class InprocPipe extends Pipe {
   readonly #pattern: Pattern;
   readonly #options: PatternOptions;
@@ -24,7 +24,7 @@ export class InprocPipe extends Pipe {
   /** Messages sent before the other end was there. */
   #waiting: Message[] = [];
   #waitingBytes = 0;
-  /** A message was refused; at this many waiting ones the pattern hears of room. */
+  /** At this many waiting messages, a sender that was refused has room again; -1: none was refused. */
   #mutedAt = -1;
 
   constructor(init: {
@@ -48,7 +48,7 @@ export class InprocPipe extends Pipe {
     });
   }
 
-  /** Joins the two ends; what was sent before goes over now. */
+  /** Joins this end to `other`. What was sent before goes over with {@link deliverWaiting}. */
   meet(other: InprocPipe): void {
     this.#other = other;
     this.connected = true;
@@ -136,7 +136,7 @@ export class InprocPipe extends Pipe {
     if (this.#pattern.inbound === "discard" || this.#pattern.type === "PUB") return;
     let bytes = 0;
     for (let i = 0; i < message.length; i++) bytes += message[i]!.length;
-    // A sender that conflates has no queue of its own here: the newest message takes the place of the others.
+    // A sender that conflates has no queue of its own here: the newest message replaces the others.
     const sender = this.#other;
     if (sender !== undefined && sender.#conflate) this.#inbound.clear();
     this.#inbound.message(message, bytes);
@@ -168,7 +168,7 @@ export class InprocPipe extends Pipe {
     this.#mutedAt = full - ((full + 1) >> 1);
   }
 
-  /** The receiver took a message: at half the mark the sender may go on. */
+  /** The receiver took a message. At half the mark the sender may go on. */
   #credit(): void {
     if (this.#mutedAt < 0 || this.#other === undefined || this.#other.#inbound.messages > this.#mutedAt) {
       return;
@@ -181,13 +181,13 @@ export class InprocPipe extends Pipe {
     if (!this.closed) this.#pattern.writable(this);
   }
 
-  /** Looks again whether there is room: the two marks are one only since the ends met. */
+  /** Checks for room again. The mark changes when the ends meet or part, and when an option is set. */
   reviewMark(): void {
     if (this.#mutedAt >= 0 && this.#belowMark()) this.#unmute();
   }
 }
 
-/** The message as its receiver gets it: an array of its own, of plain `Uint8Array`s whatever subclass was sent. */
+/** Returns the message as its receiver gets it: a new array of plain `Uint8Array`s, never of a subclass. */
 function plainFrames(message: Outgoing): Message {
   if (message instanceof Uint8Array) return [plainFrame(message)];
   const frames: Uint8Array[] = [];

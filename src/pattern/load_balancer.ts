@@ -14,13 +14,13 @@ export class LoadBalancer {
   readonly #active: Pipe[] = [];
   #current = 0;
 
-  /** Whether somebody can take a message. */
+  /** Whether any peer can take a message. */
   get canWrite(): boolean {
     for (const pipe of this.#active) if (pipe.canWrite) return true;
     return false;
   }
 
-  /** A pipe can be written to. It joins behind those that could all along. */
+  /** A pipe can be written to. It goes to the end of the list. Adding it twice does nothing. */
   add(pipe: Pipe): void {
     if (pipe.balanceIndex >= 0) return;
     pipe.balanceIndex = this.#active.push(pipe) - 1;
@@ -36,7 +36,7 @@ export class LoadBalancer {
     if (this.#current >= this.#active.length) this.#current = 0;
   }
 
-  /** Gives `message` to the next peer that can take it; false: nobody can. */
+  /** Gives `message` to the next peer that can take it. Returns `false` when none can. */
   write(message: Outgoing): boolean {
     const active = this.#active;
     while (active.length > 0) {

@@ -1,7 +1,7 @@
 /**
- * The sending half of a pipe over a byte stream: segments that hold framed messages until a transport takes them.
- * The high-water mark counts messages in segments that were not taken. The queue outlives connections: what was not
- * handed to a transport goes to the next one unchanged.
+ * The sending half of a pipe over a byte stream: segments that hold framed messages until a transport takes
+ * them. The high-water mark counts messages until then. The queue outlives connections: what was not handed
+ * to a transport goes to the next one unchanged.
  *
  * @module
  */
@@ -21,7 +21,10 @@ import { QueuedTotal, type WaitingQueue } from "./queued_total.ts";
 /** A message to send: one frame, or several. */
 export type Outgoing = Uint8Array | readonly Uint8Array[];
 
-/** A message that is framed later: small bodies are copied now, because that is what a send promises. */
+/**
+ * Returns a message that can be framed later. Small bodies are copied, because once a send has returned, the
+ * caller may reuse them.
+ */
 export function keepForLater(message: Outgoing): Outgoing {
   return message instanceof Uint8Array ? keepBody(message) : message.map(keepBody);
 }
@@ -30,16 +33,16 @@ function keepBody(body: Uint8Array): Uint8Array {
   return body.length < REFERENCE_BYTES_MIN ? copyOf(body) : body;
 }
 
-/** When a queue is full. 0 anywhere: no limit. */
+/** When a queue is full. 0 means no limit. */
 export interface HighWaterMark {
   readonly messages: number;
-  /** Bytes, in addition to messages. A message is accepted as long as the bytes before it are below. */
+  /** Bytes, in addition to messages. A message is accepted while the bytes before it are below the mark. */
   readonly bytes: number;
 }
 
-/** See the module. */
+/** The messages that wait to be written to a peer, framed into segments. */
 export class OutboundQueue implements Outbound, WaitingQueue {
-  /** Messages that no transport has taken, in flight included. */
+  /** Messages that no transport has taken, including those in flight. */
   messages = 0;
   /** Their bytes, framing included. */
   bytes = 0;
@@ -53,23 +56,26 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   #mark: HighWaterMark;
   #messagesMax: number;
   #muted = false;
-  /** Bytes of memory that its segments and the bodies in them take. */
+  /** Bytes of memory that its segments and the bodies they refer to take. */
   #heldBytes = 0;
   #sealed: Segment[] = [];
   #open: Segment | undefined;
   #announced = false;
   #latest: Outgoing | undefined;
 
-  /** `writable` is called when a queue that refused a message has drained to half its mark. */
+  /**
+   * `writable` is called when a queue that refused a message has room again: at half its mark or, if the
+   * shared bound was the reason, once there is room below that.
+   */
   constructor(init: {
     readonly pool: SegmentPool;
     readonly mark: HighWaterMark;
     readonly writable: () => void;
-    /** Called when the queue gets its first message and when the transport has taken the last. */
+    /** Called with `true` when the queue gets its first message, with `false` when the last one has left. */
     readonly busy?: (on: boolean) => void;
-    /** Keep only the newest message. The mark does not count then. */
+    /** Keep only the newest message. The mark does not apply then. */
     readonly conflate?: boolean;
-    /** The bound that it shares with other queues. */
+    /** The bound that it shares with other queues. Default: none. */
     readonly total?: QueuedTotal;
   }) {
     this.#pool = init.pool;
@@ -95,7 +101,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return this.#belowMark() || this.#makeRoom();
   }
 
-  /** Takes a message, framing it into the open segment; false: at the high-water mark, nothing was taken. */
+  /** Frames a message into the open segment. Returns `false`, taking nothing, at the high-water mark. */
   write(message: Outgoing): boolean {
     if (this.#conflate) return this.#writeLatest(message);
     if (this.#muted) return false;
@@ -104,7 +110,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return true;
   }
 
-  /** As {@link write}, for a message that was framed before (one-to-many): one memory copy. */
+  /** As {@link write}, for a message that is framed already (one-to-many): one memory copy. */
   writeFramed(framed: Segment, message: Outgoing): boolean {
     if (this.#conflate) return this.#writeLatest(message);
     if (!this.canWrite) return false;
@@ -125,7 +131,10 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return this.#sealed.length > 0;
   }
 
-  /** Ends the open segment, so that something else may go out between it and the next; how many are queued up to there. */
+  /**
+   * Ends the open segment, so that something else can go out before the next one. Returns how many segments
+   * are queued ahead of that point.
+   */
   barrier(): number {
     this.#seal();
     return this.#sealed.length + (this.#latest === undefined ? 0 : 1);
@@ -170,7 +179,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.#credit();
   }
 
-  /** Drops everything that is queued; a segment in flight stays with the connection. */
+  /** Drops everything that is queued. A segment in flight stays with the connection. */
   clear(): void {
     for (let segment = this.take(); segment !== undefined; segment = this.take()) this.discard(segment);
   }
@@ -180,7 +189,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
       (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes) && !this.#total.isFull(this.#heldBytes);
   }
 
-  /** At the mark: an idle connection may take what is queued, here and now. Otherwise wait until half is gone. */
+  /** At the mark, an idle connection may take what is queued at once. Otherwise waits until half is gone. */
   #makeRoom(): boolean {
     this.listener?.writeNow();
     if (this.#belowMark()) return true;
@@ -233,7 +242,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     if (segment.full) this.#seal();
   }
 
-  /** The first message has come. */
+  /** The first message was added to an empty queue. */
   #begin(): void {
     this.#total.queues++;
     this.#busy(true);
@@ -250,7 +259,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.#total.left();
   }
 
-  /** A segment with room for `bytes`; the open one is sealed if it has not. */
+  /** Returns a segment with room for `bytes`. An open one without room is sealed. */
   #segmentFor(bytes: number, small = false): Segment {
     if (this.#open !== undefined) {
       if (this.#open.fits(bytes)) return this.#open;
@@ -261,7 +270,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return this.#open = open;
   }
 
-  /** Counts memory that the queue holds, or no longer does. */
+  /** Counts memory that the queue holds, or (negative) no longer holds. */
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
     this.#total.bytes += bytes;
@@ -287,7 +296,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return true;
   }
 
-  /** Only now that it is its turn is the newest message framed; it has been counted. */
+  /** Frames the newest message, now that it is its turn. It has been counted already. */
   #frameLatest(): void {
     const message = this.#latest!;
     this.#latest = undefined;
@@ -299,7 +308,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   }
 }
 
-/** Bytes of memory behind a segment and the bodies that it refers to. */
+/** Bytes of memory that a segment and the bodies it refers to take. */
 function memoryOf(segment: Segment): number {
   return segment.buffer.length + segment.bytes - segment.end;
 }

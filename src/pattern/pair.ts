@@ -17,7 +17,7 @@ export class PairPattern extends Pattern {
 
   attach(pipe: Pipe): void {
     if (this.#pipe !== undefined) {
-      pipe.refuse(new MisuseError("ERR_STATE", "A Pair has one peer, and it is there already"));
+      pipe.refuse(new MisuseError("ERR_STATE", "A Pair takes one peer, and it already has one"));
       return;
     }
     this.#pipe = pipe;

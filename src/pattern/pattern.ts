@@ -1,9 +1,10 @@
 /**
- * What a socket type does with its pipes. A pattern is told what happens to them and decides where messages go and
- * come from; it never sees a connection.
+ * What a socket type does with its pipes. A pattern is notified of what happens to them and decides where
+ * messages go to and come from; it never sees a connection.
  *
- * The life of a pipe: `attach` (it may be written to; a connecting socket's peer need not be there yet), then
- * `ready` and `lost` for every connection made and lost, then `detach` (no more is sent; what was received stays readable).
+ * The life of a pipe: `attach` (it may be written to, even before a connecting socket's peer is there), then
+ * `ready` and `lost` for each connection made and lost, then `detach` (nothing more is sent; what was
+ * received stays readable).
  *
  * @module
  */
@@ -14,26 +15,26 @@ import type { HighWaterMark, Outgoing } from "./outbound_queue.ts";
 import type { Message, Pipe } from "./pipe.ts";
 import type { SubscriptionsTotal } from "./subscriptions_total.ts";
 
-/** What becomes of messages that arrive on a pipe of this pattern. */
+/** What happens to messages that arrive on a pipe of this pattern. */
 export type InboundKind =
   /** They are queued for the application. */
   | "messages"
   /** Some of them are subscriptions (a publisher's peers). */
   | "subscriptions"
-  /** Nobody reads them: they are dropped at arrival. */
+  /** They are dropped on arrival. */
   | "discard";
 
-/** What a pattern tells its socket. */
+/** What a pattern reports to its socket. */
 export interface PatternEvents {
-  /** Something may be received. */
+  /** There may be something to receive. */
   readable(): void;
-  /** Something may be sent that could not be sent before. */
+  /** A send that was refused before may succeed now. */
   writable(): void;
-  /** Messages were dropped on purpose, and why. */
+  /** A message was dropped on purpose. `why` is the reason. */
   dropped(pipe: Pipe | undefined, why: string): void;
 }
 
-/** Options that change what patterns do; the socket layer checks them. All may change at any time. */
+/** Options that change how patterns behave. The socket layer validates them. All may change at any time. */
 export interface PatternOptions {
   sendMark: HighWaterMark;
   receiveMark: HighWaterMark;
@@ -51,18 +52,18 @@ export interface PatternOptions {
   subscriptionBytesMax: number;
 }
 
-/** What a pattern is made of. */
+/** What a pattern's constructor takes. */
 export interface PatternInit {
   readonly events: PatternEvents;
   readonly options: PatternOptions;
   readonly random: (into: Uint8Array) => void;
-  /** Runs something when the current turn of the loop is over. Missing: at once. */
+  /** Calls `run` at the end of the current turn of the event loop. If omitted, nothing is put off. */
   readonly later?: (run: () => void) => void;
-  /** The bound on subscriptions that the socket shares with others. Missing: none. */
+  /** The bound on subscriptions that the socket shares with others. Default: none. */
   readonly subscriptionsTotal?: SubscriptionsTotal;
 }
 
-/** The base of all socket types. Its methods do nothing, so that each type says only what it does. */
+/** The base class of all socket types. By default it ignores events and can neither send nor receive. */
 export abstract class Pattern {
   abstract readonly type: SocketType;
   readonly inbound: InboundKind = "messages";
@@ -74,58 +75,61 @@ export abstract class Pattern {
     this.options = init.options;
   }
 
-  /** A pipe may be written to. */
+  /** A pipe may be written to from now on. */
   abstract attach(pipe: Pipe): void;
-  /** A pipe ends. */
+  /** A pipe has ended: nothing more is sent on it. */
   abstract detach(pipe: Pipe): void;
-  /** The peer is there; `pipe.peer` says who. */
+  /** The peer is connected; `pipe.peer` describes it. */
   ready(_pipe: Pipe): void {}
-  /** The connection was lost; another is being made. */
+  /** The connection was lost. Another one, or `detach`, follows. */
   lost(_pipe: Pipe): void {}
   /** Messages were added to an empty pipe. */
   readable(_pipe: Pipe): void {}
-  /** So many received messages of a pipe are lost: its transport used their memory again. */
+  /** This many received messages of a pipe are lost because the transport reused their memory. */
   unreadable(pipe: Pipe, messages: number): void {
     for (let i = 0; i < messages; i++) {
-      this.events.dropped(pipe, "the transport used the memory of received messages again");
+      this.events.dropped(pipe, "the transport reused the memory of received messages");
     }
   }
   /** A pipe that refused a message has room again. */
   writable(_pipe: Pipe): void {}
   /**
-   * Of patterns whose {@link inbound} is `subscriptions`: one more message can be read from the pipe. In the order of the wire
-   * with {@link subscription}; {@link readable} follows.
+   * Only called if {@link inbound} is `subscriptions`: one more message can be read from the pipe. Calls of
+   * this and {@link subscription} are in wire order; {@link readable} follows.
    */
   upstream(_pipe: Pipe): void {}
-  /** The peer subscribed to a topic, or cancelled. */
+  /** The peer subscribed to a topic (`_on`) or cancelled its subscription. */
   subscription(_pipe: Pipe, _topic: Uint8Array, _on: boolean): void {}
-  /** Whether {@link trySend} is worth a try. */
+  /** Whether {@link trySend} may succeed now. */
   get canSend(): boolean {
     return false;
   }
-  /** Whether {@link tryReceive} is worth a try. */
+  /** Whether {@link tryReceive} may succeed now. */
   get canReceive(): boolean {
     return false;
   }
-  /** Sends a message whole, or answers false: nobody can take it now. Throws `MisuseError` for one that can never be sent. */
+  /**
+   * Sends a whole message. Returns `false` when no peer can take it now. Throws `MisuseError` if it can never
+   * be sent.
+   */
   trySend(_message: Outgoing): boolean {
     throw new MisuseError("ERR_STATE", `Cannot send: a ${this.type} socket does not send`);
   }
-  /** The next message, or `undefined`. */
+  /** Returns the next message, or `undefined` when there is none. */
   tryReceive(): Message | undefined {
     throw new MisuseError("ERR_STATE", `Cannot receive: a ${this.type} socket does not receive`);
   }
-  /** The socket is about to be closed; its connections are as they were. */
+  /** The socket is about to close. Its connections are still untouched. */
   closing(): void {}
-  /** The socket is closed: what was received and not taken is dropped. */
+  /** The socket is closed: drops received messages that were not taken. */
   close(): void {}
-  /** Which pipe alone could take `message`, where others cannot stand in for it; `undefined`: any. */
+  /** Returns the only pipe that can take `message`, or `undefined` when any pipe may or none can. */
   onlyPipeFor(_message: Outgoing): Pipe | undefined {
     return undefined;
   }
 }
 
-/** The frames of a message as a list. */
+/** Returns the frames of a message as a list. */
 export function framesOf(message: Outgoing): readonly Uint8Array[] {
   return message instanceof Uint8Array ? [message] : message;
 }

@@ -18,7 +18,7 @@ import { SubPattern } from "./sub.ts";
 import { XPubPattern } from "./xpub.ts";
 import { XSubPattern } from "./xsub.ts";
 
-/** Makes the pattern of a socket type. */
+/** The pattern class of each socket type. */
 export const PATTERNS: Readonly<Record<SocketType, new (init: PatternInit) => Pattern>> = {
   PAIR: PairPattern,
   PUB: PubPattern,

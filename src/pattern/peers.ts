@@ -1,7 +1,7 @@
 /**
- * A pattern that decides nothing: every peer is told of, read and written by itself, through its pipe. On the wire it is
- * the socket type that it is given. The log's links stand on it: no routing id is read, made or looked up, so no peer
- * can claim another's.
+ * A pattern that decides nothing: every peer is reported, read and written individually, through its pipe. On
+ * the wire it has the socket type that it is given. The log's links are built on it: no routing id is read,
+ * made or looked up, so no peer can claim another's.
  *
  * @module
  */
@@ -9,21 +9,24 @@
 import { Pattern, type PatternInit } from "./pattern.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** What is told of peers. The calls come from inside connections: whoever is called defers what it does about them. */
+/**
+ * What {@link PeersPattern} reports. The calls come from inside connections: the callee defers what it does
+ * in response.
+ */
 export interface PeersEvents {
-  /** A peer is there; `pipe.peer` says who. Nothing of it has been decoded yet. */
+  /** A peer is connected; `pipe.peer` describes it. Nothing that it sent has been decoded yet. */
   joined(pipe: Pipe): void;
-  /** A peer is gone, perhaps one that never joined; what was received of it stays readable. */
+  /** A peer is gone, perhaps one that never joined. What was received from it stays readable. */
   left(pipe: Pipe): void;
   /** Messages were added to an empty pipe. */
   readable(pipe: Pipe): void;
   /** A pipe that refused a message has room again. */
   writable(pipe: Pipe): void;
-  /** The socket is about to be closed. */
+  /** The socket is about to close. */
   closing(): void;
 }
 
-/** See the module. */
+/** Reports every peer to `peers` and leaves all routing to it. */
 export class PeersPattern extends Pattern {
   readonly type: "DEALER" | "ROUTER";
   readonly #peers: PeersEvents;

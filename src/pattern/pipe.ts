@@ -1,6 +1,6 @@
 /**
- * A pipe: one peer as a socket's pattern sees it. Behind it is a byte stream (stream_pipe.ts) or the socket at
- * the other end of the same process (inproc_pipe.ts).
+ * A pipe: one peer as a socket's pattern sees it. It leads to a byte stream (stream_pipe.ts) or to another
+ * socket of the same context (inproc_pipe.ts).
  *
  * @module
  */
@@ -10,65 +10,65 @@ import type { SocketType } from "../zmtp/socket_type.ts";
 import type { Segment } from "../zmtp/segment.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 
-/** A received message: its frames. The array is the receiver's; frames may be shared. */
+/** A received message: its frames. The receiver owns the array; frames may be shared. */
 export type Message = Uint8Array[];
 
-/** Who is at the other end, as far as it told. */
+/** What is known of the peer at the other end. */
 export interface Peer {
-  /** Unique in this process, grows with every handshake. */
+  /** Unique in the context; grows with every handshake. */
   readonly id: number;
   /** The endpoint that was bound or connected. */
   readonly endpoint: string;
   readonly localAddress: string;
   readonly remoteAddress: string;
-  /** `undefined`: the peer did not tell. */
+  /** `undefined` if the peer did not announce it. */
   readonly socketType: SocketType | undefined;
-  /** The peer's own routing id; empty: it has none. */
+  /** The routing id that the peer announced; empty if there is none. */
   readonly identity: Uint8Array;
-  /** Everything the peer told, by property name in lower case. */
+  /** Everything the peer announced, by property name in lower case. */
   readonly metadata: ReadonlyMap<string, Uint8Array>;
-  /** `"NULL"`; `""` over inproc. */
+  /** The security mechanism, `"NULL"`; `""` over inproc. */
   readonly mechanism: string;
   /** The peer's ZMTP version, `"3.1"`; `""` over inproc. */
   readonly version: string;
 }
 
-/** What patterns need of a pipe. The unprefixed fields at the end belong to the building blocks that say so. */
+/** A pipe as patterns see it. A field that belongs to another class is used by that class only. */
 export abstract class Pipe {
-  /** Set from the end of the handshake on; the last known peer while a connection is being made anew. */
+  /** Set once the handshake is done; while reconnecting, the last known peer. */
   peer: Peer | undefined;
-  /** Whether the peer is there now. */
+  /** Whether the peer is connected now. */
   connected = false;
-  /** No more will be sent; what was received can be read. */
+  /** Nothing more will be sent; what was received can still be read. */
   closed = false;
-  /** Place in a fair queue's active list; -1: not there. Belongs to `FairQueue`. */
+  /** Index in a fair queue's active list; -1 if absent. Belongs to `FairQueue`. */
   fairIndex = -1;
-  /** Place in a load balancer's active list; -1: not there. Belongs to `LoadBalancer`. */
+  /** Index in a load balancer's active list; -1 if absent. Belongs to `LoadBalancer`. */
   balanceIndex = -1;
   /** The id under which a Router knows this peer. Belongs to `RouterPattern`. */
   routingId: Uint8Array | undefined;
-  /** Where bodies of incoming frames came from, and go back to when nobody takes them. Set by the connection. */
+  /** Allocates the bodies of incoming frames and takes back those not delivered. Set by the connection. */
   allocator: BodyAllocator | undefined;
 
   /** Whether {@link write} would take a message. */
   abstract get canWrite(): boolean;
-  /** Takes a message whole, or answers false and takes nothing. */
+  /** Takes a whole message and returns `true`, or takes nothing and returns `false`. */
   abstract write(message: Outgoing): boolean;
-  /** As write, for a message that is framed already. */
+  /** As {@link write}, for a message that is framed already. */
   abstract writeFramed(framed: Segment, message: Outgoing): boolean;
-  /** The oldest received message, or `undefined`. */
+  /** Returns the oldest received message, or `undefined` when there is none. */
   abstract read(): Message | undefined;
-  /** The socket is closed: drops what was received, and what will be. */
+  /** The socket is closed: drops what was received and whatever still arrives. */
   drop(): void {}
-  /** Received messages that nobody has taken. */
+  /** Received messages not yet taken. */
   abstract get readableMessages(): number;
-  /** Messages that no transport, or no receiver over inproc, has taken. */
+  /** Sent messages not yet taken by the transport, or over inproc by the other end. */
   abstract get queuedMessages(): number;
-  /** Tells the peer that this socket wants a topic, or no longer. Never dropped while the peer is there. */
+  /** Subscribes to a topic at the peer (`on`) or cancels. Never dropped while the peer is connected. */
   abstract subscribe(topic: Uint8Array, on: boolean): void;
   /**
-   * Refuses or drops the peer. `why` reaches the socket's events. The pattern hears `detach`. `flush`: what an accepted
-   * peer was sent before may still leave, within a second.
+   * Refuses or disconnects the peer. `why` is reported in the socket's events, and the pattern gets `detach`.
+   * With `flush`, what was already sent to an accepted peer may still leave, within a second.
    */
   abstract refuse(why: Error, flush?: boolean): void;
 }

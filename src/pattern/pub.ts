@@ -1,5 +1,5 @@
 /**
- * PUB (RFC 29): XPUB that passes nothing up. What subscribers send upstream is dropped.
+ * PUB (RFC 29): XPUB that passes nothing to the application. What subscribers send upstream is dropped.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * PULL (RFC 30): one message from each peer in turn.
+ * PULL (RFC 30): takes one message from each peer in turn.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * PUSH (RFC 30): each message to the next peer that can take it. What peers send is dropped.
+ * PUSH (RFC 30): sends each message to the next peer that can take it. What peers send is dropped.
  *
  * @module
  */

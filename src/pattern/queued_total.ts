@@ -6,18 +6,19 @@
 
 /** A queue that refused a message because of the bound. */
 export interface WaitingQueue {
-  /** The total has room again: the queue may, too. */
+  /** The total has room again, so the queue may have some too. */
   reconsider(): void;
 }
 
 /**
- * See the module. At the bound a queue is full when it holds its share or more: the bound divided by the queues that hold
- * anything. So peers that do not read cost the others nothing but memory: whoever keeps up is always below its share.
+ * What all outbound queues of a context hold, and the bound. At the bound, a queue is full when it holds at
+ * least its share: the bound divided by the number of queues that are not empty. So peers that do not read
+ * cost the others only memory: a peer that keeps up always stays below its share.
  */
 export class QueuedTotal {
-  /** Bytes of memory that all queues hold. Queues count them here themselves. */
+  /** Bytes of memory that all queues hold. The queues themselves count here. */
   bytes = 0;
-  /** Queues that hold something. */
+  /** Queues that are not empty. The queues themselves count here. */
   queues = 0;
   /** Queues that refused a message because of this bound. */
   readonly waiting: Set<WaitingQueue> = new Set();
@@ -27,12 +28,15 @@ export class QueuedTotal {
     this.bytesMax = bytesMax;
   }
 
-  /** Whether a queue that holds `ownBytes` of them may take nothing more. */
+  /** Whether a queue that holds `ownBytes` of the total must refuse more. */
   isFull(ownBytes: number): boolean {
     return this.bytes >= this.bytesMax && ownBytes * this.queues >= this.bytesMax;
   }
 
-  /** Bytes have left. Wakes at an eighth below the bound: a writer that is woken for every message would never batch. */
+  /**
+   * Bytes have left. Wakes queues only once the total is an eighth below the bound: a writer that is woken
+   * for every message would never batch.
+   */
   left(): void {
     if (this.waiting.size === 0 || this.bytes > this.bytesMax * 0.875) return;
     const woken = [...this.waiting];

@@ -1,13 +1,13 @@
 /**
- * A map from byte strings to values, as a radix tree: every edge carries a run of bytes, and a node either
- * has a value or branches. Nothing here recurses, so neither a 1 MiB key nor a million nested prefixes can
- * overflow the stack.
+ * A map from byte strings to values, as a radix tree: every edge carries a run of bytes, and a node other
+ * than the root has a value or branches. Nothing here recurses, so neither a 1 MiB key nor a million nested
+ * prefixes can overflow the stack.
  *
- * Cost. A lookup costs the bytes it compares. A change costs the bytes of its key, amortised over all changes: a
- * peer that sends a short subscription and its cancel over and over must not make us move a long neighbour
- * each time. That is why a split leaves the longer part where it lies (a view into the old bytes) and a
- * later join just moves the view's start back; and why a view that fills less than half of its bytes is
- * copied out, so that a short topic never pins the memory of a long one that has gone.
+ * Cost: a lookup costs the bytes it compares. A change costs the bytes of its key, amortised over all
+ * changes: a peer that keeps subscribing to a short topic and cancelling it must not make us copy a long
+ * neighbour each time. So a split leaves the longer part in place (a view into the old bytes), and a later
+ * join only moves the view's start back. A view that fills less than half of its bytes is copied out, so that
+ * a short topic never pins the memory of a long one that has gone.
  *
  * @module
  */
@@ -15,29 +15,31 @@
 import { assert } from "../assert.ts";
 import { copyOf, viewOf } from "../bytes/bytes.ts";
 
-/** Up to this many children are scanned in an array; more get a table by first byte (2 KiB on 64-bit engines). */
+/**
+ * Up to this many children are scanned in an array; more get a table by first byte (2 KiB with 64-bit words).
+ */
 const SCANNED_CHILDREN_MAX = 16;
-/** Going back to the array happens later than coming from it, so that one key cannot flip the layout for ever. */
+/** The way back to the array has a lower threshold, so that one key cannot flip the layout forever. */
 const TABLE_CHILDREN_MIN = 10;
 
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * One node. The fields are open to the two matchers in `subscriptions.ts`, whose walks are the hot path; only
- * `value` may be written from outside, followed by `RadixTree.prune` when it was taken away.
+ * One node. The fields are open to the two matchers in `subscriptions.ts`, whose walks are the hot path. Only
+ * `value` may be written from outside; after clearing it, call `RadixTree.prune`.
  */
 export class RadixNode<Value> {
   value: Value | undefined = undefined;
   parent: RadixNode<Value> | undefined;
-  /** The edge that leads here is `bytes[from..end)`. What lies before `from` is the path above: see `join`. */
+  /** The edge that leads here is `bytes[from..end)`. What is before `from` is the path above: see `#join`. */
   bytes: Uint8Array;
   from: number;
   end: number;
-  /** `bytes[from]`, kept here to find an only child without touching its bytes. */
+  /** `bytes[from]`, kept to compare an only child without touching its bytes; -1 if the edge is empty. */
   first: number;
   childCount: number = 0;
   #only: RadixNode<Value> | undefined = undefined;
-  /** Parallel to `#children` while scanned; `undefined` while `#children` is a table. */
+  /** Parallel to `#children` while that is scanned; `undefined` while it is a table. */
   #firsts: number[] | undefined = undefined;
   #children: (RadixNode<Value> | undefined)[] | undefined = undefined;
 
@@ -49,7 +51,7 @@ export class RadixNode<Value> {
     this.parent = undefined;
   }
 
-  /** The child whose edge begins with `byte`. */
+  /** Returns the child whose edge begins with `byte`. */
   child(byte: number): RadixNode<Value> | undefined {
     if (this.childCount === 0) return undefined;
     const only = this.#only;
@@ -73,9 +75,9 @@ export class RadixNode<Value> {
     for (const child of children) if (child !== undefined) into.push(child);
   }
 
-  /** The child of a node that has exactly one. */
+  /** Returns the child of a node that has exactly one. */
   onlyChild(): RadixNode<Value> {
-    assert(this.#only !== undefined, "a node with one child keeps it by itself");
+    assert(this.#only !== undefined, "a node with one child keeps it outside the list");
     return this.#only;
   }
 
@@ -100,7 +102,7 @@ export class RadixNode<Value> {
     }
   }
 
-  /** Puts `next` in the place of `current`; both begin with the same byte. */
+  /** Puts `next` in place of `current`; both begin with the same byte. */
   replaceChild(current: RadixNode<Value>, next: RadixNode<Value>): void {
     assert(current.first === next.first, "a replacement begins with the same byte");
     next.parent = this;
@@ -151,16 +153,16 @@ export class RadixNode<Value> {
 
 /** The tree. Keys are copied; the caller's memory is never kept. */
 export class RadixTree<Value> {
-  /** Stands for the empty key. Always there, not counted in `nodeCount`. */
+  /** Stands for the empty key. Always there; not counted in `nodeCount`. */
   readonly root: RadixNode<Value> = new RadixNode<Value>(NO_BYTES, 0, 0);
   #nodeCount = 0;
 
-  /** Nodes besides the root: 0 when the tree holds no key but perhaps the empty one. */
+  /** Nodes besides the root: 0 when the tree holds no key other than perhaps the empty one. */
   get nodeCount(): number {
     return this.#nodeCount;
   }
 
-  /** The node that stands for exactly `key`, with or without a value. */
+  /** Returns the node that stands for exactly `key`, with or without a value. */
   find(key: Uint8Array): RadixNode<Value> | undefined {
     let node = this.root;
     let at = 0;
@@ -175,7 +177,7 @@ export class RadixTree<Value> {
     return node;
   }
 
-  /** The node for `key`, made where it is missing. The caller gives it a value before the tree changes again. */
+  /** Returns the node for `key`, made if missing. The caller sets its value before the tree changes again. */
   insert(key: Uint8Array): RadixNode<Value> {
     let node = this.root;
     let at = 0;
@@ -193,7 +195,7 @@ export class RadixTree<Value> {
     return node;
   }
 
-  /** Tidies up after `node.value` was set to `undefined`: drops the node, or joins it with what is left below. */
+  /** Cleans up after `node.value` became `undefined`: drops the node, or joins it with what is left below. */
   prune(node: RadixNode<Value>): void {
     assert(node.value === undefined, "only a node without a value is pruned");
     const parent = node.parent;
@@ -210,7 +212,7 @@ export class RadixTree<Value> {
     }
   }
 
-  /** A fresh copy of the key that `node` stands for. */
+  /** Returns a fresh copy of the key that `node` stands for. */
   keyOf(node: RadixNode<Value>): Uint8Array {
     let length = 0;
     for (let at: RadixNode<Value> | undefined = node; at !== undefined; at = at.parent) {
@@ -225,7 +227,7 @@ export class RadixTree<Value> {
     return key;
   }
 
-  /** Every node that has a value, in no promised order. The tree must not change meanwhile. */
+  /** Yields every node that has a value, in no particular order. The tree must not change meanwhile. */
   *nodes(): Generator<RadixNode<Value>, void, undefined> {
     const waiting: RadixNode<Value>[] = [this.root];
     for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -243,7 +245,7 @@ export class RadixTree<Value> {
     return leaf;
   }
 
-  /** Cuts the edge of `child` after `length` bytes. `child` keeps its identity: others hold references to it. */
+  /** Cuts the edge of `child` after `length` bytes. `child` keeps its identity because others refer to it. */
   #split(parent: RadixNode<Value>, child: RadixNode<Value>, length: number): RadixNode<Value> {
     const upper = new RadixNode<Value>(child.bytes, child.from, child.from + length);
     parent.replaceChild(child, upper);
@@ -278,7 +280,7 @@ export class RadixTree<Value> {
   }
 }
 
-/** How many bytes the edge to `child` shares with `key` from `at` on. */
+/** Returns how many bytes the edge to `child` shares with `key` from `at` on. */
 function commonBytes<Value>(child: RadixNode<Value>, key: Uint8Array, at: number): number {
   const bytes = child.bytes;
   const from = child.from;

@@ -1,6 +1,6 @@
 /**
- * REP (RFC 28): takes requests from peers in turn, and sends each reply back to where its request came from. A reply to
- * a peer that is gone or full is dropped: replying never blocks.
+ * REP (RFC 28): takes requests from peers in turn, and sends each reply to the peer that sent the request. A
+ * reply to a peer that is gone or full is dropped, so replying never blocks.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Message, Pipe } from "./pipe.ts";
 export class RepPattern extends Pattern {
   readonly type = "REP";
   readonly #queue: FairQueue = new FairQueue();
-  /** The request being answered: its peer, and the frames up to the empty one. */
+  /** The request to reply to: its peer, and its frames up to and including the empty one. */
   #request: { readonly pipe: Pipe; readonly envelope: readonly Uint8Array[] } | undefined;
 
   attach(_pipe: Pipe): void {}
@@ -51,7 +51,7 @@ export class RepPattern extends Pattern {
         pipe.connected ? "the requester is at its high-water mark" : "the requester is gone",
       );
     }
-    // A receive may be waiting for its turn.
+    // A receive may be waiting until the reply is sent.
     this.events.readable();
     return true;
   }
@@ -62,7 +62,7 @@ export class RepPattern extends Pattern {
     }
     for (let message = this.#queue.read(); message !== undefined; message = this.#queue.read()) {
       const delimiter = message.findIndex((frame) => frame.length === 0);
-      // A request without an envelope cannot be answered.
+      // A request without an envelope, or with nothing after it, is skipped.
       if (delimiter < 0 || delimiter === message.length - 1) continue;
       this.#request = { pipe: this.#queue.lastPipe!, envelope: message.slice(0, delimiter + 1) };
       return message.slice(delimiter + 1);

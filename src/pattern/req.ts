@@ -1,5 +1,5 @@
 /**
- * REQ (RFC 28): a request, then its reply, strictly in turn. A reply is taken from the peer that got the request only.
+ * REQ (RFC 28): a request, then its reply, strictly in turn. Only the peer that got the request may reply.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export class ReqPattern extends ExchangePattern {
   readonly #ids: RandomCounter;
   #waiting = false;
   #replyPipe: Pipe | undefined;
-  /** The id in front of the request, where `correlate` asks for one. */
+  /** The id before the request, if `correlate` is set. */
   #requestId: Uint8Array | undefined;
 
   constructor(init: PatternInit) {
@@ -27,7 +27,7 @@ export class ReqPattern extends ExchangePattern {
 
   override detach(pipe: Pipe): void {
     super.detach(pipe);
-    // As in libzmq: with its peer gone, a request is answered by whoever answers next.
+    // As in libzmq: once its peer is gone, a request accepts a reply from any peer.
     if (this.#replyPipe === pipe) this.#replyPipe = undefined;
   }
 
@@ -44,7 +44,7 @@ export class ReqPattern extends ExchangePattern {
     return this.#waiting;
   }
 
-  /** Gives up waiting for a reply, so that the next request may go out. */
+  /** Stops waiting for a reply, so that the next request may go out. */
   giveUp(): void {
     this.#waiting = false;
     this.#replyPipe = undefined;
@@ -61,7 +61,7 @@ export class ReqPattern extends ExchangePattern {
       writeU32(id, 0, this.#ids.next);
       envelope.push(id);
     }
-    // Whatever came before this request is no answer to it.
+    // Nothing that arrived before this request can be its reply.
     while (this.queue.read() !== undefined);
     if (!this.balancer.write([...envelope, NO_BYTES, ...framesOf(message)])) return false;
     this.#ids.take();
@@ -84,7 +84,7 @@ export class ReqPattern extends ExchangePattern {
     return undefined;
   }
 
-  /** The reply inside its envelope; `undefined`: it answers something else, or nothing. */
+  /** Takes a reply out of its envelope. Returns `undefined` for anything but a reply to the last request. */
   #open(message: Message): Message | undefined {
     let at = 0;
     const id = this.#requestId;

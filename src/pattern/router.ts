@@ -1,6 +1,6 @@
 /**
- * ROUTER (RFC 28): the first frame names the peer. Sending never blocks unless `mandatory` is set: an unknown peer's
- * message, and a full peer's, is dropped and reported.
+ * ROUTER (RFC 28): the first frame names the peer. Sending never blocks unless `mandatory` is set: a message
+ * to a peer that is unknown or full is dropped and reported.
  *
  * @module
  */
@@ -17,11 +17,11 @@ export class RouterPattern extends Pattern {
   readonly type = "ROUTER";
   readonly #queue: FairQueue = new FairQueue();
   readonly #pipes: Map<string, Pipe> = new Map();
-  /** The keys in `#pipes`. Ids are handed out with every message, and whoever gets one may write into it. */
+  /** The keys in `#pipes`, kept because a receiver may overwrite the id that it gets with each message. */
   readonly #keys: Map<Pipe, string> = new Map();
-  /** For generated ids: `00` and a count. A peer's own id never begins with 00. */
+  /** For generated ids, which are `00` and a count. A peer's own id never begins with 00. */
   readonly #ids: RandomCounter;
-  /** Most messages go where the last one went: that saves making a map key. */
+  /** Most messages go where the last one went; checking it first saves making a map key. */
   #lastPipe: Pipe | undefined;
 
   constructor(init: PatternInit) {
@@ -30,10 +30,10 @@ export class RouterPattern extends Pattern {
   }
 
   attach(pipe: Pipe): void {
-    // Named by us when it was connected: it can be addressed before it is there.
+    // The application named it when connecting, so it can be addressed before the peer is there.
     if (pipe.routingId === undefined) return;
     if (!this.#register(pipe, pipe.routingId)) {
-      pipe.refuse(new MisuseError("ERR_STATE", "A peer with this routing id is connected already"));
+      pipe.refuse(new MisuseError("ERR_STATE", "A peer with this routing id is already connected"));
     }
   }
 
@@ -43,7 +43,7 @@ export class RouterPattern extends Pattern {
     if (key === undefined) return;
     this.#keys.delete(pipe);
     if (this.#pipes.get(key) === pipe) this.#pipes.delete(key);
-    // Who waits for room at this peer must hear that there is nobody any more.
+    // A send that waits for room at this peer must learn that the peer is gone.
     this.events.writable();
   }
 
@@ -55,7 +55,7 @@ export class RouterPattern extends Pattern {
         pipe.refuse(
           new PeerError(
             "ERR_PEER_IDENTITY",
-            "Cannot accept peer: another one with the same routing id is connected",
+            "Cannot accept peer: another peer with the same routing id is connected",
           ),
         );
         return;
@@ -79,14 +79,14 @@ export class RouterPattern extends Pattern {
     this.events.writable();
   }
 
-  /** Always true without `mandatory`: nothing blocks. With it, ask {@link canSendTo}. */
+  /** Always `true` without `mandatory`. With it, whether any peer has room; see {@link canSendTo}. */
   override get canSend(): boolean {
     if (!this.options.mandatory) return true;
     for (const pipe of this.#pipes.values()) if (pipe.canWrite) return true;
     return false;
   }
 
-  /** Whether a message to this peer would be taken now. An unknown peer's would be refused or dropped at once. */
+  /** Whether a message to this peer need not wait. One to an unknown peer is refused or dropped at once. */
   canSendTo(routingId: Uint8Array): boolean {
     return this.#find(routingId)?.canWrite ?? true;
   }
@@ -99,7 +99,7 @@ export class RouterPattern extends Pattern {
     if (message instanceof Uint8Array || message.length < 2) {
       throw new MisuseError(
         "ERR_MESSAGE",
-        "Cannot send: a Router's message is a routing id and at least one more frame",
+        "Cannot send: a Router's message needs a routing id and at least one more frame",
       );
     }
     const pipe = this.#find(message[0]!);

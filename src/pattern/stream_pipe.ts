@@ -1,5 +1,6 @@
 /**
- * A pipe over a byte stream. Of a connecting socket it outlives its connections: what is queued goes to the next one.
+ * A pipe over a byte stream. On a connecting socket without `immediate` it outlives its connections: what is
+ * queued goes to the next one.
  *
  * @module
  */
@@ -26,13 +27,13 @@ export interface StreamPipeInit {
   readonly pool: SegmentPool;
   /** The bound on what all pipes of a context hold for sending. */
   readonly queuedTotal: QueuedTotal;
-  /** Messages wait to be written, or no longer do. */
+  /** Called with `true` when messages start to wait for a write, with `false` when none do any longer. */
   readonly busy: (on: boolean) => void;
-  /** The pattern wants the peer gone; `flush`: once what is queued has left. */
+  /** The pattern refuses the peer. `flush`: what is queued may leave first. */
   readonly refuse: (why: Error, flush: boolean) => void;
 }
 
-/** See the module. */
+/** A pipe over a byte stream: an inbound and an outbound queue that join one connection at a time. */
 export class StreamPipe extends Pipe {
   readonly outbound: OutboundQueue;
   readonly inbound: InboundQueue;
@@ -75,7 +76,7 @@ export class StreamPipe extends Pipe {
     engine.attach(this.#sink(), this.outbound);
   }
 
-  /** The pattern knows the peer: what came behind the handshake is decoded, what is queued is written. */
+  /** The pattern knows the peer: decodes what came after the handshake and writes what is queued. */
   begin(): void {
     this.#begun = true;
     this.#driver?.resumeDecoding();
@@ -120,7 +121,7 @@ export class StreamPipe extends Pipe {
   }
 
   subscribe(topic: Uint8Array, on: boolean): void {
-    // A new peer is told first what the socket wants; every later word keeps its place among what is queued.
+    // A new peer first gets every current subscription; later changes keep their place among queued messages.
     this.#driver?.subscribe(topic, on, this.#begun ? this.outbound.barrier() : 0);
   }
 
@@ -128,7 +129,7 @@ export class StreamPipe extends Pipe {
     this.#init.refuse(why, flush);
   }
 
-  /** Nobody will take a message: its memory goes back. */
+  /** A message will not be taken: gives its memory back. */
   #release(frames: readonly Uint8Array[]): void {
     const { allocator } = this;
     if (allocator === undefined) return;
@@ -149,22 +150,26 @@ export class StreamPipe extends Pipe {
 
 const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
 
-/** A subscription (`on`) or cancellation that the pattern has not heard of. */
+/** A subscription (`on`) or cancellation that the pattern has not seen yet. */
 interface Request {
   readonly topic: Uint8Array;
   readonly on: boolean;
 }
 
 /**
- * What a publisher's peer sends: subscriptions by command or, as 3.0 peers do, in message form, and upstream messages. A
- * subscription is a message whose only frame begins with 01 or 00. All keep the order of the wire. The pattern hears of them
- * when they are announced, since it may refuse the peer, and its events run the application's code.
+ * Takes what a publisher's peer sends: upstream messages and subscriptions. A subscription is a command or,
+ * from a 3.0 peer, a message whose only frame begins with 01 or 00. All keep their wire order. The pattern
+ * gets them only on {@link announce}, because it may refuse the peer, and because its events run the
+ * application's code.
  */
 class SubscriptionSink implements Inbound {
   readonly #pipe: StreamPipe;
   readonly #pattern: Pattern;
   readonly #queue: InboundQueue;
-  /** What arrived since the last {@link flush}, in order; `undefined`: a message, which is in the pipe already. */
+  /**
+   * What arrived since the last {@link announce}, in order. `undefined` stands for a message, which is in the
+   * pipe already.
+   */
   #arrived: (Request | undefined)[] = [];
 
   constructor(pipe: StreamPipe, pattern: Pattern) {

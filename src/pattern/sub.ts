@@ -1,6 +1,6 @@
 /**
- * SUB (RFC 29): XSUB with a filter of its own and without a way upstream. It filters again what publishers send,
- * because a cancelled topic's last messages may still be on their way.
+ * SUB (RFC 29): XSUB that filters what it receives and cannot send upstream. Publishers filter as well, but a
+ * cancelled topic's last messages may still be on their way.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * Who wants which messages. A topic is a byte prefix of a message's first frame; the empty topic matches
- * everything.
+ * The peers' and the application's subscriptions. A topic is a byte prefix of a message's first frame; the
+ * empty topic matches everything.
  *
- * Two users with different books. A subscriber counts its own topics and sends SUBSCRIBE and CANCEL only
- * at the edges between none and one (`CountedSubscriptions`). A publisher keeps a *set* of peers for each topic
- * and never counts per peer (`SubscriptionTree`): libzmq's SUB sends every SUBSCRIBE but only the last CANCEL, so
- * a publisher that counted, as RFC 37 reads, would leak subscriptions with it for ever.
+ * The two users count differently. A subscriber counts its own topics and sends SUBSCRIBE and CANCEL only
+ * when a count leaves or reaches zero (`CountedSubscriptions`). A publisher keeps a *set* of peers for each
+ * topic and never counts per peer (`SubscriptionTree`): libzmq's SUB sends every SUBSCRIBE but only the last
+ * CANCEL, so a publisher that counted, as RFC 37 reads, would leak its subscriptions.
  *
  * Nothing recurses, and a match costs the bytes of the topic, however many topics there are.
  *
@@ -15,7 +15,7 @@
 import { RadixTree } from "./radix_tree.ts";
 import type { RadixNode } from "./radix_tree.ts";
 
-/** The topics of a SUB or XSUB, each with the number of times it was asked for. */
+/** The topics of a SUB or XSUB, each with the number of times it was subscribed to. */
 export class CountedSubscriptions {
   readonly #tree: RadixTree<number> = new RadixTree<number>();
   #distinct = 0;
@@ -30,7 +30,7 @@ export class CountedSubscriptions {
     return this.#tree.nodeCount;
   }
 
-  /** Adds a reference. `true`: the first one, so the publishers must be told. `topic` is copied. */
+  /** Adds a reference. Returns `true` if it is the first, so publishers must be told. `topic` is copied. */
   add(topic: Uint8Array): boolean {
     const node = this.#tree.insert(topic);
     const references = node.value ?? 0;
@@ -40,7 +40,7 @@ export class CountedSubscriptions {
     return true;
   }
 
-  /** Drops a reference. `true`: the last one has gone. `false`: others are left, or there was none. */
+  /** Drops a reference. Returns `true` if it was the last, `false` if others are left or there was none. */
   remove(topic: Uint8Array): boolean {
     const node = this.#tree.find(topic);
     const references = node?.value;
@@ -79,15 +79,15 @@ export class CountedSubscriptions {
     return true;
   }
 
-  /** Every distinct topic once, as a fresh copy, in no promised order. Topics must not change meanwhile. */
+  /** Yields every topic once, as a fresh copy, in no particular order. Topics must not change meanwhile. */
   *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
     for (const node of this.#tree.nodes()) yield this.#tree.keyOf(node);
   }
 }
 
-/** `"first"`: nobody had this topic. `"joined"`: others had it. `"present"`: this peer had it; nothing changed. */
+/** `"first"`: no peer had this topic. `"joined"`: others had it. `"present"`: this peer had it already. */
 export type SubscriptionAdded = "first" | "joined" | "present";
-/** `"last"`: nobody has this topic any more. `"left"`: others have it. `"absent"`: this peer had it not. */
+/** `"last"`: no peer has this topic now. `"left"`: others have it. `"absent"`: this peer did not have it. */
 export type SubscriptionRemoved = "last" | "left" | "absent";
 
 type PeerNode<Peer> = RadixNode<PeerRecord<Peer>[]>;
@@ -97,9 +97,9 @@ class PeerRecord<Peer> {
   /** The last match that collected this peer. */
   stamp: number = 0;
   topicBytes: number = 0;
-  /** Retired: it matches nothing, and its places are being given back. */
+  /** Retired: it matches nothing, and its places are being released. */
   gone: boolean = false;
-  /** Each of the peer's topics, and the peer's place in that node's list, so that leaving needs no search. */
+  /** Each of the peer's topics, with the peer's index in that node's list: leaving needs no search. */
   readonly places: Map<PeerNode<Peer>, number> = new Map();
 
   constructor(peer: Peer) {
@@ -107,7 +107,7 @@ class PeerRecord<Peer> {
   }
 }
 
-/** The subscriptions of a peer that is gone, on their way out. */
+/** The subscriptions of a peer that is gone, being released. */
 export type Retired<Peer> = PeerRecord<Peer>;
 
 /** Stamps stay below this so that engines keep them as small integers. */
@@ -135,12 +135,12 @@ export class SubscriptionTree<Peer> {
     return this.#tree.nodeCount;
   }
 
-  /** Topics of one peer. Limits are the caller's: look here before `add`. */
+  /** Number of one peer's topics. Enforcing a limit is up to the caller, before `add`. */
   count(peer: Peer): number {
     return this.#records.get(peer)?.places.size ?? 0;
   }
 
-  /** Bytes of one peer's topics together. */
+  /** Bytes of all topics of one peer. */
   topicBytes(peer: Peer): number {
     return this.#records.get(peer)?.topicBytes ?? 0;
   }
@@ -164,7 +164,7 @@ export class SubscriptionTree<Peer> {
     return "first";
   }
 
-  /** Takes `peer`'s subscription of `topic` back. A topic that it never had changes nothing. */
+  /** Removes `peer`'s subscription to `topic`. Does nothing if the peer does not have it. */
   remove(topic: Uint8Array, peer: Peer): SubscriptionRemoved {
     const record = this.#records.get(peer);
     if (record === undefined) return "absent";
@@ -177,8 +177,9 @@ export class SubscriptionTree<Peer> {
   }
 
   /**
-   * Takes all of `peer`'s subscriptions back. `onTopic` hears of each, as a fresh copy, with whether nobody has that
-   * topic any more; without it no copy is made. The cost is that of the peer's own topics.
+   * Removes all of `peer`'s subscriptions. `onTopic` is called for each, with a fresh copy of the topic and
+   * whether no peer has it any longer; without `onTopic` nothing is copied. The cost is that of the peer's
+   * own topics.
    */
   removePeer(peer: Peer, onTopic?: (topic: Uint8Array, last: boolean) => void): void {
     const retired = this.retire(peer);
@@ -186,8 +187,8 @@ export class SubscriptionTree<Peer> {
   }
 
   /**
-   * From now on `peer` matches nothing. What is returned still takes memory until {@link release} has given it back; until
-   * then a topic counts as one that somebody has, so that nobody hears of its end twice.
+   * From now on `peer` matches nothing. What is returned takes memory until {@link release} has freed it.
+   * Until then its topics count as subscribed to, so that the end of a topic is not reported twice.
    */
   retire(peer: Peer): Retired<Peer> | undefined {
     const record = this.#records.get(peer);
@@ -197,7 +198,7 @@ export class SubscriptionTree<Peer> {
     return record;
   }
 
-  /** Gives back up to `topicsMax` topics of a peer that was retired, as {@link removePeer}; returns how many. */
+  /** Frees up to `topicsMax` topics of a retired peer, as {@link removePeer} does. Returns how many. */
   release(
     retired: Retired<Peer>,
     topicsMax: number,
@@ -225,7 +226,7 @@ export class SubscriptionTree<Peer> {
     return node !== undefined && (this.#records.get(peer)?.places.has(node) ?? false);
   }
 
-  /** The topics of one peer, as fresh copies in no promised order. They must not change meanwhile. */
+  /** Yields one peer's topics, as fresh copies in no particular order. They must not change meanwhile. */
   *topicsOf(peer: Peer): Generator<Uint8Array, void, undefined> {
     const record = this.#records.get(peer);
     if (record === undefined) return;
@@ -233,8 +234,8 @@ export class SubscriptionTree<Peer> {
   }
 
   /**
-   * Writes every peer with a topic that is a prefix of `frame` into `into[0]`, `into[1]`, …, each once, and answers
-   * how many. Entries beyond that are left as they were: the array is meant to be used again and again.
+   * Writes every peer with a topic that is a prefix of `frame` into `into[0]`, `into[1]`, …, each once, and
+   * returns how many. Entries beyond that stay as they were, so the array can be used again and again.
    */
   match(frame: Uint8Array, into: Peer[]): number {
     const stamp = this.#nextStamp();
@@ -266,7 +267,10 @@ export class SubscriptionTree<Peer> {
     }
   }
 
-  /** Takes `record` off `node`'s list; the list's last member moves into its place. Answers whether it was the last. */
+  /**
+   * Takes `record` off `node`'s list; the list's last member moves into its place. Returns whether the list
+   * is empty.
+   */
   #leave(node: PeerNode<Peer>, record: PeerRecord<Peer>): boolean {
     const list = node.value!;
     const place = record.places.get(node)!;

@@ -1,6 +1,6 @@
 /**
- * The bound on what the subscriptions of all peers of a context take. At the bound the peer that holds most goes, so one
- * that floods a publisher with topics drives out itself.
+ * The bound on what the subscriptions of all peers of a context take. At the bound, the peer that holds the
+ * most is refused, so one that floods a publisher with topics drives out itself.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 import { PeerError } from "../errors.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** What one topic of one peer takes besides its bytes: nodes, lists and places in two trees, measured. */
+/** What one topic of one peer takes besides its own bytes: nodes, lists and places in two trees. Measured. */
 const TOPIC_BYTES = 1_024;
 
-/** See the module. */
+/** Counts what all peers' subscriptions take. Above the bound, refuses the peers that hold the most. */
 export class SubscriptionsTotal {
-  /** Bytes that all of them take. */
+  /** Bytes that all subscriptions take. */
   bytes = 0;
   readonly bytesMax: number;
   readonly #held: Map<Pipe, number> = new Map();
@@ -23,8 +23,8 @@ export class SubscriptionsTotal {
   }
 
   /**
-   * Counts a new topic of `pipe`. Where it does not fit, those that hold most are refused until it does. `false`: `pipe`
-   * itself was one of them.
+   * Counts a new topic of `pipe`. While the total is above the bound, the peer that holds the most is
+   * refused. Returns `false` if that includes `pipe` itself.
    */
   take(pipe: Pipe, topicBytes: number): boolean {
     const cost = topicBytes + TOPIC_BYTES;
@@ -36,7 +36,7 @@ export class SubscriptionsTotal {
       most.refuse(
         new PeerError(
           "ERR_PEER_SUBSCRIPTIONS",
-          `Cannot keep the peer's subscriptions: those of all peers take more than ${this.bytesMax} bytes, and no peer has more`,
+          `Cannot keep the peer's subscriptions: those of all peers take more than ${this.bytesMax} bytes, and this peer holds the most`,
         ),
       );
       if (most === pipe) return false;
@@ -44,7 +44,7 @@ export class SubscriptionsTotal {
     return true;
   }
 
-  /** `pipe` took a topic back. */
+  /** `pipe` cancelled a topic. */
   give(pipe: Pipe, topicBytes: number): void {
     const held = this.#held.get(pipe);
     if (held === undefined) return;

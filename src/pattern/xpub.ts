@@ -1,6 +1,8 @@
 /**
- * XPUB (RFC 29): every message to the peers that subscribed to a prefix of its first frame; subscriptions are passed
- * up as messages (`01 topic`, `00 topic`), in their order of arrival with what peers send upstream. A peer at its high-water mark misses messages until half of it has drained.
+ * XPUB (RFC 29): sends every message to the peers that subscribed to a prefix of its first frame.
+ * Subscriptions are passed to the application as messages (`01 topic`, `00 topic`), in order of arrival with
+ * what peers send upstream. A peer at its high-water mark misses messages until half of its queue has
+ * drained.
  *
  * @module
  */
@@ -20,14 +22,14 @@ interface Notification {
   readonly message: Message;
 }
 
-/** The subscriptions of a peer that is gone, in both books. */
+/** The subscriptions of a peer that is gone, in both trees. */
 interface Leaving {
   readonly pipe: Pipe;
   readonly asked: Retired<Pipe> | undefined;
   readonly held: Retired<Pipe> | undefined;
 }
 
-/** Topics of a lost peer that are freed in one turn of the loop: some milliseconds. */
+/** Topics of a lost peer that are freed in one turn of the event loop. It takes a few milliseconds. */
 const RELEASED_PER_TURN = 1_000;
 
 const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
@@ -37,21 +39,22 @@ export class XPubPattern extends Pattern {
   override readonly inbound: InboundKind = "subscriptions";
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
-  /** Who gets what. */
+  /** Which peer gets which messages. */
   readonly #tree: SubscriptionTree<Pipe> = new SubscriptionTree();
-  /** Who asked for what; differs from `#tree` in manual mode only. */
+  /** Which peer asked for what. Differs from `#tree` in manual mode only. */
   readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
   readonly #matches: Pipe[] = [];
   /**
-   * What can be received: notifications, and for each message that waits in a pipe that pipe. As they arrived: an application
-   * must learn of a topic after what its peer sent before it, and of two peers' words on a topic in the order they took effect.
+   * What can be received, in order of arrival: notifications and, for each message that waits in a pipe, that
+   * pipe. The application must learn of a topic after what its peer sent before it, and of two peers'
+   * requests for a topic in the order in which they took effect.
    */
   #arrivals: (Notification | Pipe)[] = [];
-  /** Arrivals that were received, at the front. */
+  /** Number of arrivals at the front that were received already. */
   #head = 0;
-  /** Notifications that nobody has read, by the peer that caused them. */
+  /** Unread notifications, by the peer that caused them. */
   readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
-  /** Whose request was read last: what manual mode's `subscribe` is about. */
+  /** The peer whose request was read last. Manual mode's `subscribe` applies to it. */
   #lastAsker: Pipe | undefined;
   readonly #total: SubscriptionsTotal;
   readonly #later: ((run: () => void) => void) | undefined;
@@ -78,12 +81,12 @@ export class XPubPattern extends Pattern {
 
   override ready(pipe: Pipe): void {
     const { welcomeMessage } = this.options;
-    // A copy: over inproc its receiver may write into what it gets.
+    // A copy: over inproc the receiver may write into what it gets.
     if (welcomeMessage !== undefined) pipe.write(copyOf(welcomeMessage));
   }
 
   override lost(pipe: Pipe): void {
-    // The peer tells all its subscriptions again when it is back.
+    // The peer sends all its subscriptions again when it is back.
     this.#forget(pipe);
     this.events.writable();
   }
@@ -118,20 +121,20 @@ export class XPubPattern extends Pattern {
     } else {
       const removed = this.#asked.remove(topic, pipe);
       if (removed !== "absent") this.#total.give(pipe, topic.length);
-      // A cancel of what nobody knows is passed on too, as libzmq does in its verbose mode.
+      // Cancelling an unknown topic is passed on too, as in libzmq's verbose mode.
       news = removed === "last" || verbosity === "allSubsUnsubs";
     }
     if (!manual) {
       if (on) this.#tree.add(topic, pipe);
       else this.#tree.remove(topic, pipe);
       if (on) this.subscribed(topic);
-      // Who waits for a full subscriber need not, if that one wants it no more.
+      // A send that waits for a full subscriber can go on if that one has cancelled.
       else if (this.options.noDrop) this.events.writable();
     }
     if (news || manual) this.#notify(pipe, topic, on);
   }
 
-  /** In manual mode: lets the peer whose request was read last have `topic`, or no longer. */
+  /** In manual mode: adds `topic` for the peer whose request was read last (`on`), or removes it. */
   decide(topic: Uint8Array, on: boolean): void {
     const pipe = this.#lastAsker;
     if (pipe === undefined) return;
@@ -143,20 +146,20 @@ export class XPubPattern extends Pattern {
     }
   }
 
-  /** Called with every topic that came into effect. */
+  /** Called with every topic that takes effect. */
   subscribed: (topic: Uint8Array) => void = () => {};
 
-  /** Whether a message with this first frame would reach anybody. */
+  /** Whether a message with this first frame would reach a peer. */
   hasSubscribers(frame: Uint8Array): boolean {
     return this.#tree.match(frame, this.#matches) > 0;
   }
 
-  /** Whether somebody subscribed to exactly this topic. */
+  /** Whether any peer subscribed to exactly this topic. */
   hasTopic(topic: Uint8Array): boolean {
     return this.#tree.has(topic);
   }
 
-  /** Peers that are attached, whatever they subscribed to. */
+  /** Number of attached peers, whatever they subscribed to. */
   get peerCount(): number {
     return this.#pipes.size;
   }
@@ -198,7 +201,7 @@ export class XPubPattern extends Pattern {
       this.#arrivals.length = 0;
       this.#head = 0;
     } else if (this.#head >= 1_024 && this.#head * 2 > this.#arrivals.length) {
-      // Received ones are let go in large steps: moving the rest up each time would cost more than it frees.
+      // Received ones are dropped in large steps: moving the rest up each time would cost more than it frees.
       this.#arrivals.splice(0, this.#head);
       this.#head = 0;
     }
@@ -226,7 +229,7 @@ export class XPubPattern extends Pattern {
     return rest;
   }
 
-  /** From now on the peer gets nothing. Freeing what it subscribed to may take several turns of the loop. */
+  /** From now on the peer gets nothing. Freeing its subscriptions may take several event-loop turns. */
   #forget(pipe: Pipe): void {
     this.#total.forget(pipe);
     const asked = this.#asked.retire(pipe);
@@ -245,20 +248,20 @@ export class XPubPattern extends Pattern {
     if (this.#leaving.length > 0) this.#later!(() => this.#releaseSome());
   }
 
-  /** Frees up to `topicsMax` topics, and returns how many it were. */
+  /** Frees up to `topicsMax` topics and returns how many. */
   #release({ pipe, asked, held }: Leaving, topicsMax: number): number {
     const { verbosity, manual } = this.options;
     let released = 0;
     if (asked !== undefined) {
       released = this.#asked.release(asked, topicsMax, (topic, last) => {
-        // In manual mode every request was heard, so every end of one must be.
+        // In manual mode every request was reported, so the end of each one must be, too.
         if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
       });
     }
     return held === undefined ? released : released + this.#tree.release(held, topicsMax - released);
   }
 
-  /** A peer that is back tells its subscriptions anew: the end of the old ones comes first. */
+  /** A peer that is back sends its subscriptions again: the end of the old ones comes first. */
   #finishLeaving(pipe: Pipe): void {
     for (const leaving of this.#leaving) if (leaving.pipe === pipe) this.#release(leaving, Infinity);
   }
@@ -280,7 +283,7 @@ export class XPubPattern extends Pattern {
     return false;
   }
 
-  /** PUB overrides it: nobody reads there. */
+  /** Whether notifications are queued. PUB overrides it: its application reads none. */
   protected get notifies(): boolean {
     return true;
   }
@@ -293,7 +296,7 @@ export class XPubPattern extends Pattern {
     this.#arrivals.push({ pipe, message: [frame] });
     const unread = this.#unread.get(pipe);
     if (!this.#pipes.has(pipe)) {
-      // It is gone, and its account with it.
+      // The peer is gone, and its count with it.
     } else if (unread === undefined) {
       this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });
     } else {

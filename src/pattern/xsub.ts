@@ -1,7 +1,7 @@
 /**
  * XSUB (RFC 29): receives from all publishers what the application subscribed to. Subscriptions are messages
- * (`01 topic`, `00 topic`); they are counted, told to every publisher, and told again to each new one. Other messages go
- * upstream to all publishers.
+ * (`01 topic`, `00 topic`). They are counted, sent to every publisher, and sent again to each new one. Other
+ * messages go upstream to all publishers.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export class XSubPattern extends Pattern {
     return this.#queue.hasMessages;
   }
 
-  /** Adds one reference to a topic, or takes one away; publishers hear of the first and the last. */
+  /** Adds a reference to a topic (`on`) or takes one away. Publishers are told of the first and the last. */
   subscribe(topic: Uint8Array, on: boolean): void {
     const changed = on ? this.topics.add(topic) : this.topics.remove(topic);
     if (!changed) return;

@@ -1,6 +1,6 @@
 /**
- * One accepted connection: its pipe exists from the end of the handshake to the end of the connection, and what is
- * queued then is lost, as in libzmq. States: states.ts.
+ * One accepted connection: its pipe exists from the end of the handshake to the end of the connection. What
+ * is queued then is lost, as in libzmq. States: states.ts.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { ACCEPT_TRANSITIONS, type AcceptInput, type AcceptState } from "./states.ts";
 
-/** What an accepted connection tells its listener. */
+/** What an accepted connection reports to its listener. */
 export interface AcceptEvents {
-  /** The stream is open; from where. */
+  /** The stream is open. `remoteAddress` is the peer's address. */
   opened(session: AcceptSession, remoteAddress: string): void;
-  /** The handshake is done, or never will be. Once. */
+  /** The handshake is done or never will be. Called once. */
   handshakeEnded(session: AcceptSession): void;
 }
 
-/** See the module. */
+/** One accepted connection over a byte stream. */
 export class AcceptSession implements Session {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
@@ -74,7 +74,7 @@ export class AcceptSession implements Session {
     this.#connection.start(attach);
   }
 
-  /** Gives up a handshake that is not done. `why` is reported. Does nothing once it is done. */
+  /** Gives up an unfinished handshake and reports `why`. Does nothing once the handshake is done. */
   evict(why: Error): void {
     if (this.#state !== "handshaking") return;
     this.#go("refuse");
@@ -123,13 +123,13 @@ export class AcceptSession implements Session {
     this.#pipe = pipe;
     this.#owner.pattern.attach(pipe);
     if (this.#isReady) this.#connection.join(pipe);
-    // The pattern may have found the peer's routing id taken.
+    // The pattern may have refused the peer because its routing id is taken.
     if (this.#isReady) this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
   }
 
   #lost(error: Error | undefined): void {
     this.#go("lost");
-    // A close without linger asked for it.
+    // Unless a close without linger asked for it.
     if (this.#state === "lost" || this.#state === "lingering") this.#tellDropped("the peer is gone");
     this.#cancelLinger?.();
     this.#cancelLinger = undefined;
@@ -137,7 +137,7 @@ export class AcceptSession implements Session {
     const address = this.endpoint;
     const { peer } = this.#connection;
     if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
-    const why = error ?? new Error("The stream ended in the handshake");
+    const why = error ?? new Error("The stream ended during the handshake");
     this.#owner.emit({ type: handshakeErrorType(error), address, error: why });
   }
 
@@ -151,7 +151,7 @@ export class AcceptSession implements Session {
   #refuse(why: Error, flush: boolean): void {
     if (!this.#isReady) return;
     this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
-    // Anyone who listens to events may have closed the socket meanwhile.
+    // An event listener may have closed the socket meanwhile.
     if (!this.#isReady) return;
     this.#go("refuse");
     if (!flush) {
@@ -179,7 +179,7 @@ export class AcceptSession implements Session {
     return this.#state === "lingering" || this.#state === "closing";
   }
 
-  /** Changes the state, and does what every arrow out of or into a state has in common. */
+  /** Changes the state, and does what all transitions into or out of a state share. */
   #go(input: AcceptInput): void {
     const before = this.#state;
     const held = this.#isClosing;

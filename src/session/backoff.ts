@@ -4,23 +4,25 @@
  * @module
  */
 
-/** A connection that lived so long was no failed attempt. Longer than the longest wait of {@link UNSTEADY_STEP_MS_MAX}. */
+/** A connection that lasted this long was no failure. Exceeds any wait with {@link UNSTEADY_STEP_MS_MAX}. */
 const STEADY_MS = 30_000;
-/** Up to here the wait grows with connections that do not last, where no maximum says otherwise. */
+/** Where no maximum is set, the step grows up to this with connections that do not last. */
 const UNSTEADY_STEP_MS_MAX = 4_000;
-/** So many in a row cost nothing: a server may be restarted a few times. */
+/** This many short connections in a row do not lengthen the wait: a server may be restarted a few times. */
 const UNSTEADY_FREE = 3;
 const DOUBLINGS_MAX = 30;
 
 /**
- * A step, and chance on top of it, so that a thousand clients do not come back as one. The step is the base; it doubles
+ * Computes waits: a step plus a random part, so that a thousand clients do not come back all at once. The
+ * step starts at the base and doubles
  *
- * - with every attempt, where there is a maximum, and
- * - with every connection that was made but did not last, after the first few, always. A peer that takes us in only to close again, as a
- *   Router with `handover` does when two sockets have one routing id, must not be asked ten times a second for ever.
+ * - with every attempt, if there is a maximum, and
+ * - with every connection that was made but did not last, after the first few, with or without a maximum. A
+ *   peer that accepts us only to close again, as a Router with `handover` does when two sockets have the same
+ *   routing id, must not be tried ten times a second forever.
  */
 export class Backoff {
-  /** Attempts since a peer was there last. */
+  /** Attempts since a peer was last connected. */
   #attempts = 0;
   /** Connections in a row that did not last. */
   #unsteady = 0;
@@ -32,13 +34,14 @@ export class Backoff {
   }
 
   /**
-   * Milliseconds until the next attempt: at least `baseMs`, and at most `maxMs` where that is larger. The wait is the step and
-   * up to as much again. A `maxMs` that is not larger than `baseMs` is none.
+   * Returns the milliseconds until the next attempt: at least `baseMs` and, if `maxMs` is larger, at most
+   * `maxMs`. The wait is the step and up to as much again. A `maxMs` that is not larger than `baseMs` is
+   * ignored.
    */
   nextMs(baseMs: number, maxMs: number, nowMs: number): number {
     this.#endConnection(nowMs);
     const grows = maxMs > baseMs;
-    // Half of the maximum: there is room for chance below it.
+    // Half of the maximum leaves room for the random part.
     const stepMax = Math.max(baseMs, grows ? maxMs / 2 : UNSTEADY_STEP_MS_MAX);
     const doublings = Math.max(grows ? this.#attempts : 0, this.#unsteady - UNSTEADY_FREE, 0);
     const step = Math.min(stepMax, baseMs * 2 ** Math.min(doublings, DOUBLINGS_MAX));
@@ -47,13 +50,13 @@ export class Backoff {
     return step + this.#chance() * (end - step);
   }
 
-  /** A peer is there. Whether the connection lasts, the next wait tells. */
+  /** A peer is connected. The next {@link nextMs} decides whether the connection lasted. */
   connected(nowMs: number): void {
     this.#attempts = 0;
     this.#connectedMs = nowMs;
   }
 
-  /** A peer did what it is there for: the next loss begins anew. */
+  /** The peer proved useful: the next loss starts again from the base. */
   reset(): void {
     this.#attempts = 0;
     this.#unsteady = 0;

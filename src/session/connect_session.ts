@@ -1,6 +1,6 @@
 /**
- * One connecting endpoint: owns the pipe, makes the connection again when it is lost, delivers what is queued when
- * the socket closes. States: states.ts.
+ * One connecting endpoint: owns the pipe, reconnects when the connection is lost, and delivers what is queued
+ * when the endpoint closes. States: states.ts.
  *
  * @module
  */
@@ -19,9 +19,9 @@ import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./states.ts";
 
-const GIVEN_UP = "the connection is not made again";
+const GIVEN_UP = "the endpoint does not reconnect";
 
-/** See the module. */
+/** A connecting endpoint over a byte stream. */
 export class ConnectSession implements Session {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
@@ -38,10 +38,10 @@ export class ConnectSession implements Session {
   #held = false;
   #reported = false;
   #refused = false;
-  /** Why the endpoint can never be had in this process, once that is known. */
+  /** Why the endpoint is unavailable in this process, once that is known. */
   #failure: Error | undefined;
 
-  /** `routingId`: the name under which a Router knows this peer, whatever it calls itself. */
+  /** `routingId`: the id under which a Router knows this peer, whatever the peer announces. */
   constructor(owner: SessionOwner, runtime: Runtime, endpoint: string, routingId?: Uint8Array) {
     this.#owner = owner;
     this.#options = owner.sessionOptions;
@@ -52,7 +52,7 @@ export class ConnectSession implements Session {
   }
 
   /**
-   * Shows the pipe to the pattern, unless messages are for present peers only. The pattern may refuse it here and now, so
+   * Attaches the pipe to the pattern, unless `immediate` is set. The pattern may refuse it from inside, so
    * call this once the socket knows the session.
    */
   prepare(): void {
@@ -72,14 +72,14 @@ export class ConnectSession implements Session {
     this.#pipe?.inbound.setMark(receive);
   }
 
-  /** The transport is known: begin. Does nothing once closed. */
+  /** The transport is known: starts to connect. Does nothing once closed. */
   start(dial: Dial): void {
     if (this.#state === "closed") return;
     this.#dial = dial;
     this.#connect();
   }
 
-  /** The transport cannot be had. */
+  /** The transport is unavailable. */
   failToStart(error: Error): void {
     if (this.#state === "closed") return;
     this.#failure = error;
@@ -135,7 +135,7 @@ export class ConnectSession implements Session {
     const denied = isPermissionError(error);
     if (denied && this.#state !== "closed") this.#failure = error;
     if (this.#state === "closed") {
-      // We ended it. While the socket lives on, whoever counts peers must hear of it all the same.
+      // We ended it. While the socket is open, listeners that count peers need the event all the same.
       if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(peer, undefined);
       return;
     }
@@ -145,17 +145,20 @@ export class ConnectSession implements Session {
     } else if (this.#state === "dialing" || (this.#state === "lingering" && !handshaken)) {
       this.#tellFailed("connect:delay", error ?? new Error("The stream could not be opened"));
     } else {
-      this.#tellFailed(handshakeErrorType(error), error ?? new Error("The stream ended in the handshake"));
+      this.#tellFailed(
+        handshakeErrorType(error),
+        error ?? new Error("The stream ended during the handshake"),
+      );
     }
     if (this.#isOver) return;
     if (this.#options.immediate && this.#pipe !== undefined && this.#state !== "lingering") {
-      // With `immediate`, a queue belongs to a connection.
+      // With `immediate`, a queue belongs to one connection.
       this.#detachPipe(this.#pipe);
-      this.#tellDropped("their connection was lost");
+      this.#tellDropped("the connection was lost");
       this.#pipe.outbound.clear();
       this.#pipe = undefined;
     }
-    // Refused for who we are: the same again would be refused again (RFC 37).
+    // The peer refused us with an ERROR command: it would refuse another attempt, too (RFC 37).
     const refused = error instanceof PeerError && error.code === "ERR_PEER_ERROR";
     if (denied || refused || this.#options.reconnectIntervalMs < 0) {
       this.#end("giveUp", "flush", GIVEN_UP);
@@ -169,7 +172,7 @@ export class ConnectSession implements Session {
     this.#retry();
   }
 
-  /** Whoever listens to events may have closed the socket meanwhile. */
+  /** An event listener may have closed the socket meanwhile. */
   get #isOver(): boolean {
     return this.#state === "closed";
   }
@@ -223,7 +226,10 @@ export class ConnectSession implements Session {
     this.#end("giveUp", "abort", "the peer was refused");
   }
 
-  /** Ends for good: the connection closes, what is still queued is dropped. `why`: missing where the user asked for that. */
+  /**
+   * Ends the session for good: closes the connection and drops what is still queued. `why`: the reason to
+   * report for the drop; omitted if the user asked for it.
+   */
   #end(input: SessionInput, mode: "flush" | "abort" = "flush", why?: string): void {
     if (this.#state === "closed") return;
     this.#go(input);
@@ -252,7 +258,7 @@ export class ConnectSession implements Session {
     this.#owner.sessionClosed(this, this.#failure);
   }
 
-  /** From the call of `close` until everything is closed, the process lives. */
+  /** Keeps the process alive from the start of closing until everything is closed. */
   #hold(on: boolean): void {
     if (this.#held === on) return;
     this.#held = on;

@@ -1,5 +1,5 @@
 /**
- * One engine with its driver, and the events that every session makes of them.
+ * One engine with its driver, and the events that sessions need of them.
  *
  * @module
  */
@@ -17,21 +17,21 @@ import type { HandshakeErrorType } from "./events.ts";
 import type { ConnectionInput, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** What a connection tells its session. */
+/** What a connection reports to its session. */
 export interface ConnectionEvents {
   opened(info: TransportInfo): void;
-  /** The handshake is done. The session answers by joining a pipe. */
+  /** The handshake is done. In response the session joins a pipe. */
   ready(peer: Peer): void;
-  /** Nothing more is said or heard. `error`: why, unless it ended in order. */
+  /** Nothing more is sent or received. `error`: why; `undefined` if the connection ended in order. */
   lost(handshaken: boolean, error: Error | undefined): void;
-  /** No memory of the pipe is in use any more. Last. */
+  /** No memory of the pipe is in use any longer. The last call. */
   gone(): void;
 }
 
-/** See the module. */
+/** One connection over a byte stream, from dial to close. */
 export class Connection implements ConnectionInput {
   peer: Peer | undefined;
-  /** Counted where an allocator is installed, and only there. */
+  /** Counted only where an allocator is installed. */
   receivedBytes = 0;
   readonly #allocator: BodyAllocator | undefined;
   readonly #owner: SessionOwner;
@@ -44,7 +44,7 @@ export class Connection implements ConnectionInput {
   #info: TransportInfo = { localAddress: "", remoteAddress: "" };
   #lost = false;
 
-  /** `init`: what the endpoint's connections are made with. */
+  /** `init`: the engine settings that all of the endpoint's connections share. */
   constructor(
     owner: SessionOwner,
     runtime: Runtime,
@@ -73,20 +73,20 @@ export class Connection implements ConnectionInput {
   }
 
   /**
-   * Opens the stream. `lost` and `gone` may come from inside: a dial that throws or is none has failed at
-   * once.
+   * Opens the stream. `lost` and `gone` may be called from inside: a dial that throws or is not a function
+   * fails at once.
    */
   start(dial: Dial): void {
     const counts = this.#allocator !== undefined && typeof dial === "function";
     this.#driver.start(counts ? this.#counting(dial) : dial);
   }
 
-  /** See {@link ConnectionInput}. */
+  /** Decodes on after the allocator returned `"later"`: see {@link ConnectionInput}. */
   restart(): void {
     this.#driver.resumeDecoding();
   }
 
-  /** Lets a pipe send and receive, and tells the pattern who is there. */
+  /** Lets a pipe send and receive, and tells the pattern that the peer is connected. */
   join(pipe: StreamPipe): void {
     this.#pipe = pipe;
     pipe.peer = this.peer;
@@ -118,7 +118,7 @@ export class Connection implements ConnectionInput {
         this.#events.ready(this.peer);
         return;
       case "authorize":
-        // No mechanism of this version asks; one that does finds its answer in the socket's options.
+        // No mechanism of this version asks. One that does will find its answer in the socket's options.
         return;
       case "closed":
         this.#lose(event.handshaken, errorOf(event.reason, event.handshaken));
@@ -166,7 +166,7 @@ function asError(cause: unknown): Error | undefined {
   return new Error(String(cause));
 }
 
-/** Which event tells of a handshake that failed for `error`. */
+/** Returns the type of the event that reports a handshake that failed with `error`. */
 export function handshakeErrorType(error: Error | undefined): HandshakeErrorType {
   if (!(error instanceof PeerError)) return "handshake:error:other";
   switch (error.code) {

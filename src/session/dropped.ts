@@ -1,5 +1,5 @@
 /**
- * Queued messages that will not be sent are never dropped in silence, unless the user asked for it with a linger of 0.
+ * Queued messages are dropped silently only if the user asked for it with a linger of 0.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Peer } from "../pattern/pipe.ts";
 import type { SessionOwner } from "./owner.ts";
 
-/** Tells that `count` messages are dropped, if there are any. Those that a transport took in part are among them. */
+/** Emits a `drop` event for `count` messages, if any, including those that a transport took in part. */
 export function tellDropped(
   owner: SessionOwner,
   address: string,
@@ -18,5 +18,5 @@ export function tellDropped(
   if (count > 0) owner.emit({ type: "drop", address, peer, error: new Error(`Dropped: ${why}`), count });
 }
 
-/** Why, where the time for it has run out. */
-export const LINGER_OVER = "the linger time was over before they were sent";
+/** The reason when the linger time has run out. */
+export const LINGER_OVER = "the linger time ran out before they were sent";

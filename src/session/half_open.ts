@@ -1,7 +1,7 @@
 /**
- * The handshakes of one listener that are not done, by the host they come from: when there are too many, the oldest one
- * of the host that has most of them goes. So one that floods a listener drives out itself, and where every host has only a
- * few, the slowest goes.
+ * The unfinished handshakes of one listener, by the host they come from. When there are too many, the oldest
+ * one of the host that has the most goes. So a host that floods a listener drives out itself, and where every
+ * host has only a few, the slowest goes.
  *
  * @module
  */
@@ -12,11 +12,11 @@ interface Group<Handshake> {
   readonly members: Set<Handshake>;
 }
 
-/** See the module. Adding, removing and finding cost the same however many there are. */
+/** The unfinished handshakes of a listener. Adding, removing and finding the worst take constant time. */
 export class HalfOpen<Handshake> {
   readonly #groups: Map<string, Group<Handshake>> = new Map();
   readonly #groupOf: Map<Handshake, Group<Handshake>> = new Map();
-  /** Groups by their number of members. Those of one size are in the order in which they came to have it. */
+  /** Groups by their number of members. Groups of the same size are in the order in which they reached it. */
   readonly #bySize: Map<number, Set<Group<Handshake>>> = new Map();
   #largest = 0;
 
@@ -33,7 +33,7 @@ export class HalfOpen<Handshake> {
     this.#groupOf.set(handshake, group);
   }
 
-  /** A handshake is done, or has failed. */
+  /** A handshake has finished or failed. */
   delete(handshake: Handshake): void {
     const group = this.#groupOf.get(handshake);
     if (group === undefined) return;
@@ -42,7 +42,7 @@ export class HalfOpen<Handshake> {
     if (group.members.size === 0) this.#groups.delete(group.host);
   }
 
-  /** Which one goes when there are too many. */
+  /** The handshake to give up when there are too many. */
   get worst(): Handshake | undefined {
     const [group] = this.#bySize.get(this.#largest) ?? [];
     const [oldest] = group?.members ?? [];
@@ -60,13 +60,13 @@ export class HalfOpen<Handshake> {
       const after = this.#bySize.get(size) ?? new Set();
       this.#bySize.set(size, after.add(group));
     }
-    // A group moves by one, so the largest size does, too.
+    // A group's size changes by one, so the largest size does, too.
     if (size > this.#largest) this.#largest = size;
     else if (this.#largest > 0 && !this.#bySize.has(this.#largest)) this.#largest--;
   }
 }
 
-/** What tells hosts apart in an address such as `tcp://10.0.0.1:5555`: everything but the port. */
+/** Returns what identifies the host in an address such as `tcp://10.0.0.1:5555`: everything but the port. */
 export function hostOf(address: string): string {
   const port = address.lastIndexOf(":");
   return port > address.indexOf("//") ? address.substring(0, port) : address;

@@ -1,23 +1,27 @@
 /**
- * The names that sockets of one context are bound to, and who waits for one: connect before bind.
+ * The inproc names of one context: which sockets are bound to them, and which sessions wait for one (connect
+ * before bind).
  *
  * @module
  */
 
 import type { InprocBinding, InprocNames, InprocSession } from "./inproc_session.ts";
 
-/** See the module. */
+/** Finds the bound end for each connecting inproc session of a context. */
 export class InprocRegistry implements InprocNames {
   readonly #bindings: Map<string, InprocBinding> = new Map();
   readonly #waiting: Map<string, Set<InprocSession>> = new Map();
 
-  /** False: the name is taken. Otherwise `bound` is called, and then whoever waited for the name is connected. */
+  /**
+   * Returns `false` if the name is taken. Otherwise calls `bound`, then connects the sessions that waited for
+   * the name.
+   */
   bind(binding: InprocBinding, bound: () => void): boolean {
     const { endpoint } = binding;
     if (this.#bindings.has(endpoint)) return false;
     this.#bindings.set(endpoint, binding);
     bound();
-    // Whoever heard of it may have closed the socket.
+    // An event listener may have closed the socket.
     if (this.#bindings.get(endpoint) !== binding) return true;
     const waiting = this.#waiting.get(endpoint);
     this.#waiting.delete(endpoint);
@@ -38,7 +42,7 @@ export class InprocRegistry implements InprocNames {
     this.#waiting.set(endpoint, waiting.add(session));
   }
 
-  /** No longer waits. */
+  /** `session` no longer waits. */
   forget(session: InprocSession): void {
     const waiting = this.#waiting.get(session.endpoint);
     waiting?.delete(session);

@@ -1,5 +1,6 @@
 /**
- * Both ends of an inproc connection. No engine, no handshake on the wire: the two sockets are told of each other.
+ * Both ends of an inproc connection. There is no engine and no handshake on the wire: the two sockets are
+ * introduced to each other directly.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import type { KeepAlive } from "./keep_alive.ts";
 import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import { INPROC_TRANSITIONS, type InprocInput, type InprocState } from "./states.ts";
 
-/** Who is bound to which name of a context, and who waits for one. */
+/** The inproc names of a context: the sockets that are bound to them, and the sessions that wait for one. */
 export interface InprocNames {
   bind(binding: InprocBinding, bound: () => void): boolean;
   unbind(binding: InprocBinding): void;
@@ -34,7 +35,7 @@ export interface InprocRuntime {
   nextPeerId(): number;
 }
 
-/** One socket's end. States: states.ts. */
+/** One end of an inproc connection. States: states.ts. */
 export class InprocSession implements Session {
   readonly endpoint: string;
   readonly owner: SessionOwner;
@@ -46,14 +47,14 @@ export class InprocSession implements Session {
   pipe: InprocPipe;
   #state: InprocState = "idle";
   #other: InprocSession | undefined;
-  /** The pipe that the pattern knows of. */
+  /** The pipe that is attached to the pattern. */
   #shown: InprocPipe | undefined;
   #cancelLinger: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
 
   /**
-   * `connects`: this is the connecting end; it waits for its name to be bound. `options`: those of the endpoint, where
-   * that is older than the session.
+   * `connects`: this is the connecting end, which waits for its name to be bound. `options`: those of the
+   * endpoint, if it is older than the session.
    */
   constructor(
     owner: SessionOwner,
@@ -74,7 +75,7 @@ export class InprocSession implements Session {
   }
 
   /**
-   * Shows the pipe to the pattern, unless messages are for present peers only. The pattern may refuse it here and now, so
+   * Attaches the pipe to the pattern, unless `immediate` is set. The pattern may refuse it from inside, so
    * call this once the socket knows the session.
    */
   prepare(): void {
@@ -89,7 +90,7 @@ export class InprocSession implements Session {
     return this.pipe.queuedMessages;
   }
 
-  /** The marks are read from the options with every message; only a sender that waits must hear of more room. */
+  /** Marks are read from the options with every message. Only a waiting sender must learn of more room. */
   setMarks(_send: HighWaterMark, _receive: HighWaterMark): void {
     this.pipe.reviewMark();
     this.#other?.pipe.reviewMark();
@@ -102,7 +103,7 @@ export class InprocSession implements Session {
     this.#runtime.inproc.connect(this);
   }
 
-  /** Shows the pipe to the pattern, once. */
+  /** Attaches the pipe to the pattern, once. */
   attach(): void {
     if (this.#shown === this.pipe || this.#state === "lingering") return;
     this.#shown = this.pipe;
@@ -124,7 +125,7 @@ export class InprocSession implements Session {
     this.pipe.meet(other.pipe);
     other.pipe.meet(this.pipe);
     for (const end of [this, other]) {
-      // Whoever listens to events may have closed either end meanwhile.
+      // An event listener may have closed either end meanwhile.
       if (end.#other === undefined) return;
       end.owner.pattern.ready(end.pipe);
       if (end.#other === undefined) return;
@@ -140,7 +141,7 @@ export class InprocSession implements Session {
   close(lingerMs: number): void {
     if (this.#state === "closed" || this.#state === "lingering") return;
     if (this.queuedMessages === 0 || lingerMs === 0) return this.#end();
-    // Nobody is bound to the name yet: what is queued may still find its receiver, but nothing is added to it.
+    // No socket is bound to the name yet. What is queued may still find its receiver; nothing is added to it.
     this.#go("linger");
     this.#detachPipe();
     this.#runtime.keepAlive.hold();
@@ -148,7 +149,10 @@ export class InprocSession implements Session {
     this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#end(LINGER_OVER), false);
   }
 
-  /** The other end is gone. A connecting end waits for its name to be bound again; one that was refused, for some time. */
+  /**
+   * The other end is gone. A connecting end waits for its name to be bound again or, if it was refused, for a
+   * retry.
+   */
   #part(refused: boolean): void {
     this.#other = undefined;
     const { peer } = this.pipe;
@@ -160,7 +164,7 @@ export class InprocSession implements Session {
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
     if (this.#options.immediate) this.#replacePipe();
-    // What filled the pipe has gone to the other end: there is room for the next.
+    // What filled the pipe has gone to the other end, so there is room again.
     else this.pipe.reviewMark();
     if (refused) this.#retryLater();
     else this.start();
@@ -168,7 +172,7 @@ export class InprocSession implements Session {
 
   #retryLater(): void {
     const { reconnectIntervalMs, reconnectIntervalMaxMs } = this.#options;
-    if (reconnectIntervalMs < 0) return this.#end("the connection is not made again");
+    if (reconnectIntervalMs < 0) return this.#end("the endpoint does not reconnect");
     this.#go("refuse");
     const { host } = this.#runtime;
     const delayMs = this.#backoff.nextMs(reconnectIntervalMs, reconnectIntervalMaxMs, host.nowMs());
@@ -188,8 +192,8 @@ export class InprocSession implements Session {
   }
 
   /**
-   * Over. `why`: what is still queued is dropped, which an event tells; missing: that is what the user asked for. `refusal`: our
-   * pattern did not want the other end.
+   * Ends the session. `why`: the reason to report for dropping what is still queued; omitted if the user
+   * asked for it. `refusal`: why our pattern refused the other end.
    */
   #end(why?: string, refusal?: Error): void {
     if (this.#state === "closed") return;
@@ -209,7 +213,7 @@ export class InprocSession implements Session {
     this.#other = undefined;
     this.pipe.part();
     if (other !== undefined) {
-      // As over streams: a socket that closes itself need not be told.
+      // As over streams, a socket that closes itself gets no event.
       if (refusal === undefined && !this.owner.closed) {
         this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
       }
@@ -219,7 +223,7 @@ export class InprocSession implements Session {
     this.owner.sessionClosed(this);
   }
 
-  /** Whoever listens to events may have closed the socket meanwhile. */
+  /** An event listener may have closed the socket meanwhile. */
   get #isOver(): boolean {
     return this.#state === "closed";
   }
@@ -249,7 +253,7 @@ export class InprocSession implements Session {
 
   #describe(far: InprocSession): Peer {
     const { socketType, identity: own } = far.#options.engineInit;
-    // A copy: its reader must not change what the far socket is called.
+    // A copy: a reader that changes it must not rename the far socket.
     const identity = copyOf(own);
     const metadata = new Map([["socket-type", asciiBytes(socketType)]]);
     if (announcesIdentity(socketType)) metadata.set("identity", identity);
@@ -288,7 +292,7 @@ export class InprocBinding {
     this.#accepted = accepted;
   }
 
-  /** False: somebody is bound to the name. `bound` is called before anybody connects. */
+  /** Returns `false` if the name is taken. `bound` is called before any session connects. */
   open(bound: () => void): boolean {
     return this.#runtime.inproc.bind(this, bound);
   }
@@ -299,7 +303,7 @@ export class InprocBinding {
     if (!compatible(ours, theirs)) {
       const error = new PeerError(
         "ERR_PEER_SOCKET_TYPE",
-        `Cannot connect: a ${theirs} does not talk to a ${ours}`,
+        `Cannot connect: a ${theirs} cannot talk to a ${ours}`,
       );
       connecting.owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });
       this.#owner.emit({ type: "handshake:error:protocol", address: this.endpoint, error });

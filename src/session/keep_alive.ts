@@ -1,13 +1,17 @@
 /**
- * Whether the process must stay alive, for all sockets of a context at once: a listener, a pending operation,
- * undelivered messages or a running linger hold it; an idle connected socket or a bare reconnect timer does not.
+ * Whether the process must stay alive, for all sockets of a context together: a listener, a pending
+ * operation, undelivered messages or a running linger hold it; an idle connected socket or a bare reconnect
+ * timer does not.
  *
  * @module
  */
 
 import type { Host } from "../ports.ts";
 
-/** How long the last hold is kept after its end: a request loop must not switch the host to and fro for each message. */
+/**
+ * How long the last hold outlasts its release: a request loop must not switch the host back and forth with
+ * each message.
+ */
 const LAG_MS = 10;
 
 /** Counts what holds the process. */
@@ -15,7 +19,7 @@ export class KeepAlive {
   readonly #host: Host;
   #holds = 0;
   #on = false;
-  /** Runs while the last hold is kept after its end. */
+  /** Set while the last hold outlasts its release. */
   #cancelLag: (() => void) | undefined;
 
   constructor(host: Host) {
@@ -35,7 +39,9 @@ export class KeepAlive {
     this.#cancelLag = this.#host.schedule(LAG_MS, () => this.settle(), false);
   }
 
-  /** Something was closed and will not hold again: if nothing else does, the host is told now and no timer is left. */
+  /**
+   * Something was closed and will not hold again. If nothing else holds, releases the host without the lag.
+   */
   settle(): void {
     this.#cancelLag?.();
     this.#cancelLag = undefined;

@@ -1,6 +1,6 @@
 /**
- * One bound endpoint: accepts streams, within a bound on handshakes that are not done. At the bound a newcomer takes the
- * place of one of them, so that peers that never finish lock nobody out.
+ * One bound endpoint: accepts streams, within a limit on unfinished handshakes. At the limit, a newcomer
+ * takes the place of one of them, so that peers that never finish cannot lock others out.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { HalfOpen, hostOf } from "./half_open.ts";
 import type { SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** See the module. */
+/** A bound endpoint over byte streams, and its listener. */
 export class ListenSession {
   readonly #owner: SessionOwner;
   readonly #options: SessionOptions;
@@ -35,7 +35,7 @@ export class ListenSession {
     return this.#listener?.address ?? "";
   }
 
-  /** Binds; the promise is the transport's. */
+  /** Binds. The promise settles with the transport's: resolved when bound, rejected when that fails. */
   open(listen: Listen, address: string): Promise<void> {
     const { keepAlive } = this.#runtime;
     const listening = listen(address, (attach) => this.#accept(attach), (cause) => {
@@ -56,7 +56,8 @@ export class ListenSession {
   close(): Promise<void> {
     if (this.#closed || this.#listener === undefined) return Promise.resolve();
     this.#closed = true;
-    // Held until it is closed: somebody may await that, and a listener that is not referenced keeps nobody waiting.
+    // Held until it is closed: a caller may await that, and an unreferenced listener does not keep the
+    // process alive.
     return this.#listener.close().then(() => this.#runtime.keepAlive.release());
   }
 
@@ -71,11 +72,11 @@ export class ListenSession {
       this.#handshakes.worst!.evict(
         new PeerError(
           "ERR_PEER_HANDSHAKES",
-          `Gave up a handshake: ${handshakesMax} are not done, the limit of this listener, and another peer has come`,
+          `Gave up a handshake: the listener's limit of ${handshakesMax} unfinished handshakes was reached`,
         ),
       );
     }
-    // Anyone who heard of that may have closed the socket.
+    // An event listener may have closed the socket.
     if (this.#closed || this.#owner.closed) return turnAway(attach);
     this.#handshakes.add(session, "");
     this.#accepted(session);

@@ -10,58 +10,65 @@ import type { HighWaterMark } from "../pattern/outbound_queue.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 
-/** The options that an endpoint is made with. It keeps them, reconnects included, whatever is set later. */
+/** The options of an endpoint. It keeps them, across reconnects too, whatever is set on the socket later. */
 export interface SessionOptions {
-  /** What its connections are made with. */
+  /** The engine settings of its connections. */
   readonly engineInit: EngineInit;
   /** Keep only the newest message of each peer. */
   readonly conflate: boolean;
-  /** Base wait before a connection is tried again; -1: never. */
+  /** Base wait before the next attempt to connect; -1: never reconnect. */
   readonly reconnectIntervalMs: number;
-  /** Upper bound of the growing wait; 0: it does not grow. */
+  /** Upper bound of the growing wait; 0: the wait does not grow. */
   readonly reconnectIntervalMaxMs: number;
-  /** Queue messages only for peers that are there. */
+  /** Queue messages only for connected peers. */
   readonly immediate: boolean;
-  /** Half-open handshakes of one listener. */
+  /** Limit on unfinished handshakes of one listener. */
   readonly handshakesMax: number;
 }
 
-/** The input of one connection, for whoever decides where its bodies go. */
+/** The input of one connection, for the owner of the allocator that places its bodies. */
 export interface ConnectionInput {
-  /** The allocator answered `later` and has memory now. Not from inside the allocator. */
+  /** The allocator returned `"later"` and has memory now. Not to be called from inside the allocator. */
   restart(): void;
   /** Bytes that have arrived so far, handshake included. */
   readonly receivedBytes: number;
 }
 
-/** A socket, to its sessions. */
+/** A socket as its sessions see it. */
 export interface SessionOwner {
   /** Whether the socket was closed. */
   readonly closed: boolean;
   readonly pattern: Pattern;
-  /** Options that act at once. */
+  /** Options that take effect at once. */
   readonly patternOptions: PatternOptions;
-  /** What the next endpoint is made with: the same object until an option changes. */
+  /** The options of the next endpoint: the same object until an option changes. */
   readonly sessionOptions: SessionOptions;
   /**
-   * Asked once for every connection over a byte stream, before its handshake. The answer is the allocator of the pipe
-   * that the connection joins, too. Missing, or `undefined`: bodies go where the decoder likes.
+   * Called once for every connection over a byte stream, before its handshake. The allocator that it returns
+   * also serves the pipe that the connection joins. If omitted, or `undefined` is returned, the decoder
+   * allocates the bodies.
    */
   readonly allocatorFor?: ((input: ConnectionInput) => BodyAllocator | undefined) | undefined;
   emit(event: SocketEvent): void;
-  /** A connecting endpoint is in another state. */
+  /** A connecting endpoint has changed its state. */
   traceState(address: string, state: string): void;
-  /** A session is over and holds nothing any more. `failure`: why it can never be had here, if it gave up for that. */
+  /**
+   * A session is over and holds nothing any longer. `failure`: why the endpoint is unavailable in this
+   * process, if the session gave up for that.
+   */
   sessionClosed(session: Session, failure?: Error): void;
 }
 
-/** An endpoint in use, or an accepted connection. */
+/** A connecting endpoint, or an accepted connection. */
 export interface Session {
   /** The endpoint as it was bound or connected. */
   readonly endpoint: string;
   /** Messages that were sent and not yet taken by a transport. */
   readonly queuedMessages: number;
-  /** Ends it. What is queued may still leave for `lingerMs` (-1: for ever). `sessionClosed` follows, perhaps at once. */
+  /**
+   * Ends the session. What is queued may still leave for `lingerMs` (-1: forever). `sessionClosed` follows,
+   * perhaps at once.
+   */
   close(lingerMs: number): void;
   /** New high-water marks for a pipe that exists. */
   setMarks(send: HighWaterMark, receive: HighWaterMark): void;

@@ -14,7 +14,7 @@ import { SegmentPool } from "../zmtp/segment.ts";
 import { InprocRegistry } from "./inproc_registry.ts";
 import { KeepAlive } from "./keep_alive.ts";
 
-/** See the module. */
+/** The state that all sockets of a context share. */
 export class Runtime {
   readonly host: Host;
   readonly scheduler: Scheduler;
@@ -37,12 +37,12 @@ export class Runtime {
     this.subscriptionsTotal = new SubscriptionsTotal(limit("subscriptionsTotalBytesMax"));
   }
 
-  /** A number for the next socket. */
+  /** Returns a number for the next socket, unique in the context. */
   nextSocketId(): number {
     return ++this.#lastSocketId;
   }
 
-  /** A number for the next peer. */
+  /** Returns a number for the next peer, unique in the context. */
   nextPeerId(): number {
     return ++this.#lastPeerId;
   }

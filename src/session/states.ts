@@ -1,15 +1,15 @@
 /**
- * The states of one endpoint or connection: what decides whether it is tried, used, delivered or over.
+ * The states of one endpoint or connection, which decide whether it is tried, used, flushed or over.
  *
  * A connecting endpoint over a byte stream:
  *
  * - `idle`: nothing was tried yet (the adapter is being loaded).
  * - `dialing`: a stream is being opened.
- * - `handshaking`: it is open; the peer has yet to show who it is.
- * - `ready`: the peer is there.
+ * - `handshaking`: the stream is open; the peer has yet to identify itself.
+ * - `ready`: the peer is connected.
  * - `backoff`: waiting to try again.
- * - `lingering`: the socket is closed, but messages are queued: connections are used and made as before until the queue
- *   is empty or the linger time is over.
+ * - `lingering`: we are closing, but messages are queued: connections are used and made as before until
+ *   the queue is empty or the linger time is over.
  * - `closed`: over.
  *
  * @module
@@ -19,7 +19,7 @@ import type { Table } from "../state_table.ts";
 
 export type SessionState = "idle" | "dialing" | "handshaking" | "ready" | "backoff" | "lingering" | "closed";
 
-/** `lost`: the attempt or the connection failed. `giveUp`: never try again. `linger`: close, but deliver. */
+/** `lost`: the attempt or the connection failed. `giveUp`: never try again. `linger`: deliver, then close. */
 export type SessionInput = "dial" | "opened" | "handshaken" | "lost" | "giveUp" | "linger" | "close";
 
 export const SESSION_TRANSITIONS: Table<SessionState, SessionInput> = {
@@ -56,16 +56,16 @@ export const SESSION_TRANSITIONS: Table<SessionState, SessionInput> = {
 /**
  * One end of an inproc connection, which has no handshake to wait for.
  *
- * - `idle`: it looks for nobody: not yet, or it has just lost the other end.
+ * - `idle`: it looks for no other end: not yet, or it has just lost one.
  * - `waiting`: for its name to be bound.
- * - `backoff`: it was refused, and waits to try again.
- * - `joined`: the other end is there.
- * - `lingering`: the socket is closed, but messages are queued for whoever binds the name.
+ * - `backoff`: it was refused and waits to try again.
+ * - `joined`: the other end is connected.
+ * - `lingering`: we are closing, but messages are queued for a socket that binds the name.
  * - `closed`: over.
  */
 export type InprocState = "idle" | "waiting" | "backoff" | "joined" | "lingering" | "closed";
 
-/** `wait`: look for the name. `join`, `part`: the other end is there, or gone. `refuse`: it did not want us. */
+/** `wait`: look for the name. `join`, `part`: the other end has come or gone. `refuse`: it refused us. */
 export type InprocInput = "wait" | "join" | "part" | "refuse" | "linger" | "close";
 
 export const INPROC_TRANSITIONS: Table<InprocState, InprocInput> = {
@@ -84,19 +84,19 @@ export const INPROC_TRANSITIONS: Table<InprocState, InprocInput> = {
 };
 
 /**
- * An accepted connection, whose pipe exists as long as the peer is there:
+ * An accepted connection, whose pipe lasts as long as the peer is connected:
  *
- * - `handshaking`: the peer has yet to show who it is. The listener counts it.
- * - `ready`: the peer is there and has a pipe.
- * - `refused`: we do not want the peer; that has been reported, and the connection is being closed.
+ * - `handshaking`: the peer has yet to identify itself. It counts towards the listener's limit.
+ * - `ready`: the peer is connected and has a pipe.
+ * - `refused`: we refused the peer; that was reported, and the connection is being closed.
  * - `lost`: the connection has ended, but memory of the pipe may still be lent.
- * - `lingering`: we close, but messages are queued: they may leave until the linger time is over.
- * - `closing`: we close. In these two the process is held alive.
+ * - `lingering`: we are closing, but queued messages may leave until the linger time is over.
+ * - `closing`: we are closing. This state and `lingering` keep the process alive.
  * - `gone`: over.
  */
 export type AcceptState = "handshaking" | "ready" | "refused" | "lost" | "lingering" | "closing" | "gone";
 
-/** `lost`: nothing more is said or heard. `gone`: no memory is lent any more; the last input. */
+/** `lost`: nothing more is sent or received. `gone`: no memory is lent any longer; the last input. */
 export type AcceptInput = "handshaken" | "refuse" | "lost" | "linger" | "close" | "gone";
 
 export const ACCEPT_TRANSITIONS: Table<AcceptState, AcceptInput> = {

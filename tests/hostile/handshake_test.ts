@@ -203,7 +203,7 @@ test("handshakes that never end lock nobody out: at the limit the oldest goes, a
   await within(Promise.all(oldest.map((client) => client.closed)), "the oldest to be closed");
   assert(givenUp.length >= oldest.length);
   assert(givenUp.every(({ error }) => codeOf(error) === "ERR_PEER_HANDSHAKES"));
-  assertStringIncludes(givenUp[0]!.error!.message, "5 are not done");
+  assertStringIncludes(givenUp[0]!.error!.message, "limit of 5 unfinished handshakes");
   await arena.close();
 });
 

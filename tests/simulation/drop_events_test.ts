@@ -47,7 +47,7 @@ for (const place of ["sim://nobody", "inproc://nobody"]) {
         assertEquals(events, []);
       } else {
         assertEquals([events.length, countOf(events), events[0]!.address], [1, 7, place]);
-        assert(/linger time was over/.test(errorOf(events[0])!.message));
+        assert(/linger time ran out/.test(errorOf(events[0])!.message));
       }
       await scene.end();
     });
