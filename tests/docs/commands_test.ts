@@ -8,14 +8,14 @@ import { assert, assertEquals } from "@std/assert";
 import { type Program, start } from "../examples/program.ts";
 import { markdownBlocks } from "./blocks.ts";
 
-// The README's three commands, as they stand there: `npx` and the endpoint alone are this test's.
+// The three commands of docs/LOG.md, as they stand there: `npx` and the endpoint alone are this test's.
 
 const DEADLINE_MS = 90_000;
 
 function commandLines(): string[] {
-  const blocks = markdownBlocks("README.md", readFileSync("README.md", "utf8"));
+  const blocks = markdownBlocks("docs/LOG.md", readFileSync("docs/LOG.md", "utf8"));
   const block = blocks.find(({ language, code }) => language === "sh" && code.includes("npx hawser broker"));
-  assert(block !== undefined, "README.md has no block of commands with a broker");
+  assert(block !== undefined, "docs/LOG.md has no block of commands with a broker");
   return block.code.trim().split("\n");
 }
 
@@ -42,7 +42,7 @@ class Terminal {
   }
 }
 
-test("the three commands of README.md do what it says", async () => {
+test("the three commands of docs/LOG.md do what it says", async () => {
   const [brokerLine = "", publishLine = "", subscribeLine = "", ...more] = commandLines();
   assertEquals(more, []);
   const terminal = new Terminal();

@@ -24,7 +24,9 @@ const DOCUMENTS = [
   "docs/ARCHITECTURE.md",
   "docs/BENCHMARKS.md",
   "docs/DECISIONS.md",
+  "docs/LOG.md",
   "docs/PROTOCOL.md",
+  "docs/SOCKETS.md",
   "docs/TESTING.md",
 ];
 
@@ -61,13 +63,29 @@ test("every program in the documents and doc comments runs, prints what it says,
   assertEquals([...await programs.compile(), ...await programs.run()], []);
 });
 
-test("every program in README.md runs on the oldest Node as it stands, without a compiler, unless it is about types", async () => {
-  const inReadme = markdownBlocks("README.md", read("README.md")).filter(isProgram)
-    .filter(({ code }) => !/^import \{.*\btype /m.test(code));
-  assert(inReadme.length > 0);
-  const programs = new Programs(inReadme, "as_they_stand");
+/** What a newcomer reads and types. */
+const GUIDES = ["README.md", "docs/LOG.md", "docs/SOCKETS.md"];
+
+test("every program in README.md and the guides runs on the oldest Node as it stands, without a compiler", async () => {
+  const shown = GUIDES.map((path) => markdownBlocks(path, read(path)).filter(isProgram));
+  assert(shown.every((inGuide) => inGuide.length > 0), "a guide without a program");
+  const programs = new Programs(shown.flat(), "as_they_stand");
   programs.copy();
   assertEquals(await programs.run(), []);
+});
+
+test("README.md is short, and its first screen has the two commands, ten lines of sockets and ten of the log", () => {
+  const lines = read("README.md").trimEnd().split("\n");
+  assert(lines.length <= 200, `${lines.length} lines`);
+  const screen = markdownBlocks("README.md", read("README.md")).filter(({ line }) => line < 45);
+  const [commands, sockets, log] = screen;
+  assertEquals(screen.map(({ language }) => language), ["sh", "ts", "ts"]);
+  assertEquals(commands!.code, "npm start\nnpm test\n");
+  for (const program of [sockets!, log!]) {
+    {
+      assert(program.code.split("\n").filter((line) => line !== "").length <= 10, placeOf(program));
+    }
+  }
 });
 
 test("every command in the documents names a script or file that is there", () => {

@@ -35,9 +35,10 @@ test("the package holds the built library and its papers, and nothing else", () 
     assert(stranger.packed.includes(path), `${path} is missing`);
   }
   const foreign = stranger.packed.filter((path) =>
-    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|docs\/\w+\.md|examples\/tail_topic\.py)$/.test(
-      path,
-    ) &&
+    !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|docs\/\w+\.md|examples\/tail_topic\.py)$/
+      .test(
+        path,
+      ) &&
     !/^dist\/.*\.(?:js|d\.ts)$/.test(path)
   );
   assertEquals(foreign, []);
@@ -212,13 +213,16 @@ test("the declarations of every entry need nothing but the language, whatever el
   compile("for_bundlers", { "all.ts": everyEntry() }, { module: "Preserve", lib: ["ES2022"] });
 });
 
-/** The programs of README, as files. */
+/** The programs of README and the guides, as files. */
 function readmePrograms(): Record<string, string> {
-  const programs = markdownBlocks("README.md", readFileSync(join(installed, "README.md"), "utf8")).filter(
-    isProgram,
+  const papers = ["README.md", "docs/LOG.md", "docs/SOCKETS.md"];
+  const programs = papers.flatMap((path) =>
+    markdownBlocks(path, readFileSync(join(installed, path), "utf8")).filter(isProgram)
   );
-  assert(programs.length > 0, "README shows no program");
-  return Object.fromEntries(programs.map(({ line, code }) => [`line_${line}.ts`, code]));
+  assert(new Set(programs.map(({ path }) => path)).size === papers.length, "a paper shows no program");
+  return Object.fromEntries(
+    programs.map(({ path, line, code }) => [`${path.replaceAll(/\W/g, "_")}_${line}.ts`, code]),
+  );
 }
 
 test("README's programs compile with what README says that tsc wants, and nothing else", () => {
