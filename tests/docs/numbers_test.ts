@@ -53,6 +53,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
   "docs/ARCHITECTURE.md": [
     `the open **segment**: ${size(SEGMENT_BYTES)} of pooled memory`,
     `Bodies under ${size(REFERENCE_BYTES_MIN)} are copied`,
+    `segments over ${size(constant("src/engine/engine.ts", "WRITE_BYTES_MAX"))} go out in parts`,
     `hands over at most ${size(turnBytes)} or ${count(turnMessages)} messages per loop turn`,
     `up to ${size(exactBytes)} into its own exactly sized buffer`,
     `beyond ${size(constant("src/log/store/disk_store.ts", "WRITE_BEHIND_BYTES_MAX"))} that are not written`,
@@ -97,7 +98,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `| PING, PONG and unknown commands of one peer | ${count(limits.commandsPerSecondMax)} a second, ` +
     `unused ones saved for ${savedSeconds === 3_600 ? "an hour" : `${savedSeconds} s`} |`,
     `Names (topics, publishers, consumers) have at most ${NAME_BYTES_MAX} bytes`,
-    `but for a batch's, has at most ${count(CONTROL_BYTES_MAX)} bytes`,
+    `except a batch's, has at most ${count(CONTROL_BYTES_MAX)} bytes`,
     `A broker's has at most ${size(ANSWER_BYTES_MAX)}`,
     `\`message\` (at most ${count(ERROR_TEXT_MAX)} characters)`,
   ],
