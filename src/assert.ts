@@ -1,6 +1,6 @@
 import { BugError } from "./errors.ts";
 
-/** Throws `BugError` when `condition` does not hold. For broken invariants, never for what a peer or caller did. */
+/** Throws `BugError` when `condition` is false. For broken invariants, not for faults of peers or callers. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new BugError(message);
 }

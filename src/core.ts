@@ -1,14 +1,15 @@
 /**
- * What hawser is made of below its sockets: the ports, the codec and the engine of ZMTP, and the wire of the ordered log, without any
- * runtime. For authors of transports, simulators and protocol tools. What authors of stores need is in `hawser/log`.
+ * The layers of hawser below its sockets: the ports, the ZMTP codec and engine, and the wire format of the
+ * ordered log, independent of any runtime. For authors of transports, simulators and protocol tools. What
+ * authors of stores need is in `hawser/log`.
  *
- * Time is an argument or comes from a `Host`; machines never throw for what a peer did. A whole program runs in a simulator's
- * time with `new Context({ host, transports })` of `hawser`.
+ * Time is an argument or comes from a `Host`; the state machines never throw because of what a peer did.
+ * `new Context({ host, transports })` of `hawser` runs a whole program in simulated time.
  *
  * @module
  */
 
-// The ports, and what helps to implement them.
+// The ports, and helpers for implementing them.
 
 export type * from "./ports.ts";
 export * from "./errors.ts";
@@ -28,7 +29,7 @@ export {
   type TcpEndpoint,
 } from "./socket/endpoint.ts";
 
-// The codec of ZMTP.
+// The ZMTP codec.
 
 export { encodeGreeting, type Greeting, GreetingDecoder, type GreetingOptions } from "./zmtp/greeting.ts";
 export * from "./zmtp/commands.ts";
@@ -80,7 +81,7 @@ export type { WaitingQueue } from "./pattern/queued_total.ts";
 export { InboundQueue } from "./pattern/inbound_queue.ts";
 export { Segment, SegmentPool } from "./zmtp/segment.ts";
 
-// The wire of the ordered log.
+// The wire format of the ordered log.
 
 export {
   decodeMessage,
@@ -92,7 +93,7 @@ export {
   WireError,
 } from "./log/wire/codec.ts";
 export type { Batch, BrokerMessage, ClientMessage, LogMessage } from "./log/wire/messages.ts";
-/** Each message by its name: `LogMessages.Grant` and so on. */
+/** The types of all messages, by name: `LogMessages.Grant` and so on. */
 export type * as LogMessages from "./log/wire/messages.ts";
 export { HEADER_BYTES, TYPES as MESSAGE_TYPES, WIRE_VERSION } from "./log/wire/layout.ts";
 export { BatchBuilder, recordBytes, type RecordOptions } from "./log/wire/batch_builder.ts";

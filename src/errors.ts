@@ -1,29 +1,30 @@
 /**
- * Three families of errors. **MisuseError**: you; nothing changed. **PeerError**: they; never thrown out of a
- * callback, delivered as an event and as the reason of a close. **BugError**: we; please report it.
- * The closed unions of codes are the contract; messages are for people.
+ * Three families of errors. **MisuseError**: a call that cannot be carried out; nothing changed.
+ * **PeerError**: a fault of the peer or the connection; never thrown from a callback, but delivered as an
+ * event and as the reason for a close. **BugError**: a bug in hawser; report it. The closed unions of codes
+ * are the contract; messages are for people.
  *
  * @module
  */
 
-/** What a caller did wrong, or asked of a socket that cannot do it now. */
+/** The codes of {@link MisuseError}: a caller's mistake, or something that the socket cannot do now. */
 export type MisuseCode =
   | "ERR_ENDPOINT" // an endpoint that cannot be parsed, or whose scheme is unknown
   | "ERR_OPTION" // an unknown option or event, or a value that is not allowed
   | "ERR_MESSAGE" // a value that cannot be sent
   | "ERR_STATE" // an operation that the socket's state forbids (a Request that sends twice)
   | "ERR_CLOSED" // the socket or context is closed
-  | "ERR_ADDRESS_IN_USE" // bind: somebody listens there
+  | "ERR_ADDRESS_IN_USE" // bind: the address is in use
   | "ERR_ADDRESS" // bind: the system refuses the address
   | "ERR_PERMISSION" // bind or connect: the runtime was started without the permission; the message names it
   | "ERR_NOT_BOUND" // unbind or disconnect of an endpoint that is not in use
   | "ERR_UNROUTABLE" // a mandatory Router knows no such peer
-  | "ERR_AGAIN" // the time of a wait ran out
+  | "ERR_AGAIN" // a wait timed out
   | "ERR_WAITERS" // more waiting sends than `sendWaitersMax`
   | "ERR_ABORTED" // the caller's signal was aborted: `name` is "AbortError", `cause` the signal's reason
-  | "ERR_TIMEOUT"; // a Request's reply did not come in time
+  | "ERR_TIMEOUT"; // a Request's reply did not arrive in time
 
-/** What a peer did, or what the connection to it suffered. */
+/** The codes of {@link PeerError}: a fault of the peer, or of the connection to it. */
 export type PeerCode =
   | "ERR_PEER_GREETING"
   | "ERR_PEER_VERSION"
@@ -37,11 +38,11 @@ export type PeerCode =
   | "ERR_PEER_COMMAND"
   | "ERR_PEER_COMMAND_FLOOD"
   | "ERR_PEER_SUBSCRIPTIONS"
-  | "ERR_PEER_ERROR" // the peer sent an ERROR command; the message carries its reason
+  | "ERR_PEER_ERROR" // the peer sent an ERROR command; the message contains its reason
   | "ERR_PEER_HANDSHAKE_TIMEOUT"
   | "ERR_PEER_HEARTBEAT_TIMEOUT"
-  | "ERR_PEER_PENDING" // a transport that cannot pause ran past the pending bound
-  | "ERR_PEER_BODY_CHANGED" // a body given away by reference was resized before it was written
+  | "ERR_PEER_PENDING" // over a pending bound: the transport cannot pause, or half a message stalled
+  | "ERR_PEER_BODY_CHANGED" // a body passed by reference was resized before it was written
   | "ERR_PEER_HANDSHAKES" // too many half-open handshakes on one listener
   | "ERR_TRANSPORT"; // the transport broke a rule of its contract; the message names the rule
 
@@ -55,12 +56,14 @@ export class MisuseError extends Error {
   }
 }
 
-/** Whether the runtime forbids something for as long as the process lives: to try it again is of no use. */
+/** Whether the runtime forbids something for the life of the process: trying again is pointless. */
 export function isPermissionError(error: unknown): error is MisuseError {
   return error instanceof MisuseError && error.code === "ERR_PERMISSION";
 }
 
-/** What a peer did wrong. Delivered in events and close reasons, never thrown out of a callback. */
+/**
+ * A fault of the peer or the connection. Delivered in events and close reasons, never thrown by a callback.
+ */
 export class PeerError extends Error {
   override readonly name: string = "PeerError";
   readonly code: PeerCode;
@@ -70,10 +73,10 @@ export class PeerError extends Error {
   }
 }
 
-/** A broken invariant of this library. Please report it. */
+/** A broken invariant of hawser: a bug to report. */
 export class BugError extends Error {
   override readonly name: string = "BugError";
 }
 
-/** Any error that hawser makes. Narrow by `instanceof`, then by `code`. */
+/** Any error that hawser's sockets create. Narrow by `instanceof`, then by `code`. */
 export type HawserError = MisuseError | PeerError | BugError;

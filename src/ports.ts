@@ -1,40 +1,43 @@
 /**
- * What the outside must supply: byte streams, listeners, and a host that knows time, chance and turns of
- * the event loop. The core calls these and nothing else; an adapter or the simulator implements them.
+ * What hawser needs from outside: byte streams, listeners, and a host that provides time, randomness and
+ * turns of the event loop. The core calls nothing else; an adapter or the simulator implements these
+ * interfaces.
  *
  * @module
  */
 
 /**
- * A byte stream that is being opened or is open. The author of a custom transport writes three methods
- * (`write`, `setPaused`, `close`) and nothing else.
+ * A byte stream that is opening or open. A custom transport must implement three methods (`write`,
+ * `setPaused`, `close`) and nothing else.
  *
- * The core keeps its side: it calls nothing but `setReferenced` and `close("abort")` before `handlers.open`,
+ * The core's side of the contract: before `handlers.open` it calls only `setReferenced` and `close("abort")`,
  * so it never writes or flushes before then; it never writes while memory is lent, from inside a write, or
  * after `close`. A transport that breaks its own side is aborted: the connection ends with a `PeerError`
- * `ERR_TRANSPORT` that names the rule, and a connecting socket makes another one.
+ * `ERR_TRANSPORT` that names the rule, and a connecting socket opens another one.
  */
 export interface Transport {
   /**
-   * Hand over `chunk`.
+   * Hands over `chunk`.
    *
-   * `true`: all of it was taken and its memory is free again (the speculative write succeeded).
-   * `false`: the memory is *lent*: the transport keeps it until it calls `handlers.drain()`, and nothing more
-   * is written before that. Never throws; a failed stream answers `false` and later calls `handlers.close`.
-   * What a write that throws all the same was given counts as not handed over.
+   * Returns `true` when all of it was taken and its memory is free again (the speculative write succeeded).
+   * Returns `false` when the memory is *lent*: the transport keeps it until it calls `handlers.drain()`, and
+   * nothing more is written before that. Never throws; a failed stream returns `false` and later calls
+   * `handlers.close`. If a write throws nevertheless, what it was given counts as not handed over.
    */
   write(chunk: Uint8Array): boolean;
   /** Optional gather write with the same contract. Without it, large bodies go out as separate writes. */
   writev?(chunks: readonly Uint8Array[]): boolean;
-  /** Read backpressure. Returns whether this transport can pause at all, `true` or `false`. */
+  /** Pauses or resumes reading. Returns whether this transport can pause at all, `true` or `false`. */
   setPaused(paused: boolean): boolean;
-  /** Optional speculative read: deliver, now and synchronously, what has already arrived. `true` if anything was. */
+  /**
+   * Optional speculative read: synchronously delivers what has already arrived. Returns whether anything had.
+   */
   pull?(): boolean;
   /**
-   * `"flush"`: after a lent chunk's drain, what was written leaves, then the stream ends; input is resumed and
-   * discarded until the peer's end, so that a paused stream still closes. `"abort"`: at once; may follow a
-   * flush (linger ran out). `handlers.close` follows in either case; after an abort nobody waits for it
-   * longer than five seconds.
+   * `"flush"`: after a lent chunk's drain, sends what was written, then ends the stream; resumes input and
+   * discards it until the peer's end, so that a paused stream still closes. `"abort"`: closes at once; may
+   * follow a flush (linger ran out). `handlers.close` follows in either case; after an abort the core waits
+   * at most five seconds for it.
    */
   close(mode: "flush" | "abort"): void;
   /** Optional: whether this stream keeps the process alive. */
@@ -42,21 +45,22 @@ export interface Transport {
 }
 
 /**
- * What a transport reports. None is called before `dial` has returned; see each for its place in the order.
- * They never throw, and do nothing after `close`.
+ * The callbacks through which a transport reports. None is called before `dial` has returned; each states its
+ * place in the order. They never throw, and do nothing after `close`.
  */
 export interface TransportHandlers {
-  /** Once, first. Both addresses are strings. */
+  /** The stream is open. Called once, first. Both addresses are strings. */
   open(info: TransportInfo): void;
-  /** Bytes arrived. The callee owns `chunk` from here on: its memory must never be reused. */
+  /** Bytes arrived. The callee owns `chunk` from then on: its memory must never be reused. */
   data(chunk: Uint8Array): void;
-  /** Once after each `write` that returned `false`, and after no other: all of the lent chunk was taken. */
+  /** All of the lent chunk was taken. Called once after each `write` that returned `false`, and only then. */
   drain(): void;
-  /** The peer finished sending. The other direction stays open until the core calls `close`, which it does. */
+  /** The peer finished sending. The other direction stays open until the core calls `close`, as it will. */
   end(): void;
   /**
-   * Once, last, when no lent memory is in use any more. A `MisuseError` with the code `ERR_PERMISSION` as the cause says that this
-   * process may not open the stream at all: it is not tried again.
+   * The stream is closed. Called once, last, when no lent memory is in use any longer. A `MisuseError` with the
+   * code `ERR_PERMISSION` as the cause says that this process may not open the stream at all: it is not tried
+   * again.
    */
   close(cause?: unknown): void;
 }
@@ -68,14 +72,15 @@ export interface TransportInfo {
 }
 
 /**
- * Begins to open a stream and returns the transport at once, never a promise. What it throws is the cause of
- * a failed attempt.
+ * Starts opening a stream and returns the transport at once, never a promise. What it throws is the cause of
+ * the failed attempt.
  */
 export type Dial = (handlers: TransportHandlers) => Transport;
 
 /**
- * Begins to listen. Resolves when the address is bound, rejects when it cannot be. `accept` is called once per
- * incoming stream with a `Dial` that attaches handlers to it, before `accept` returns. `failed` reports a failed accept; the listener goes on.
+ * Starts listening. Resolves when the address is bound, rejects when it cannot be. `accept` is called once
+ * per incoming stream with a `Dial`, which is used before `accept` returns to attach handlers to the stream.
+ * `failed` reports a failed accept; the listener continues.
  */
 export type Listen = (
   address: string,
@@ -85,7 +90,7 @@ export type Listen = (
 
 /** A bound listener. */
 export interface Listener {
-  /** The real endpoint, with the port or path that the system chose. */
+  /** The bound endpoint, with the port or path that the system chose. */
   readonly address: string;
   /** Stops listening; accepted streams live on. Resolves when the address is free again. */
   close(): Promise<void>;
@@ -93,74 +98,80 @@ export interface Listener {
   setReferenced?(on: boolean): void;
 }
 
-/** One scheme (`tcp`, `ipc`, …) as an adapter offers it. */
+/** The implementation of one scheme (`tcp`, `ipc`, …). */
 export interface TransportFactory {
-  /** `address` is the whole endpoint, `tcp://host:port`. Throws `MisuseError` for one that cannot be parsed. */
+  /**
+   * Prepares a connection to `address`, a whole endpoint (`tcp://host:port`). Throws `MisuseError` for an
+   * endpoint that cannot be parsed.
+   */
   dial(address: string, options: StreamOptions): Dial;
   /** Like `dial`, for the listening side. */
   listen(address: string, options: StreamOptions): Listen;
 }
 
-/** Socket options that reach the operating system. Every field may be missing: the system's default. */
+/** Socket options that are passed to the operating system. An omitted field means the system's default. */
 export interface StreamOptions {
-  /** Connections waiting to be accepted. */
+  /** The maximum number of connections that wait to be accepted. */
   readonly backlog?: number;
-  /** Give up opening after this many milliseconds. 0 or missing: the system's own limit. */
+  /** Give up opening after this many milliseconds. 0 or omitted: the system's own limit. */
   readonly connectTimeoutMs?: number;
-  /** TCP keep-alive. Missing: the system's default. */
+  /** Whether TCP keep-alive is on. Default: the system's. */
   readonly tcpKeepalive?: boolean;
   /** Milliseconds of silence before the first TCP keep-alive probe, where the runtime can set it. */
   readonly tcpKeepaliveIdleMs?: number;
-  /** Whether `*` means IPv6 too. `false` also keeps connects to host names on IPv4. */
+  /** Whether `*` includes IPv6. `false` also restricts connections to host names to IPv4. */
   readonly ipv6?: boolean;
 }
 
-/** Time, chance and turns of the event loop. Only an adapter or the simulator implements it. */
+/** Time, randomness and turns of the event loop. Implemented only by adapters and the simulator. */
 export interface Host {
-  /** Monotonic milliseconds. */
+  /** Monotonic time in milliseconds. */
   nowMs(): number;
-  /** Unix milliseconds; may jump. */
+  /** Unix time in milliseconds; may jump. */
   wallMs(): number;
-  /** Runs `run` once after `delayMs`; the answer cancels. `referenced`: whether the wait keeps the process alive. */
+  /**
+   * Runs `run` once after `delayMs`; the returned function cancels it. `referenced`: whether the wait keeps
+   * the process alive.
+   */
   schedule(delayMs: number, run: () => void, referenced: boolean): () => void;
-  /** Runs at the end of the current callback. */
+  /** Runs `run` at the end of the current callback. */
   microtask(run: () => void): void;
-  /** Runs at the end of the current turn of the event loop. */
+  /** Runs `run` at the end of the current turn of the event loop. */
   turn(run: () => void): void;
   /** Fills `into` with unpredictable bytes. */
   random(into: Uint8Array): void;
-  /** Holds the process alive while on. Cheap to call often. A switch, not a counter: a host serves one context. */
+  /** Keeps the process alive while on. Cheap to call. A switch, not a counter: a host serves one context. */
   keepAlive(on: boolean): void;
-  /** Lets an error of the application's own code surface as one that nobody caught. Missing: it is thrown in a microtask. */
+  /** Surfaces an error of the application as an uncaught one. Default: it is thrown in a microtask. */
   reportError?(error: unknown): void;
-  /** Memory with any content, where that is faster than zeroed memory. The caller overwrites all of it. */
+  /**
+   * Allocates memory with arbitrary content, where that is faster than zeroed memory. The caller overwrites
+   * all of it.
+   */
   memory?(bytes: number): Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */
   crc32?(bytes: Uint8Array, seed: number): number;
   /**
-   * Hears of every event and state of every socket. Must not throw. Missing: nobody watches, and nothing is
-   * made for it.
+   * Receives every event and state change of every socket. Must not throw. If omitted, nothing is recorded.
    */
   trace?(record: TraceRecord): void;
 }
 
-/** Something that happened to a socket, for those who watch a program from outside. */
+/** Something that happened to a socket, for tools that observe a program from outside. */
 export type TraceRecord = TracedEvent | TracedState;
 
 /** An event of a socket. */
 export interface TracedEvent {
   readonly kind: "event";
-  /** The type as peers see it, `"PUSH"`. */
+  /** The type as peers see it, such as `"PUSH"`. */
   readonly socketType: string;
-  /** Tells the sockets of a context apart. */
+  /** Identifies the socket within its context. */
   readonly socketId: number;
-  /** What listeners of the socket's `events` get. */
+  /** The event that listeners of the socket's `events` receive. */
   readonly event: { readonly type: string; readonly address: string };
 }
 
-/**
- * An endpoint that connects went from one state to another: `dialing`, `handshaking`, `ready`, `backoff`, …
- */
+/** A state change of a connecting endpoint: `dialing`, `handshaking`, `ready`, `backoff`, … */
 export interface TracedState {
   readonly kind: "state";
   readonly socketType: string;
@@ -173,17 +184,17 @@ export interface TracedState {
 export interface Adapter {
   readonly name: string;
   readonly host: Host;
-  /** By scheme, without `://`. */
+  /** Factories by scheme, without `://`. */
   readonly transports: ReadonlyMap<string, TransportFactory>;
 }
 
-/** What the core takes from the runtime for contexts that are given nothing else. It imports it as `#platform`. */
+/** What the runtime provides to contexts that are given nothing else. The core imports it as `#platform`. */
 export interface Platform {
-  /** A host of its own for each context. */
+  /** Creates a host. Each context has its own. */
   createHost(): Host;
-  /** Fetches the transports. Asked when the first endpoint needs one. */
+  /** Loads the transports. Called when the first endpoint needs one. */
   loadAdapter(): Promise<Adapter>;
-  /** The schemes that {@link loadAdapter} brings, known before it is asked. */
+  /** The schemes that {@link loadAdapter} provides, known before it is called. */
   readonly schemes: readonly string[];
 }
 

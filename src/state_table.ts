@@ -1,5 +1,5 @@
 /**
- * State machines as data: what every table of states in this project is, and the one way to change a state.
+ * State machines as data: the type of every state table in this project, and the only way to change a state.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export type Table<State extends string, Input extends string> = Readonly<
   Record<State, Readonly<Partial<Record<Input, State>>>>
 >;
 
-/** The state that follows `state` on `input`. Throws `BugError` where the table has no cell. */
+/** The state that follows `state` on `input`. Throws `BugError` when the table has no such cell. */
 export function next<State extends string, Input extends string>(
   table: Table<State, Input>,
   state: State,

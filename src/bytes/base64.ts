@@ -1,12 +1,12 @@
 /**
- * Base64, for what is shown to people. Nothing that is fast needs it.
+ * Base64 for text that people read. Not made for hot paths.
  *
  * @module
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** The bytes as base64 of RFC 4648, padded. */
+/** `bytes` as padded base64 (RFC 4648). */
 export function encodeBase64(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 3) {

@@ -5,26 +5,26 @@
  */
 
 /**
- * The CRC-32 of `bytes`, an unsigned 32-bit number. `seed` is 0, or the CRC-32 of the bytes that stand before:
- * `crc(b, crc(a, 0))` is the CRC-32 of `a` and `b` in a row.
+ * The CRC-32 of `bytes`, an unsigned 32-bit number. `seed` is 0, or the CRC-32 of the bytes before:
+ * `crc(b, crc(a, 0))` is the CRC-32 of `a` followed by `b`.
  */
 export type Crc32 = (bytes: Uint8Array, seed: number) => number;
 
 const POLYNOMIAL = 0xedb8_8320;
-/** Tables of 256 entries, back to back: table k tells what a byte does that has k bytes behind it. */
+/** The number of tables, of 256 entries each: table k holds the effect of a byte that k more follow. */
 const SLICES = 8;
 const TABLE = makeTable();
 
-/** Below so many bytes a call into native code costs more than the table does. */
+/** Below this many bytes, a call into native code costs more than the tables do. */
 const NATIVE_BYTES_MIN = 256;
 
-/** {@link crc32} for few bytes, and for more the host's native one, where there is one. */
+/** Uses {@link crc32} for few bytes, and the host's native CRC-32, if there is one, for more. */
 export function crc32Of(host: { readonly crc32?: Crc32 }): Crc32 {
   if (host.crc32 === undefined) return crc32;
   return (bytes, seed) => bytes.length < NATIVE_BYTES_MIN ? crc32(bytes, seed) : host.crc32!(bytes, seed);
 }
 
-/** {@link Crc32} without any help: eight bytes a step, each with a table of its own. 1 to 2 GB/s. */
+/** {@link Crc32} without native code: eight bytes per step, each with its own table. 1 to 2 GB/s. */
 export function crc32(bytes: Uint8Array, seed: number): number {
   const table = TABLE;
   const end = bytes.length;

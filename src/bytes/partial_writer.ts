@@ -1,6 +1,6 @@
 /**
- * Turns a stream whose native call takes *part* of a chunk into the taken-or-lent contract of a transport. For
- * adapters, and for authors of custom transports. No I/O of its own.
+ * Adapts a stream whose native call takes *part* of a chunk to the taken-or-lent contract of a transport. For
+ * adapters, and for authors of custom transports. Does no I/O of its own.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 import { assert } from "../assert.ts";
 
 /**
- * Offers `chunk[offset, offset + length)` to the stream, `length` > 0, and answers how many bytes it took. 0: no
- * room now. Negative: the stream has failed. Nothing of `chunk` is needed after the call.
+ * Offers `chunk[offset, offset + length)` to the stream, `length` > 0, and returns how many bytes it took. 0:
+ * no room now. Negative: the stream has failed. `chunk` must not be kept after the call.
  */
 export type WriteSome = (chunk: Uint8Array, offset: number, length: number) => number;
 
 /** Keeps what a stream did not take at once. At most one write is in flight. */
 export interface PartialWriter {
-  /** The transport's `write`. `false`: the chunk is lent until `resume` answers `true`. */
+  /** The transport's `write`. `false`: the chunk is lent until `resume` returns `true`. */
   write(chunk: Uint8Array): boolean;
-  /** The transport's `writev`: one chunk after the other. `false`: all that is left of them is lent. */
+  /** The transport's `writev`: one chunk after the other. `false`: whatever is left of them is lent. */
   writev(chunks: readonly Uint8Array[]): boolean;
   /**
-   * The stream has room again: goes on with what is lent. `true` once for each lent write, when its last byte
-   * was taken: the caller then calls `handlers.drain()`. Calling it at any other time does nothing.
+   * The stream has room again: continues with what is lent. Returns `true` once for each lent write, when its
+   * last byte was taken: the caller then calls `handlers.drain()`. Calling it at any other time is harmless.
    */
   resume(): boolean;
   /** Forgets what is lent, for a stream that is being aborted. */
@@ -31,8 +31,8 @@ export interface PartialWriter {
 }
 
 /**
- * Makes a writer over `writeSome`. After a negative answer the writer has failed: every write answers `false`, and
- * the transport must close.
+ * Creates a writer on top of `writeSome`. Once `writeSome` returns a negative number the writer has failed:
+ * every write returns `false`, and the transport must close.
  */
 export function partialWriter(writeSome: WriteSome): PartialWriter {
   return new Writer(writeSome);
@@ -47,7 +47,7 @@ class Writer implements PartialWriter {
   #rest: readonly Uint8Array[] = NOTHING;
   #restIndex = 0;
   #failed = false;
-  /** Set by `resume`, so that room announced in the middle of `writeSome` is not missed. */
+  /** Set by `resume`, so that room announced during `writeSome` is not missed. */
   #roomAnnounced = false;
   #writing = false;
 
@@ -105,7 +105,7 @@ class Writer implements PartialWriter {
         }
         this.#roomAnnounced = false;
         const taken = this.#writeSome(this.#chunk, this.#offset, length);
-        assert(taken <= length, "writeSome answered more bytes than it was offered");
+        assert(taken <= length, "writeSome returned more bytes than it was offered");
         if (taken < 0) {
           this.#failed = true;
           return false;

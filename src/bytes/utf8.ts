@@ -1,6 +1,6 @@
 /**
- * Text to bytes and back. The only file of the core that touches `TextEncoder` and `TextDecoder`, which every
- * runtime has but the ECMAScript library does not declare.
+ * Converts text to UTF-8 bytes and back. The only file of the core that uses `TextEncoder` and `TextDecoder`,
+ * which every runtime has but the ECMAScript library does not declare.
  *
  * @module
  */
@@ -26,7 +26,7 @@ interface Globals {
 
 const globals = globalThis as unknown as Globals;
 const encoder = new globals.TextEncoder();
-// `ignoreBOM` means "keep it": a text that begins with U+FEFF must come back as it went out.
+// `ignoreBOM` means "keep it": text that begins with U+FEFF must come back unchanged.
 const lossyDecoder = new globals.TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 const strictDecoder = new globals.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -36,15 +36,15 @@ export function encodeUtf8(text: string): Uint8Array {
 }
 
 /**
- * Writes UTF-8 at `at` and answers the offset behind it, or -1 when it may not fit. Three bytes for each UTF-16 unit
- * are always enough; `into` must have room for that worst case.
+ * Writes `text` as UTF-8 at `at` and returns the offset after it, or -1 when it may not fit. `into` must have
+ * room for the worst case, three bytes per UTF-16 unit.
  */
 export function writeUtf8(into: Uint8Array, at: number, text: string): number {
   if (at + text.length * 3 > into.length) return -1;
   return at + encoder.encodeInto(text, into.subarray(at)).written;
 }
 
-/** The text of UTF-8 bytes. What is not UTF-8 becomes U+FFFD; use {@link decodeUtf8Strict} to notice it. */
+/** The text of UTF-8 bytes. Invalid UTF-8 becomes U+FFFD; use {@link decodeUtf8Strict} to detect it. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return lossyDecoder.decode(bytes);
 }

@@ -1,16 +1,16 @@
 /**
- * How many commands a peer may send that we must look at and that lead nowhere: PING, PONG, unknown ones. None of them costs
- * memory, but a flood of them costs the time of everybody else.
+ * Limits the commands that we must look at and that lead nowhere: PING, PONG, unknown ones. They cost no
+ * memory, but a flood of them takes time from every other connection.
  *
  * @module
  */
 
 import { PeerError } from "../errors.ts";
 
-/** What was not used is kept for so long: a process that did not run for an hour finds an hour of PINGs waiting. */
+/** Unused budget is kept this long: a process that did not run for an hour finds an hour of PINGs waiting. */
 const SAVED_SECONDS_MAX = 3_600;
 
-/** A bucket that fills with time. */
+/** A token bucket: it fills with time, and each command takes one. */
 export class CommandBudget {
   readonly #perSecond: number;
   #left: number;
@@ -21,7 +21,7 @@ export class CommandBudget {
     this.#left = perSecond;
   }
 
-  /** One command arrived. An answer other than `undefined`: too many. */
+  /** Counts one command. Returns an error when there were too many. */
   spend(nowMs: number): PeerError | undefined {
     const elapsedMs = nowMs - (this.#filledMs ?? nowMs);
     this.#filledMs = nowMs;

@@ -1,12 +1,12 @@
 /**
- * Joins an engine, a transport and a host: the one place where callbacks, writes and timers meet, shared by every
- * runtime. Adapters never see the engine.
+ * Connects an engine, a transport and a host: the one place where callbacks, writes and timers meet, shared
+ * by every runtime. Adapters never see the engine.
  *
- * Handlers may be called from inside the driver's own calls (Bun does it): what comes then waits until the current
- * entry is done.
+ * Handlers may be called from inside the driver's own calls (Bun does it): such a call waits until the
+ * current entry is done.
  *
- * Nothing that a transport does is believed: a rule of the contract that it breaks is named in the reason of
- * the close, its stream is cut, and nothing is thrown out of a handler (transport_rules.ts).
+ * Transports are not trusted: when one breaks a rule of the contract, the reason for the close names the
+ * rule, its stream is cut, and nothing is thrown out of a handler (transport_rules.ts).
  *
  * @module
  */
@@ -35,25 +35,23 @@ import {
   type TransportRule,
 } from "./transport_rules.ts";
 
-/** What a driver tells the session that owns it. */
+/** What a driver reports to the session that owns it. */
 export interface DriverEvents {
   /** The stream is open. */
   opened(info: TransportInfo): void;
   /** Everything the engine reports, in order. */
   engine(event: EngineEvent): void;
-  /** The transport is closed and no memory is lent any more. Once, last. */
+  /** The transport has closed and no memory is lent, or it is no longer waited for. Called once, last. */
   gone(cause: unknown): void;
 }
 
-/** How long a stream that is being closed in order may take before it is cut. */
+/** Milliseconds that an orderly close may take before the stream is cut. */
 const CLOSE_MS = 1_000;
 
-/**
- * How long a transport that was cut may take to say that it has closed, before nobody waits for it any more.
- */
+/** Milliseconds that a transport may take to report its close after it was cut; then it is given up. */
 const ABANDON_MS = 5_000;
 
-/** One connection in motion. */
+/** Drives one connection: its engine, its transport and its timers. */
 export class Driver implements Task, OutboundListener, InboundSource {
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
@@ -63,16 +61,16 @@ export class Driver implements Task, OutboundListener, InboundSource {
   #flush: FlushState = "idle";
   /** How the connection ended, as far as the engine is concerned. */
   #closed: EngineEvent & { readonly type: "closed" } | undefined;
-  /** What was told last, and calls of ours that are running. */
+  /** Which of our calls are running, and what was last reported or arranged. */
   #busy = false;
   #writing = false;
   #paused = false;
   #turnArranged = false;
   /** A handler was called while `dial` ran. */
   #heardEarly = false;
-  /** The transport has told its close, which may wait for its turn. */
+  /** The transport has reported its close, which may still wait to be handled. */
   #closeTold = false;
-  /** Handler calls that came while the driver was busy, or from inside a write. */
+  /** Handler calls that arrived while the driver was busy, or from inside a write. */
   #deferred: (() => void)[] = [];
   /** Chunks of a gather write that a transport without `writev` still has to take. */
   #rest: readonly Uint8Array[] | undefined;
@@ -89,8 +87,8 @@ export class Driver implements Task, OutboundListener, InboundSource {
   }
 
   /**
-   * Opens the stream. What `dial` throws is the cause of {@link DriverEvents.gone}, which may come from
-   * inside.
+   * Opens the stream. What `dial` throws is the cause of {@link DriverEvents.gone}, which may be called
+   * before this returns.
    */
   start(dial: Dial): void {
     this.#engine.started(this.#nowMs());
@@ -112,7 +110,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#transport = transport;
     this.#go("dialled");
     if (this.#heardEarly) this.#broke("dialQuiet");
-    // What keeps the process alive is decided by the context, for all its connections at once.
+    // The context decides what keeps the process alive, for all its connections at once.
     else this.#setReferenced(transport);
     this.#settle();
   }
@@ -123,7 +121,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#engine.close(this.#nowMs());
     if (mode === "abort" || this.#stream === "opening") this.#cut();
     this.#settle();
-    // A peer that takes nothing any more must not hold for ever what is over.
+    // A peer that no longer takes anything must not keep a finished connection forever.
     if (this.#stream === "open") this.#armCut();
   }
 
@@ -132,12 +130,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#stream === "gone") return;
     this.#engine.resumeDecoding(this.#nowMs());
     if (this.#busy) return;
-    // Each chunk that comes out of it is dealt with by itself, so that a pull stops at the pending bound.
+    // Each chunk that a pull delivers is handled by itself, so that the pull stops at the pending bound.
     if (this.#mayWrite && this.#engine.wantsRead) this.#pull();
     this.#settle();
   }
 
-  /** Tells the peer of a subscription, once `ahead` segments of the pipe have gone out. */
+  /** Tells the peer of a subscription (`on`) or cancellation after the pipe's next `ahead` segments. */
   subscribe(topic: Uint8Array, on: boolean, ahead = 0): void {
     this.#engine.subscribe(topic, on, ahead);
     if (this.#engine.hasUrgentOutput) this.queued();
@@ -156,13 +154,13 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#stream !== "open" || this.#writing || this.#flush === "blocked") return;
     this.#flushOn("full");
     this.#pump();
-    // Whoever sends must not meet the consequences of it inside that very call.
+    // A caller that sends must not meet the consequences inside that very call.
     if (this.#hasNews) this.#scheduler.afterCallback(this);
   }
 
   memoryReused(): void {
     if (this.#stream === "gone") return;
-    // Whoever receives must not meet the consequences of it inside that very call.
+    // A caller that receives must not meet the consequences inside that very call.
     this.#deferred.push(() => this.#broke("dataMemory"));
     this.#scheduler.afterCallback(this);
   }
@@ -202,7 +200,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
           else this.#engine.receiveEnd(this.#nowMs());
         }),
       close: (cause) => {
-        // Whenever we come to deal with it: nothing is written any more.
+        // Nothing is written from here on, whenever the close itself is handled.
         this.#closeTold = this.#stream !== "dialing";
         this.#enter(() => this.#transportClosed(cause));
       },
@@ -232,7 +230,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#pump();
   }
 
-  /** A rule of the contract was broken: the stream cannot be trusted any more. */
+  /** The transport broke a rule of the contract: its stream can no longer be trusted. */
   #broke(rule: TransportRule, cause?: unknown): void {
     if (this.#stream === "gone") return;
     this.#engine.transportFailed(brokenRule(rule, cause), this.#nowMs());
@@ -247,7 +245,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#settle();
   }
 
-  /** Whether a handler call must wait: until the driver is free, and behind those that wait already. */
+  /** Whether a handler call must wait until the driver is free and earlier calls are handled. */
   get #mustWait(): boolean {
     return this.#busy || this.#writing || this.#deferred.length > 0;
   }
@@ -273,7 +271,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#events.gone(cause);
   }
 
-  /** Answers everything the engine has to say until nothing is left, then brings the pause and the timer up to date. */
+  /** Handles everything the engine reports until nothing is left, then updates the pause and the timer. */
   #settle(): void {
     if (this.#busy || this.#stream === "gone" || this.#stream === "dialing") return;
     this.#busy = true;
@@ -281,7 +279,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#busy = false;
     if (this.#mayWrite) this.#updatePaused();
     if (this.#isGone) return;
-    // Only of a transport that broke a rule just now.
+    // Only if the transport broke a rule just now.
     if (this.#hasNews) return this.#settle();
     this.#armTimer();
   }
@@ -309,7 +307,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#settle();
   }
 
-  /** Whether something happened that nobody has dealt with: handler calls inside a write, events of the engine. */
+  /** Whether anything is not handled yet: handler calls from inside a write, events of the engine. */
   get #hasNews(): boolean {
     return this.#deferred.length > 0 || this.#engine.hasEvents;
   }
@@ -318,15 +316,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return this.#stream === "gone";
   }
 
-  /**
-   * Whether the transport may be written to. Never before `open`, and never after it was told or has told a
-   * close.
-   */
+  /** Whether the transport may be written to: never before `open`, never after a close from either side. */
   get #mayWrite(): boolean {
     return this.#stream === "open" && !this.#closeTold;
   }
 
-  /** Writes until nothing is left or the transport keeps what it got. Entering it twice does nothing. */
+  /** Writes until nothing is left or the transport keeps what it got. Does nothing when re-entered. */
   #pump(): void {
     if (this.#writing) return;
     this.#writing = true;
@@ -360,10 +355,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return true;
   }
 
-  /**
-   * One call of `write` or `writev`: `chunks`, or the one `at`. `false` also where the transport broke a
-   * rule.
-   */
+  /** Calls `write` or `writev` once, with `chunks` or the one `at`. `false` also if it broke a rule. */
   #handOver(chunks: readonly Uint8Array[], at?: number): boolean {
     const transport = this.#transport!;
     let taken: unknown;
@@ -384,7 +376,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return false;
   }
 
-  /** Once the engine is done, the transport is closed: in order where something may still leave, else at once. */
+  /** Closes the transport once the engine is done: in order if something may still leave, else at once. */
   #finishClosing(): void {
     if (this.#stream !== "open" && this.#stream !== "opening") return;
     if (this.#engine.state === "closing") {
@@ -397,7 +389,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#engine.state !== "closed") return;
     const reason = this.#closed?.reason;
     const refused = reason?.kind === "peer" && (!this.#closed!.handshaken || this.#engine.hasUrgentOutput);
-    // Who read a greeting must be told ours, even when the answer is no (RFC 37), and a refusal tells why.
+    // A peer whose greeting we read must get ours even when we refuse it (RFC 37), and a refusal says why.
     if (refused) this.#pump();
     const orderly = refused || reason?.kind === "remote";
     if (orderly && this.#stream === "open" && !this.#engine.inFlight) this.#closeInOrder();
@@ -430,7 +422,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (!this.#closeTold) this.#closeTransport("abort");
   }
 
-  // Calls of the transport that must not throw, and may.
+  // Methods of the transport that must not throw, but may.
 
   #closeTransport(mode: "flush" | "abort"): void {
     if (mode === "abort") return closeQuietly(this.#transport!);
@@ -474,13 +466,13 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (paused) this.#engine.canPause = canPause;
   }
 
-  /** A later deadline needs no new timer: the one that is set fires early, does nothing, and is set again. */
+  /** A later deadline needs no new timer: the current one fires early, does nothing, and is set again. */
   #armTimer(): void {
     const deadlineMs = this.#engine.pollTimeoutMs();
     if (deadlineMs >= this.#timerAtMs || deadlineMs === Infinity) return;
     this.#cancelTimer?.();
     this.#timerAtMs = deadlineMs;
-    // Whole milliseconds: a timer that fires a trifle early must not be set again for a trifle, over and over.
+    // Whole milliseconds: a timer that fires slightly early must not be set again and again for a fraction.
     const delayMs = Math.ceil(Math.max(0, deadlineMs - this.#nowMs()));
     this.#cancelTimer = this.#scheduler.host.schedule(delayMs, () => {
       this.#timerAtMs = Infinity;
@@ -496,7 +488,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
 
   #flushOn(input: FlushInput): void {
     this.#flush = next(FLUSH_TRANSITIONS, this.#flush, input);
-    // Whoever wrote in this turn, or gathers, must hear of its end.
+    // A connection that wrote in this turn, or gathers, must learn of the turn's end.
     if ((this.#flush === "hot" || this.#flush === "gathering") && !this.#turnArranged) {
       this.#turnArranged = true;
       this.#scheduler.afterTurn(this);

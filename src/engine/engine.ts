@@ -1,11 +1,11 @@
 /**
- * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing here is
- * async, reads a clock, or throws for what a peer did.
+ * One connection as a state machine: bytes, time and commands in; bytes, events and a deadline out. Nothing
+ * here is async, reads a clock, or throws because of what a peer did.
  *
  * Four kinds of method. **Inputs** (`started`, `receive`, `receiveEnd`, `transportFailed`, `handleTimeout`)
- * tell what happened outside. **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) tell what the
- * socket wants. **Polls** answer: after every input and command call `pollTransmit`, `pollEvent` and
- * `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
+ * report what happened outside. **Commands** (`attach`, `resumeDecoding`, `subscribe`, `close`) say what the
+ * socket wants. **Polls** return what to do: after every input and command call `pollTransmit`, `pollEvent`
+ * and `pollTimeoutMs` until they have nothing more. **Getters** change nothing.
  *
  * @module
  */
@@ -37,12 +37,12 @@ import { ENGINE_TRANSITIONS, type EngineInput, type EngineState } from "./states
 import { next } from "../state_table.ts";
 
 /**
- * Where PINGs are sent, a large body is written in parts: each that the transport takes is a sign that
- * somebody reads.
+ * If PINGs are sent, a large segment is written in parts of this size: each part that the transport takes
+ * shows that data is still being read.
  */
 const WRITE_BYTES_MAX = 262_144;
 
-/** What an engine is made of. */
+/** What an engine needs. */
 export interface EngineInit {
   readonly socketType: SocketType;
   readonly identity: Uint8Array;
@@ -55,15 +55,15 @@ export interface EngineInit {
   readonly pendingTotal: PendingTotal;
   readonly random: (into: Uint8Array) => void;
   readonly allocator?: BodyAllocator | undefined;
-  /** Memory with any content, where the host has a faster way to it than zeroed memory. */
+  /** Allocates memory with arbitrary content, where the host can do that faster than with zeroed memory. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
 }
 
-/** See the module. */
+/** The protocol of one connection, without I/O. */
 export class Engine {
   readonly #init: EngineInit;
   readonly #mechanism: Mechanism;
-  /** Needed until the handshake is done: a thousand idle peers should cost little. */
+  /** Dropped once it is read, as is the handshake's reader: a thousand idle peers should cost little. */
   #greeting: GreetingDecoder | undefined = new GreetingDecoder();
   #handshake: HandshakeReader | undefined;
   readonly #input: InputSide;
@@ -75,7 +75,7 @@ export class Engine {
   #peer: Greeting | undefined;
   #nowMs = 0;
   #canPause = true;
-  /** Called when there is something to report although nobody called: another connection needed memory of this one. */
+  /** Called when an event arises outside any call: another connection needed memory of this one. */
   onNews: () => void = () => {};
 
   constructor(init: EngineInit) {
@@ -116,12 +116,12 @@ export class Engine {
 
   // Inputs.
 
-  /** The stream is being opened, or was accepted: the handshake's time begins. */
+  /** The stream is being opened, or was accepted: the handshake's deadline is set. */
   started(nowMs: number): void {
     this.#liveness.started(nowMs);
   }
 
-  /** Bytes arrived. Their memory is the engine's from here on. */
+  /** Bytes arrived. The engine owns their memory from then on. */
   receive(chunk: Uint8Array, nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#state === "ready") {
@@ -132,7 +132,7 @@ export class Engine {
     if (this.#state === "greeting" || this.#state === "handshake") this.#receiveHandshake(chunk);
   }
 
-  /** The peer finished sending: over. Complete messages stay readable. */
+  /** The peer finished sending, which ends the connection. Complete messages stay readable. */
   receiveEnd(nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#state !== "closed") this.#end("ended", { kind: "remote" });
@@ -166,14 +166,14 @@ export class Engine {
             "Cannot shake hands with peer: it did not answer in time",
           );
         case "heartbeatTimeout":
-          return this.#fail("ERR_PEER_HEARTBEAT_TIMEOUT", "Lost the peer: nothing was heard of it in time");
+          return this.#fail("ERR_PEER_HEARTBEAT_TIMEOUT", "Lost the peer: nothing was heard from it in time");
       }
     }
   }
 
   // Commands.
 
-  /** Joins the pipe. Call once, after `ready`; call {@link resumeDecoding} behind it. */
+  /** Attaches the pipe. Call once, after `ready`, and call {@link resumeDecoding} next. */
   attach(inbound: Inbound, outbound: Outbound): void {
     if (this.#state !== "ready") return;
     this.#input.attach(inbound);
@@ -188,7 +188,7 @@ export class Engine {
     this.#checkInput();
   }
 
-  /** Tells the peer that this socket wants a topic, or no longer; `ahead` segments of the pipe go out first. */
+  /** Tells the peer that this socket wants a topic, or no longer, after the pipe's next `ahead` segments. */
   subscribe(topic: Uint8Array, on: boolean, ahead = 0): void {
     if (this.#state === "ready") this.#output.subscribe(topic, on, ahead);
   }
@@ -211,7 +211,9 @@ export class Engine {
 
   // Polls.
 
-  /** The next chunks to write: the pipe's own memory, no copy. `undefined`: nothing, or a write is in flight. */
+  /**
+   * The next chunks to write, the pipe's own memory. `undefined` if there are none or a write is in flight.
+   */
   pollTransmit(): readonly Uint8Array[] | undefined {
     if (this.#liveness.pingDue && this.#output.takesCommands) {
       this.#output.pushCommand(encodePing(this.#init.timings.heartbeatTtlMs, this.#liveness.takePing()));
@@ -223,7 +225,7 @@ export class Engine {
     return chunks;
   }
 
-  /** What the transport answered to the last {@link pollTransmit}. */
+  /** Whether the transport took what the last {@link pollTransmit} returned. */
   transmitted(taken: boolean, nowMs: number): void {
     if (this.#liveness.pings) this.#liveness.writing(this.#output.writeBytes, nowMs);
     this.#output.transmitted(taken);
@@ -249,7 +251,7 @@ export class Engine {
     if (this.#state === "closing") this.#end("flushed", { kind: "local" });
   }
 
-  /** The oldest thing to report. */
+  /** Removes and returns the oldest event. */
   pollEvent(): EngineEvent | undefined {
     return this.#events.shift();
   }
@@ -267,7 +269,7 @@ export class Engine {
 
   /** Whether the transport should read on. */
   get wantsRead(): boolean {
-    // A handshake is bounded by itself: what others hold must keep no newcomer out.
+    // A handshake has its own bounds: what others hold must not keep newcomers out.
     return this.#state !== "ready" || this.#input.wantsRead;
   }
 
@@ -295,7 +297,7 @@ export class Engine {
     return this.#input.pendingBytes;
   }
 
-  /** A transport that cannot pause is closed when it runs too far past the bound. */
+  /** Whether the transport can pause. One that cannot is closed when it runs too far past the bound. */
   set canPause(can: boolean) {
     this.#canPause = can;
   }
@@ -319,7 +321,7 @@ export class Engine {
     }
     if (this.#state !== "ready") return;
     this.#handshake = undefined;
-    // Bytes glued to the last handshake command are traffic: they wait until the pipe is attached.
+    // Bytes after the last handshake command are traffic: they wait until the pipe is attached.
     if (at < chunk.length) this.#input.receive(chunk.subarray(at), this.#nowMs);
   }
 
@@ -331,7 +333,7 @@ export class Engine {
     this.#afterMechanism(undefined);
   }
 
-  /** Drains the mechanism, as its contract asks, and looks where it stands. */
+  /** Drains the mechanism, as its contract requires, and acts on its status. */
   #afterMechanism(error: PeerError | undefined): void {
     for (let body = this.#mechanism.nextCommand(); body !== undefined; body = this.#mechanism.nextCommand()) {
       this.#output.pushEarly(encodeCommandFrame(body));
@@ -392,12 +394,12 @@ export class Engine {
     const { error, pendingBytes } = this.#input;
     if (error !== undefined) return this.#failWith(error);
     const { pendingBytesMax, unpausableBytesMax } = this.#init.limits;
-    // Where it cannot be paused for the sake of others, there is no bound on how much more comes.
+    // If it cannot be paused for the sake of others, nothing bounds how much more arrives.
     const overruns = this.#input.state === "running" && !this.#input.wantsRead;
     if (!this.#canPause && (overruns || pendingBytes > pendingBytesMax + unpausableBytesMax)) {
       this.#fail(
         "ERR_PEER_PENDING",
-        `Cannot keep up with peer: ${pendingBytes} bytes wait and its transport cannot pause`,
+        `Cannot keep up with peer: ${pendingBytes} bytes are waiting and its transport cannot pause`,
       );
     }
   }
@@ -418,7 +420,7 @@ export class Engine {
     this.#events.push({ type: "closed", reason, handshaken });
   }
 
-  /** The transport is gone and no lent memory is in use any more. */
+  /** The transport is gone and no lent memory is in use any longer. */
   abandon(): void {
     this.#output.abandon();
   }

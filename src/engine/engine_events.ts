@@ -1,5 +1,5 @@
 /**
- * What an engine reports.
+ * The events that an engine reports.
  *
  * @module
  */
@@ -16,10 +16,10 @@ export type CloseReason =
   | { readonly kind: "peer"; readonly error: PeerError }
   | { readonly kind: "transport"; readonly cause: unknown };
 
-/** What the handshake told of a peer. */
+/** What the handshake revealed about a peer. */
 export interface HandshakeResult extends PeerProperties {
   readonly mechanism: string;
-  /** `"3.1"`. */
+  /** The version that the peer announced, such as `"3.1"`. */
   readonly version: string;
 }
 

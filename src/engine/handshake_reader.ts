@@ -1,5 +1,5 @@
 /**
- * Reads the command frames of a handshake, one at a time and within tight bounds: nobody has proven anything yet.
+ * Reads the command frames of a handshake, one at a time and within tight bounds: nothing is proven yet.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { PeerError } from "../errors.ts";
 import { readSize } from "../zmtp/frame_decoder.ts";
 import { FLAG_COMMAND, FLAG_LONG, FLAG_MORE } from "../zmtp/wire.ts";
 
-/** Incremental; holds at most one command. */
+/** An incremental reader of handshake commands that holds at most one. */
 export class HandshakeReader {
   error: PeerError | undefined;
   /** The body of a whole command, after a {@link push} that completed it. */
@@ -23,7 +23,7 @@ export class HandshakeReader {
     this.#commandBytesMax = commandBytesMax;
   }
 
-  /** Reads `chunk` from `from` to the end of one command at most, and answers the offset reached. */
+  /** Reads `chunk` from `from` to the end of one command at most, and returns the offset reached. */
   push(chunk: Uint8Array, from: number): number {
     let at = from;
     this.command = undefined;
@@ -52,7 +52,7 @@ export class HandshakeReader {
           "ERR_PEER_FRAME",
           `Cannot shake hands with peer: a frame with flags 0x${
             flags.toString(16)
-          } where a command must come`,
+          } where a command is expected`,
         );
         return at;
       }

@@ -1,6 +1,6 @@
 /**
- * The input side of a connection, a true proactor: reading stays armed while the application is slow, and what
- * cannot be decoded yet waits in `pending`, in order and within a bound.
+ * The input side of a connection, a true proactor: reading stays armed while the application is slow, and
+ * what cannot be decoded yet waits in `pending`, in order and within a bound.
  *
  * @module
  */
@@ -16,24 +16,27 @@ import { next } from "../state_table.ts";
 import { type HalfReceived, PendingChunks, type PendingTotal } from "./pending_chunks.ts";
 import { brokenRule } from "./transport_rules.ts";
 
-/** What an {@link InputSide} is made of. */
+/** What an {@link InputSide} needs. */
 export interface InputSideInit {
   readonly limits: Limits;
   readonly pendingTotal: PendingTotal;
-  /** Handles one command's body: a subscription in its place, any other at arrival. An answer other than `undefined` closes the connection. */
+  /**
+   * Handles the body of one command: a subscription in its place, any other on arrival. A returned error
+   * closes the connection.
+   */
   readonly command: (body: Uint8Array) => PeerError | undefined;
   /** Unwraps the frames of a sealing mechanism. Commands inside cannot be seen before they are decoded. */
   readonly opener?: FrameOpener | undefined;
   readonly allocator?: BodyAllocator | undefined;
-  /** Memory with any content. */
+  /** Allocates memory with arbitrary content. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
-  /** Other connections need the memory of a message that stopped half-way: the connection is to end. */
+  /** Ends this connection when others need the memory of its half-received message, which has stalled. */
   readonly giveUp?: (why: PeerError) => void;
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** A connection is never paused for a half-received message that takes less: it costs as much itself. */
+/** A connection is never paused for a half-received message up to this size: it costs as much itself. */
 const HALF_BYTES_MIN = 16_384;
 
 /** Decodes into an {@link Inbound} as far as it has room, and keeps the rest. */
@@ -43,7 +46,7 @@ export class InputSide implements HalfReceived {
   #inbound: Inbound | undefined;
   readonly #limits: Limits;
   readonly #decoder: FrameDecoder;
-  /** Made when input first stops, and never for a mechanism that seals commands. */
+  /** Created when input first stops, and never for a mechanism that seals commands. */
   #scanner: CommandScanner | undefined;
   readonly #canScan: boolean;
   readonly #command: (body: Uint8Array) => PeerError | undefined;
@@ -53,7 +56,7 @@ export class InputSide implements HalfReceived {
   heardMs = 0;
   suspectedMs = -1;
   readonly #giveUp: (why: PeerError) => void;
-  /** Memory of a half-received message, as it was last counted. */
+  /** Memory of the half-received message, as last counted. */
   #halfBytes = 0;
   #restarting = false;
   #restartAgain = false;
@@ -84,7 +87,7 @@ export class InputSide implements HalfReceived {
     return this.#state;
   }
 
-  /** Bytes of memory that wait undecoded. */
+  /** Bytes of memory held by undecoded chunks. */
   get pendingBytes(): number {
     return this.#pending.bytes;
   }
@@ -99,19 +102,22 @@ export class InputSide implements HalfReceived {
     return this.#decoder.midMessage;
   }
 
-  /** Whether the transport should deliver more. Bounded only while input is stopped: no byte and no peer is lost. */
+  /**
+   * Whether the transport should deliver more. While input runs, it is held back only to let other
+   * connections finish a half-received message; otherwise by the bounds on pending memory.
+   */
   get wantsRead(): boolean {
     if (this.#state === "running") return this.#halfBytes === 0 || !this.#pending.total.mustWait(this);
     return this.#pending.bytes < this.#limits.pendingBytesMax && this.#pending.total.hasRoom;
   }
 
-  /** The pipe is there: what arrived behind the handshake is decoded by the {@link restart} that must follow. */
+  /** Attaches the pipe. {@link restart} must follow: it decodes what arrived after the handshake. */
   attach(inbound: Inbound): void {
     this.#inbound = inbound;
     this.#go("attached");
   }
 
-  /** Time has passed. One that is paused is excused, and sees that others do not stop for ever. */
+  /** Time has passed. A half-received message that we pause is not stalled, but has others reviewed. */
   tick(nowMs: number): void {
     if (this.#halfBytes === 0 || this.wantsRead) return;
     this.heardMs = nowMs;
@@ -122,7 +128,7 @@ export class InputSide implements HalfReceived {
     this.#giveUp(why);
   }
 
-  /** Takes a chunk. Its memory is this side's from here on. */
+  /** Takes a chunk. This side owns its memory from then on. */
   receive(chunk: Uint8Array, nowMs = 0): void {
     this.heardMs = nowMs;
     if (this.error !== undefined || chunk.length === 0 || this.#state === "ended") return;
@@ -131,14 +137,14 @@ export class InputSide implements HalfReceived {
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
     if (this.#halfBytes > 0) this.#pending.total.review(nowMs);
     this.#inbound!.announce();
-    // Not all that was decoded takes up room (a subscription in message form does not), and nobody else would go on.
+    // Not everything decoded takes up room (a subscription in message form does not); nothing else goes on.
     if (this.#canGoOn()) this.restart();
   }
 
   /**
-   * The pipe has room, or the allocator has memory. Pending chunks are decoded, each may stop again half-way; then the
-   * state is cleared, then what was decoded is announced, and then `pending` is looked at again, since something may
-   * have arrived meanwhile. A call while input runs does nothing.
+   * The pipe has room, or the allocator has memory. Decodes pending chunks, any of which may stop input
+   * again; then clears the state, announces what was decoded, and looks at `pending` again, since something
+   * may have arrived meanwhile. Does nothing while input runs.
    */
   restart(): void {
     if (this.#restarting) {
@@ -154,8 +160,8 @@ export class InputSide implements HalfReceived {
   }
 
   /**
-   * No more bytes come. Complete messages are delivered, above the high-water mark if need be: their memory is held
-   * either way. A half-received message vanishes.
+   * No more bytes come. Delivers complete messages, above the high-water mark if need be: their memory is
+   * held either way. Drops a half-received message.
    */
   finish(): void {
     if (this.#state === "ended") return;
@@ -175,7 +181,7 @@ export class InputSide implements HalfReceived {
     this.#countHalf();
     this.#pending.clear();
     if (bytes > 0 && inbound?.hold !== undefined) {
-      // Who comes, sends and goes must not get round the bound on pending memory.
+      // A peer that comes, sends and goes must not evade the bound on pending memory.
       total.count(bytes);
       inbound.hold(() => total.count(-bytes));
     }
@@ -197,7 +203,7 @@ export class InputSide implements HalfReceived {
       const chunk = this.#pending.shift();
       if (chunk === undefined && !this.#decoder.waitsForMemory) break;
       const bytes = chunk ?? NOTHING;
-      // Empty chunks are not kept: the memory of this one was given away.
+      // Empty chunks are never kept: the memory of this one was given away.
       if (chunk !== undefined && bytes.length === 0) this.error = brokenRule("dataMemory");
       const at = this.#decode(bytes);
       if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
@@ -211,16 +217,16 @@ export class InputSide implements HalfReceived {
     inbound.announce();
   }
 
-  /** A subscription was decoded: the pipe hears of it in its place among messages. */
+  /** A subscription was decoded: reports it to the pipe in its place among messages. */
   subscription(topic: Uint8Array, on: boolean): void {
     this.#inbound?.subscription?.(topic, on);
   }
 
-  /** Decodes `chunk` as far as the pipe has room and memory, and answers how far that was. */
+  /** Decodes `chunk` as far as the pipe has room and memory, and returns the offset reached. */
   #decode(chunk: Uint8Array): number {
     const decoder = this.#decoder;
     const { credit } = this.#inbound!;
-    // A message that has begun is always finished: input never stops but at a frame boundary.
+    // A message that has begun is always finished: input stops only at a frame boundary.
     const at = decoder.decode(chunk, 0, credit === 0 && decoder.midMessage ? 1 : credit);
     this.#countHalf();
     if (decoder.error !== undefined) this.error = decoder.error;
@@ -238,9 +244,9 @@ export class InputSide implements HalfReceived {
   }
 
   /**
-   * Keeps a chunk that arrived while input was stopped, and handles the commands in it ahead of the stopped messages, all
-   * but subscriptions: a publisher reads those in the order of the wire.
-   * While a body waits for memory nothing can be told apart; from then on commands keep their place until all is decoded.
+   * Keeps a chunk that arrived while input was stopped, and handles the commands in it ahead of the stopped
+   * messages, except subscriptions: a publisher reads those in the order of the wire. While a body waits for
+   * memory, commands cannot be found; from then on they keep their place until everything is decoded.
    */
   #keep(chunk: Uint8Array): void {
     this.#pending.push(chunk);

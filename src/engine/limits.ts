@@ -1,5 +1,5 @@
 /**
- * Every bound of a connection, with its default. Counts are bounded as well as bytes: a flood of empty frames
+ * Every bound on a connection, with its default. Counts are bounded as well as bytes: a flood of empty frames
  * costs a peer nothing.
  *
  * @module
@@ -8,11 +8,14 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Bounds of one connection. Exceeding one closes that connection with a `PeerError`; nobody else is harmed. */
+/**
+ * Bounds on one connection. Unless its comment says otherwise, exceeding one closes that connection with a
+ * `PeerError` and harms no other.
+ */
 export interface Limits {
   /** Bytes of one frame's body. Checked before anything is allocated. */
   readonly frameBytesMax: number;
-  /** Bytes of all frames of one message. A peer may otherwise send `MORE` for ever. */
+  /** Bytes of all frames of one message. Without this bound a peer could send `MORE` forever. */
   readonly messageBytesMax: number;
   /** Frames of one message. */
   readonly messageFramesMax: number;
@@ -20,15 +23,15 @@ export interface Limits {
   readonly handshakeCommandBytesMax: number;
   /** Metadata properties in a handshake command. */
   readonly handshakePropertiesMax: number;
-  /** Topics that one peer may hold. Notifications of them that nobody has read may be twice as many. */
+  /** Topics that one peer may hold. There may be twice as many unread notifications of them. */
   readonly subscriptionsMax: number;
-  /** Bytes of all topics that one peer may hold, and half of those in notifications that nobody has read. */
+  /** Bytes of all topics that one peer may hold. Those in unread notifications may be twice as many. */
   readonly subscriptionBytesMax: number;
   /** Commands waiting to be written to one peer. PONGs are coalesced to the latest. */
   readonly commandsMax: number;
-  /** PING, PONG and unknown commands that one peer may send per second; what it does not use is saved for an hour. */
+  /** PING, PONG and unknown commands that one peer may send per second; unused ones are saved for an hour. */
   readonly commandsPerSecondMax: number;
-  /** Bytes of memory that wait undecoded for one connection before its transport is paused. */
+  /** Bytes of undecoded memory that one connection may hold before its transport is paused. */
   readonly pendingBytesMax: number;
   /** How far a transport that cannot pause may run past `pendingBytesMax` before it is closed. */
   readonly unpausableBytesMax: number;
@@ -52,13 +55,13 @@ export const DEFAULT_LIMITS: Limits = {
 /** Half-open handshakes that one listener holds at a time. */
 export const HANDSHAKES_MAX = 1_000;
 
-/** Bounds over all connections of a context. What happens at each stands in docs/PROTOCOL.md. */
+/** Bounds over all connections of a context. docs/PROTOCOL.md describes what happens at each. */
 export interface TotalLimits {
   /** Bytes that wait undecoded, half-received messages included. */
   readonly pendingTotalBytesMax: number;
   /** Bytes that wait to be sent. */
   readonly queuedTotalBytesMax: number;
-  /** Bytes that the topics of all subscribers take. */
+  /** Bytes that the topics of all subscribers take up. */
   readonly subscriptionsTotalBytesMax: number;
 }
 
@@ -69,5 +72,5 @@ export const DEFAULT_TOTAL_LIMITS: TotalLimits = {
   subscriptionsTotalBytesMax: 1_024 * MIB,
 };
 
-/** Bytes that wait for one peer, sent or received, unless the socket's options say otherwise. */
+/** The default bound on bytes that wait for one peer, for each direction. */
 export const HIGH_WATER_MARK_BYTES: number = 64 * MIB;

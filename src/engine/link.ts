@@ -1,5 +1,5 @@
 /**
- * What an engine needs of the pipe behind it. The pipe (src/pattern) implements both sides.
+ * What an engine needs from the pipe that it serves. The pipe (src/pattern) implements both sides.
  *
  * @module
  */
@@ -14,11 +14,11 @@ export interface Inbound extends Pick<FrameSink, "run" | "message"> {
   /** Announces what was delivered since the last call. May run the application's code. */
   announce(): void;
   /**
-   * The peer subscribed to `topic` (`on`) or cancelled by command, after what was delivered before and ahead of what comes
-   * later. `topic` is the callee's. Missing: nobody cares.
+   * The peer subscribed to `topic` (`on`) or cancelled by command, after what was delivered before and ahead
+   * of what comes later. The callee owns `topic`. If omitted, such commands are ignored.
    */
   subscription?(topic: Uint8Array, on: boolean): void;
-  /** Calls `release` once everything that was delivered until now has been taken or dropped. */
+  /** Calls `release` once everything that was delivered so far has been taken or dropped. */
   hold?(release: () => void): void;
 }
 
@@ -30,16 +30,18 @@ export interface Outbound {
   take(): Segment | undefined;
   /** The transport took all of `segment`: its memory and its place below the high-water mark are free. */
   release(segment: Segment): void;
-  /** The connection was lost with `segment` in flight: as release, but it may have been written in part. */
+  /**
+   * The connection was lost with `segment` in flight: like `release`, but part of it may have been written.
+   */
   discard(segment: Segment): void;
   /**
-   * The transport refused what is left of `segment` after `handedBytes`: messages of which it took nothing or
-   * a part go to the next connection.
+   * The transport refused the rest of `segment` after `handedBytes`: messages that it did not take whole go
+   * to the next connection.
    */
   giveBack?(segment: Segment, handedBytes: number): void;
 }
 
-/** Where received memory came from. */
+/** The connection that received memory came from. */
 export interface InboundSource {
   /** The memory of a chunk changed after it was received. */
   memoryReused(): void;

@@ -1,17 +1,17 @@
 /**
- * Is the peer still there? The handshake's deadline, our PINGs, the answer to them, and the time to live that the
- * peer promised (RFC 37 "connection heartbeating"). Any byte is a sign of life, not only whole messages: a long transfer
- * must not be cut.
+ * Is the peer still there? The handshake's deadline, our PINGs, the replies to them, and the time to live
+ * that the peer promised (RFC 37 "connection heartbeating"). Any byte is a sign of life, not only whole
+ * messages: a long transfer must not be cut.
  *
- * Nor must one of ours. A PING can only be sent between two messages, and is answered after all that stands
- * ahead of it was received. So its time-out begins when the transport has taken it, is put off as long as the
- * transport takes what stands ahead, and is longer by what the bytes on their way may need (transfer.ts). A
- * peer that is gone is found after
+ * Nor must one of ours. A PING can be sent only between two messages, and is answered after everything ahead
+ * of it was received. So its time-out begins when the transport has taken it, is postponed as long as the
+ * transport takes what is ahead of it, and is extended by the time that the bytes in transit may need
+ * (transfer.ts). A peer that is gone is found after
  *
  *     interval + time-out + the rest of a frame that the transport still takes
- *              + 2 × bytes handed over and not confirmed ÷ the rate last seen (1 MiB/s before one was)
+ *              + 2 × bytes handed over and not confirmed ÷ the rate last seen (1 MiB/s until one was)
  *
- * A receiver in the middle of a message says four times a second that it is there, as long as bytes arrive.
+ * A receiver partway through a message reports four times a second that it is there, as long as bytes arrive.
  *
  * @module
  */
@@ -19,37 +19,38 @@
 import { type TimerName, TimerTable } from "./timers.ts";
 import { Transfer } from "./transfer.ts";
 
-/** Times of one connection, in milliseconds. 0: never. */
+/** Times of one connection, in milliseconds. 0 means never. */
 export interface Timings {
   /** From the dial or accept to the end of the handshake. */
   readonly handshakeMs: number;
-  /** Between two PINGs of ours. */
+  /** Between two of our PINGs. */
   readonly heartbeatIntervalMs: number;
   /**
-   * Silence after a PING that ends the connection; what was handed over ahead of the PING is given its time
-   * as well.
+   * Silence after a PING that ends the connection, extended by the time that what was handed over ahead of
+   * the PING may need.
    */
   readonly heartbeatTimeoutMs: number;
   /** What we promise the peer: it may close after this much silence from us. */
   readonly heartbeatTtlMs: number;
 }
 
-/** What the passing of time means for a connection. */
+/** What is due on a connection. */
 export type Expiry = "nothing" | "ping" | "pong" | "handshakeTimeout" | "heartbeatTimeout";
 
 /**
- * A deadline that is found passed may only mean that this process did not run: input that arrived meanwhile must be
- * looked at first. So every deadline is granted this much once.
+ * A deadline that has passed may only mean that this process did not run: input that arrived meanwhile must
+ * be looked at first. So every deadline is extended by this much once.
  */
 const GRACE_MS = 10;
 
 /**
- * A peer that is paused, or in the middle of a message, hears of us so often, and twice as often as it asked.
+ * A peer that is paused, or that we are receiving a message from, gets a PONG this often, or twice per PING
+ * interval of its own if that is shorter.
  */
 const PAUSED_PONG_MS_MAX = 250;
 const PAUSED_PONG_MS_MIN = 10;
 
-/** See the module. */
+/** The deadlines of one connection, and what is due at each. */
 export class Liveness {
   readonly #timings: Timings;
   readonly #timers: TimerTable = new TimerTable();
@@ -57,13 +58,13 @@ export class Liveness {
   #ttlMs = 0;
   #lastPingMs: number | undefined;
   #pongMs = PAUSED_PONG_MS_MAX;
-  /** When the next PONG of a pause is due, also while there is none. */
+  /** When the next PONG of a pause is due, also between pauses. */
   #pongAtMs = Infinity;
-  /** Whether bytes came since the last PONG that nobody asked for. */
+  /** Whether bytes arrived since the last PONG that was not asked for. */
   #heardSincePong = false;
   #heardMs = -Infinity;
   #paused = false;
-  /** Where we send PINGs. */
+  /** Set if we send PINGs. */
   readonly #transfer: Transfer | undefined;
   #pingDue = false;
   #pingInWrite = false;
@@ -81,7 +82,7 @@ export class Liveness {
     if (handshakeMs > 0) this.#timers.set("handshake", nowMs + handshakeMs);
   }
 
-  /** The peer has shown who it is. */
+  /** The handshake is complete. */
   handshaken(nowMs: number): void {
     const { heartbeatIntervalMs } = this.#timings;
     this.#timers.stop("handshake");
@@ -98,7 +99,7 @@ export class Liveness {
     if (this.#suspect.size > 0) this.#suspect.clear();
   }
 
-  /** The peer asked whether we are there. */
+  /** The peer sent a PING. */
   pinged(nowMs: number): void {
     if (this.#lastPingMs !== undefined && nowMs > this.#lastPingMs) {
       const halfMs = (nowMs - this.#lastPingMs) / 2;
@@ -107,12 +108,12 @@ export class Liveness {
     this.#lastPingMs = nowMs;
   }
 
-  /** The peer answered a PING, or tells unasked that it is there. */
+  /** The peer sent a PONG, asked for or not. */
   ponged(context: Uint8Array, nowMs: number): void {
     this.#transfer?.answered(context, nowMs);
   }
 
-  /** Whether PINGs are sent, so that {@link writing} and {@link written} must be told. */
+  /** Whether PINGs are sent, so that {@link writing} and {@link written} must be called. */
   get pings(): boolean {
     return this.#transfer !== undefined;
   }
@@ -122,7 +123,7 @@ export class Liveness {
     return this.#pingDue;
   }
 
-  /** The context of that PING, which is in the next write. */
+  /** Takes the PING that is due into the next write, and returns its context. */
   takePing(): Uint8Array {
     this.#pingDue = false;
     this.#pingInWrite = true;
@@ -134,7 +135,7 @@ export class Liveness {
     this.#transfer!.begin(bytes, nowMs);
   }
 
-  /** The transport took all of it: somebody reads, and the PING that waits comes nearer. */
+  /** The transport took all of it: data is still being read, and the PING that waits comes nearer. */
   written(nowMs: number): void {
     const transfer = this.#transfer!;
     transfer.end(nowMs);
@@ -147,16 +148,16 @@ export class Liveness {
   }
 
   /**
-   * Whether we pause the peer, or are in the middle of a message of its. Its PINGs do not reach us then, so
-   * it gets PONGs unasked: an application that is slow loses no connection to a peer that only wants to know
-   * whether we live, and neither does a way that is.
+   * Sets whether we pause the peer, or are partway through one of its messages. Its PINGs do not reach us
+   * then, so it gets PONGs unasked: neither a slow application nor a slow path loses its connection to a peer
+   * that only wants to know whether we are alive.
    */
   paused(on: boolean, nowMs: number, midMessage = false): void {
     this.#paused = on;
     const owes = on || midMessage;
     if (owes === this.#timers.isSet("pong")) return;
     if (owes) {
-      // A pause that comes and goes must not put off again and again what the peer waits for.
+      // A pause that comes and goes must not keep postponing what the peer waits for.
       this.#pongAtMs = Math.min(Math.max(nowMs, this.#pongAtMs), nowMs + this.#pongMs);
       this.#timers.set("pong", this.#pongAtMs);
     } else {
@@ -164,7 +165,7 @@ export class Liveness {
     }
   }
 
-  /** The peer promised to be heard of within `ttlMs`. 0: it promises nothing. */
+  /** The peer promised that we hear from it within `ttlMs`. 0: no promise. */
   promised(ttlMs: number, nowMs: number): void {
     this.#ttlMs = ttlMs;
     if (ttlMs > 0) this.#timers.set("ttl", nowMs + ttlMs);
@@ -172,8 +173,8 @@ export class Liveness {
   }
 
   /**
-   * Looks at the clock; call again until it answers `"nothing"`. `listening`: whether the peer's bytes can reach us. While
-   * we pause it, its silence says nothing and its deadlines stand still; our PINGs go on.
+   * Returns what is due; call again until it returns `"nothing"`. `listening`: whether the peer's bytes can
+   * reach us. While we pause it, its silence means nothing and its deadlines stand still; our PINGs go on.
    */
   check(nowMs: number, listening: boolean): Expiry {
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#timings;
@@ -211,7 +212,7 @@ export class Liveness {
     return this.#timers.earliestMs;
   }
 
-  /** The connection ends: nothing is due any more. */
+  /** The connection ends: nothing is due any longer. */
   stop(): void {
     this.#timers.stopAll();
     this.#pingDue = false;

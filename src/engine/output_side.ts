@@ -1,6 +1,6 @@
 /**
- * The output side of a connection: handshake bytes first, then commands, then the pipe's segments as they are.
- * Exactly one write is in flight; entering while one is in flight does nothing.
+ * The output side of a connection: handshake bytes first, then commands, then the pipe's segments as they
+ * are. At most one write is in flight; polling while one is in flight returns nothing.
  *
  * @module
  */
@@ -26,13 +26,11 @@ import { SubscriptionFeed } from "./subscription_feed.ts";
 /** Bytes of subscriptions that are framed at a time. */
 const SUBSCRIPTION_BATCH_BYTES = 65_536;
 
-/** See the module. */
+/** The output side of one connection. */
 export class OutputSide {
-  /** Set when a body that was given away by reference changed its length. Nothing is written after it. */
+  /** Set when a body that was passed by reference changed its length. Nothing is written after it. */
   error: PeerError | undefined;
-  /**
-   * Bytes of the write that was handed out last. Counted where segments are written in parts, and only there.
-   */
+  /** Bytes of the last write that was handed out. Counted only when segments are written in parts. */
   writeBytes = 0;
   readonly subscriptions: SubscriptionFeed = new SubscriptionFeed();
   /** A 3.0 peer takes subscriptions as messages (RFC 37). */
@@ -46,16 +44,16 @@ export class OutputSide {
   #commands: Uint8Array[] = [];
   #pong: Uint8Array | undefined;
   #current: Segment | undefined;
-  /** What is left of {@link #current}, where it is written in parts. Nothing else is written before it. */
+  /** What is left of {@link #current}, if it is written in parts. Nothing else is written before it. */
   #parts: (readonly Uint8Array[])[] = [];
   /** Bytes of {@link #current} in the parts that were taken. */
   #takenBytes = 0;
   #inFlight = false;
   readonly #writeBytesMax: number;
-  /** Segments of the pipe that were taken. */
+  /** How many segments of the pipe were taken. */
   #taken = 0;
 
-  /** `writeBytesMax`: larger segments are written in parts of so many bytes. */
+  /** `writeBytesMax`: larger segments are written in parts of this many bytes. */
   constructor(commandsMax: number, writeBytesMax: number = Infinity) {
     this.#commandsMax = commandsMax;
     this.#writeBytesMax = writeBytesMax;
@@ -66,7 +64,7 @@ export class OutputSide {
     return this.#inFlight;
   }
 
-  /** Whether a command that is pushed now is in the next write, between two messages. */
+  /** Whether a command that is pushed now goes out with the next write, between two messages. */
   get takesCommands(): boolean {
     return !this.#inFlight && this.#parts.length === 0 && this.#early.length === 0 &&
       this.#outbound !== undefined;
@@ -79,13 +77,13 @@ export class OutputSide {
       this.subscriptions.size > 0 || (this.#outbound?.hasSegments ?? false);
   }
 
-  /** Whether something waits that is never gathered: handshake bytes or commands. */
+  /** Whether anything waits that is never gathered: handshake bytes, commands or subscriptions. */
   get hasUrgentOutput(): boolean {
     return this.#early.length > 0 || this.#commands.length > 0 || this.#pong !== undefined ||
       this.subscriptions.size > 0;
   }
 
-  /** The pipe is there, and so is the mechanism that seals what it sends, if it does. */
+  /** Attaches the pipe. The mechanism that seals what it sends, if one does, is already set. */
   attach(outbound: Outbound): void {
     this.#outbound = outbound;
   }
@@ -94,7 +92,7 @@ export class OutputSide {
     this.#sealer = mechanism;
   }
 
-  /** Queues a word on a topic, which goes out after the pipe's next `ahead` segments. */
+  /** Queues a subscription (`on`) or cancellation, which goes out after the pipe's next `ahead` segments. */
   subscribe(topic: Uint8Array, on: boolean, ahead: number): void {
     this.subscriptions.push(topic, on, this.#taken + ahead);
   }
@@ -104,19 +102,19 @@ export class OutputSide {
     this.#early.push(bytes);
   }
 
-  /** Queues a command's body. `false`: too many wait; the peer does not read. */
+  /** Queues a command's body. Returns `false` when too many wait because the peer does not read. */
   pushCommand(body: Uint8Array): boolean {
     if (this.#commands.length >= this.#commandsMax) return false;
     this.#commands.push(body);
     return true;
   }
 
-  /** Queues a PONG. One that was not written yet is replaced: a flood of PINGs costs one answer. */
+  /** Queues a PONG in place of one that was not written yet: a flood of PINGs produces only one PONG. */
   pushPong(context: Uint8Array): void {
     this.#pong = copyOf(context);
   }
 
-  /** The next chunks to write, or `undefined`: nothing, or a write is in flight. */
+  /** The next chunks to write, or `undefined` when there are none or a write is in flight. */
   pollTransmit(): readonly Uint8Array[] | undefined {
     if (this.#inFlight || this.error !== undefined) return undefined;
     const chunks = this.#nextChunks();
@@ -125,7 +123,7 @@ export class OutputSide {
     return chunks;
   }
 
-  /** The answer of the transport to what {@link pollTransmit} gave: `true`: taken. `false`: lent until {@link drained}. */
+  /** How the transport took what {@link pollTransmit} returned. `false`: it is lent until {@link drained}. */
   transmitted(taken: boolean): void {
     assert(this.#inFlight, "transmitted() without a write in flight");
     if (taken) this.drained();
@@ -147,12 +145,12 @@ export class OutputSide {
 
   /**
    * The transport took the first `bytes` of the write in flight and refused the rest. Nothing more is
-   * written; the messages that it did not take whole are the pipe's again.
+   * written; the messages that it did not take whole go back to the pipe.
    */
   refused(bytes: number): void {
     const segment = this.#current;
     const handedBytes = this.#takenBytes + bytes;
-    // What a mechanism sealed cannot be told apart any more.
+    // Messages that a mechanism sealed can no longer be told apart.
     if (segment === undefined || (this.#sealer !== undefined && handedBytes > 0)) return;
     if (this.#outbound?.giveBack === undefined) return;
     this.#current = undefined;
@@ -197,7 +195,8 @@ export class OutputSide {
     if (segment.intact) return true;
     this.error = new PeerError(
       "ERR_PEER_BODY_CHANGED",
-      `Cannot write message: a body of ${REFERENCE_BYTES_MIN} bytes or more was resized or transferred after it was sent`,
+      `Cannot write message: a body of ${REFERENCE_BYTES_MIN} bytes or more was resized or ` +
+        "transferred after it was sent",
     );
     return false;
   }
@@ -210,7 +209,7 @@ export class OutputSide {
     return concat(bodies.map((body) => this.#frame(FLAG_COMMAND, body)));
   }
 
-  /** Whether the next word's turn has come. What it waits for may have been dropped from the pipe meanwhile. */
+  /** Whether it is the next word's turn. What it waits for may have been dropped from the pipe meanwhile. */
   get #maySubscribe(): boolean {
     if (this.subscriptions.size === 0) return false;
     return this.subscriptions.nextAfter <= this.#taken || !this.#outbound!.hasSegments;

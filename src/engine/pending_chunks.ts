@@ -1,5 +1,5 @@
 /**
- * Chunks that cannot be decoded yet, in order. What is counted is backing memory, not the length of views.
+ * Chunks that cannot be decoded yet, in order. Backing memory is counted, not the length of views.
  *
  * @module
  */
@@ -9,33 +9,34 @@ import { PeerError } from "../errors.ts";
 
 /** A connection that has received a message in part. */
 export interface HalfReceived {
-  /** When its last bytes came, or when it was last seen paused. */
+  /** When its last bytes arrived, or when it was last seen paused. */
   readonly heardMs: number;
-  /** `heardMs` as it was when the connection was first found to have stopped. */
+  /** `heardMs` as it was when the connection was first found stalled. */
   suspectedMs: number;
   /** Ends the connection. */
   giveUp(why: PeerError): void;
 }
 
-/** A half-received message without a byte for so long is given up when others need its memory. */
+/** A half-received message that gets no bytes for this long is given up when others need its memory. */
 const STALLED_MS = 1_000;
-/** A stalled connection is looked at twice before it goes, so long apart: perhaps this process did not run. */
+/** A stalled connection is checked twice, this far apart, before it goes: perhaps we were not running. */
 const REVIEW_MS = 50;
 
 /**
- * The pending memory of all connections of a context: chunks that wait undecoded, and messages that were received in part.
+ * The pending memory of all connections of a context: undecoded chunks and half-received messages.
  *
- * At the bound those whose chunks wait are paused, which costs nobody anything: they go on when the application reads. A
- * half-received message is another matter, since nothing but its rest gives its memory back. So one of them, the oldest, is
- * read on while the others are paused, and one that has stopped loses its connection. Half-received messages may use what
- * waiting chunks leave, and half of the bound in any case: an application that does not read stops no other.
+ * At the bound, connections with undecoded chunks are paused, which is harmless: they resume when the
+ * application reads. A half-received message is different, since only its remainder frees its memory. So the
+ * oldest of them is still read while the others are paused, and one that stalls loses its connection.
+ * Half-received messages may use what undecoded chunks leave, and half of the bound in any case: an
+ * application that does not read does not stop others.
  */
 export class PendingTotal {
   bytes = 0;
   readonly bytesMax: number;
-  /** The part of `bytes` that half-received messages take. */
+  /** The part of `bytes` that half-received messages take up. */
   #halfBytes = 0;
-  /** Those that take more than a little, oldest first. */
+  /** Those that may be paused, oldest first. */
   readonly #halves: Set<HalfReceived> = new Set();
   #reviewedMs = -Infinity;
 
@@ -43,7 +44,7 @@ export class PendingTotal {
     this.bytesMax = bytesMax;
   }
 
-  /** Adds to what is held, or takes away. */
+  /** Adds `bytes` to what is held; negative to subtract. */
   count(bytes: number): void {
     this.bytes += bytes;
   }
@@ -52,7 +53,7 @@ export class PendingTotal {
     return this.bytes < this.bytesMax;
   }
 
-  /** A half-received message takes so much more or less. `large`: it counts among those that may be paused. */
+  /** The memory of a half-received message changed by `bytes`. `large`: it is one that may be paused. */
   countHalf(half: HalfReceived, bytes: number, large: boolean): void {
     this.bytes += bytes;
     this.#halfBytes += bytes;
@@ -67,7 +68,7 @@ export class PendingTotal {
     return oldest !== half;
   }
 
-  /** Gives up those that have stopped, oldest first, until there is room. */
+  /** Gives up those that have stalled, oldest first, until there is room. */
   review(nowMs: number): void {
     if (!this.#isTight || nowMs < this.#reviewedMs + REVIEW_MS) return;
     this.#reviewedMs = nowMs;
@@ -77,7 +78,8 @@ export class PendingTotal {
         half.giveUp(
           new PeerError(
             "ERR_PEER_PENDING",
-            `Gave up a half-received message: nothing of it came for ${STALLED_MS} ms, and all connections together hold the limit of ${this.bytesMax} bytes`,
+            `Gave up a half-received message: none of it arrived for ${STALLED_MS} ms, and all connections ` +
+              `together hold the limit of ${this.bytesMax} bytes`,
           ),
         );
         if (!this.#isTight) return;
@@ -91,18 +93,18 @@ export class PendingTotal {
   }
 }
 
-/** Chunks below this size are joined: a slow trickle must not cost a buffer each. */
+/** Chunks up to this size are joined: a slow trickle must not cost a buffer each. */
 const JOIN_BYTES_MAX = 2_048;
 const JOIN_BUFFER_BYTES = 16_384;
 
-/** A bounded-by-its-owner queue of chunks. */
+/** A queue of undecoded chunks, bounded by its owner. */
 export class PendingChunks {
   /** Bytes of backing memory held. */
   bytes = 0;
   readonly total: PendingTotal;
   readonly #chunks: Uint8Array[] = [];
   readonly #costs: number[] = [];
-  /** The buffer behind the last chunk, where that is a joined one. */
+  /** The buffer of the last chunk, if that is a joined one. */
   #join: Uint8Array | undefined;
   #joined = 0;
 
@@ -114,7 +116,7 @@ export class PendingChunks {
     return this.#chunks.length;
   }
 
-  /** Adds a chunk at the end. One that fills less than a quarter of its buffer is copied, so that it pins nothing. */
+  /** Adds a chunk at the end. One that fills less than a quarter of its buffer is copied, to pin nothing. */
   push(chunk: Uint8Array): void {
     if (chunk.length <= JOIN_BYTES_MAX) return this.#pushJoined(chunk);
     this.#join = undefined;
@@ -124,8 +126,8 @@ export class PendingChunks {
   }
 
   /**
-   * Puts the rest of the chunk that {@link shift} gave back in front. It is counted with all of its memory and not copied:
-   * it is the next to be decoded.
+   * Puts the rest of the chunk that {@link shift} returned back at the front. It is counted with all of its
+   * memory and not copied: it is decoded next.
    */
   unshift(rest: Uint8Array): void {
     this.#chunks.unshift(rest);
@@ -133,7 +135,7 @@ export class PendingChunks {
     this.#count(rest.buffer.byteLength);
   }
 
-  /** The oldest chunk, no longer counted. */
+  /** Removes and returns the oldest chunk, which is no longer counted. */
   shift(): Uint8Array | undefined {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;

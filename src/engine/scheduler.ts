@@ -14,7 +14,7 @@ export interface Task {
   turnEnded(): void;
 }
 
-/** Walks the lists of tasks. A task that is added while a list is walked runs in the next walk. */
+/** Runs tasks at the end of a callback or turn. One that is added during a walk runs in the next walk. */
 export class Scheduler {
   readonly host: Host;
   /** Grows with every loop turn in which something was scheduled: a stamp for "once a turn" budgets. */

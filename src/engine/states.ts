@@ -1,16 +1,16 @@
 /**
  * The states of one connection, and nothing else. The rules:
  *
- * 1. How far a connection, its stream, its input and its output have come are states in these tables.
+ * 1. The progress of a connection, its stream, its input and its output is kept as states of these tables.
  * 2. A state changes only through {@link next}; a missing cell is a bug, not a case to ignore.
  * 3. The four machines are independent: the connection (how far the peer and we have come), the stream (what
  *    may be asked of the transport), the input (whether messages may be decoded), the flush policy (when
  *    queued output is written).
- * 4. What is no progress is no state: whether a call of ours is running (`busy`, `writing`), what was told
- *    last or is arranged (`paused`, `turnArranged`, a PING that is due), and what waits in a queue are fields
- *    next to the machine.
+ * 4. What is not progress is not a state: whether a call of ours is running (`busy`, `writing`), what was
+ *    last reported or arranged (`paused`, `turnArranged`, a PING that is due), and what waits in a queue are
+ *    fields next to the machine.
  *
- * `docs/PROTOCOL.md` draws its diagrams from these tables (`tools/state_diagrams.ts`).
+ * The diagrams in `docs/PROTOCOL.md` are drawn from these tables (`tools/state_diagrams.ts`).
  *
  * @module
  */
@@ -21,9 +21,9 @@ import type { Table } from "../state_table.ts";
  * How far the connection has come.
  *
  * - `greeting`: the 64 bytes have not all arrived.
- * - `handshake`: mechanism commands go to and fro.
+ * - `handshake`: mechanism commands are exchanged.
  * - `ready`: messages and commands.
- * - `closing`: nothing is read any more; what is queued leaves.
+ * - `closing`: nothing is read any longer; what is queued leaves.
  * - `closed`: over. Every input is ignored; `pollTimeoutMs()` is `Infinity`.
  */
 export type EngineState = "greeting" | "handshake" | "ready" | "closing" | "closed";
@@ -43,17 +43,17 @@ export const ENGINE_TRANSITIONS: Table<EngineState, EngineInput> = {
  * How far the stream under a connection has come, and so what may be asked of its transport.
  *
  * - `dialing`: `dial` has not returned. No handler may be called.
- * - `opening`: `open` has not come. Only `close` may be asked.
+ * - `opening`: `open` was not called yet. Only `setReferenced` and `close("abort")` may be called.
  * - `open`: bytes go both ways.
- * - `finishing`: told to close once what was written has left. Nothing is written any more.
+ * - `finishing`: told to close once what was written has left. Nothing is written any longer.
  * - `cut`: told to close at once.
  * - `gone`: over. What the transport still reports is ignored.
  */
 export type StreamState = "dialing" | "opening" | "open" | "finishing" | "cut" | "gone";
 
 /**
- * `dialled`: `dial` returned a transport. `finish`, `cut`: we close. `gone`: it has closed, or is not waited
- * for any more.
+ * `dialled`: `dial` returned a transport. `finish`, `cut`: we close. `gone`: it has closed, or is no longer
+ * waited for.
  */
 export type StreamInput = "dialled" | "opened" | "finish" | "cut" | "gone";
 
@@ -71,13 +71,17 @@ export const STREAM_TRANSITIONS: Table<StreamState, StreamInput> = {
  *
  * - `detached`: the handshake is over but no pipe is attached; bytes wait in `pending`.
  * - `running`: bytes are decoded as they arrive. `pending` is empty.
- * - `stopped`: the pipe is at its high-water mark. Bytes wait in `pending`; commands in them are still handled.
- * - `waiting`: a body allocator has no memory yet. Otherwise as `stopped`.
+ * - `stopped`: the pipe is at its high-water mark. Bytes wait in `pending`; commands in them are still
+ *   handled.
+ * - `waiting`: a body allocator has no memory yet. Like `stopped`, but commands that arrive wait too.
  * - `ended`: no more bytes come; what was complete has been delivered.
  */
 export type InputState = "detached" | "running" | "stopped" | "waiting" | "ended";
 
-/** `drained`: pending bytes are decoded. `full`: the pipe takes no more. `noMemory`: the allocator said "later". */
+/**
+ * `drained`: pending bytes are decoded. `full`: the pipe takes no more. `noMemory`: the allocator returned
+ * `"later"`.
+ */
 export type InputInput = "attached" | "drained" | "full" | "noMemory" | "finished";
 
 export const INPUT_TRANSITIONS: Table<InputState, InputInput> = {
@@ -99,7 +103,10 @@ export const INPUT_TRANSITIONS: Table<InputState, InputInput> = {
  */
 export type FlushState = "idle" | "soon" | "hot" | "gathering" | "blocked";
 
-/** `queued`: something to write. `full`: a whole segment is ready. `callbackEnded`, `turnEnded`: the loop's marks. */
+/**
+ * `queued`: something to write. `full`: a whole segment is ready. `callbackEnded`, `turnEnded`: a callback,
+ * or a turn of the event loop, is over. `lent`: a write is in flight. `drained`: it no longer is.
+ */
 export type FlushInput = "queued" | "full" | "callbackEnded" | "turnEnded" | "lent" | "drained";
 
 export const FLUSH_TRANSITIONS: Table<FlushState, FlushInput> = {

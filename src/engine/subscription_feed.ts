@@ -1,6 +1,7 @@
 /**
- * Subscriptions that a connection still has to tell its peer. They are state, not messages: the latest word on a
- * topic wins, opposite words that were never sent cancel out, and nothing is ever dropped at a high-water mark.
+ * Subscriptions that a connection still has to send to its peer. They are state, not messages: the latest
+ * word on a topic wins, opposite words that were never sent cancel out, and nothing is ever dropped at a
+ * high-water mark.
  *
  * @module
  */
@@ -8,24 +9,24 @@
 import { binaryKey } from "../bytes/bytes.ts";
 import type { Subscription } from "../zmtp/commands.ts";
 
-/** A word, and how many segments of the pipe go out before it. */
+/** A subscription or cancellation, and how many segments of the pipe go out before it. */
 interface Word extends Subscription {
   readonly after: number;
 }
 
-/** The words still unsaid, by topic. Bounded by the distinct topics of the socket. */
+/** The words that were not sent yet, by topic. Bounded by the distinct topics of the socket. */
 export class SubscriptionFeed {
   #words: Map<string, Word> | undefined;
-  /** Goes on where it was: a walk from the start would pass by everything that was said before, each time anew. */
+  /** Continues where it stopped: a walk from the start would pass everything already sent each time. */
   #walk: IterableIterator<[string, Word]> | undefined;
-  /** Where the walk stands. */
+  /** The word at which the walk stands. */
   #next: [string, Word] | undefined;
 
   get size(): number {
     return this.#words?.size ?? 0;
   }
 
-  /** Queues SUBSCRIBE (`on`) or CANCEL of `topic`, to be said after so many segments. `after` never falls. */
+  /** Queues SUBSCRIBE (`on`) or CANCEL of `topic`, to be sent after `after` segments, which never falls. */
   push(topic: Uint8Array, on: boolean, after = 0): void {
     const key = binaryKey(topic);
     const name = on ? "SUBSCRIBE" : "CANCEL";
@@ -35,12 +36,12 @@ export class SubscriptionFeed {
     else if (unsaid.name !== name) words.delete(key);
   }
 
-  /** After how many segments the next word is said; `Infinity`: all is said. */
+  /** After how many segments the next word is sent; `Infinity` when none is left. */
   get nextAfter(): number {
     return this.#peek()?.[1].after ?? Infinity;
   }
 
-  /** The next word; `undefined`: all is said. */
+  /** Removes and returns the next word, or `undefined` when none is left. */
   shift(): Subscription | undefined {
     const next = this.#peek();
     if (next === undefined) return undefined;
@@ -49,7 +50,7 @@ export class SubscriptionFeed {
     return next[1];
   }
 
-  /** The oldest word that was not taken back. */
+  /** The oldest word that was not cancelled out. */
   #peek(): [string, Word] | undefined {
     const words = this.#words;
     if (words === undefined || words.size === 0) {

@@ -1,10 +1,14 @@
 /**
- * The timers of one connection: one slot each, deadlines on the clock of `nowMs`. The earliest is what the driver waits for.
+ * The timers of one connection: one slot each, with deadlines on the clock of `nowMs`. The driver waits for
+ * the earliest.
  *
  * @module
  */
 
-/** `handshake`: greeting to READY. `heartbeat`: the next PING. `timeout`: an answer to it. `ttl`: the peer's promise. `pong`: a sign of life for a paused peer. */
+/**
+ * `handshake`: the end of the handshake. `heartbeat`: the next PING. `timeout`: the reply to it. `ttl`: the
+ * peer's promise. `pong`: a sign of life for a peer that is paused or sending a long message.
+ */
 export type TimerName = "handshake" | "heartbeat" | "timeout" | "ttl" | "pong";
 
 const NAMES: readonly TimerName[] = ["handshake", "heartbeat", "timeout", "ttl", "pong"];

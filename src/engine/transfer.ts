@@ -1,8 +1,8 @@
 /**
- * How much of what was handed to the transport has reached the peer, and how fast it went. A PING stands in
- * line with the messages: it cannot be answered before everything ahead of it has arrived, and a transport, a
- * kernel or a relay may hold megabytes of that. So a PING behind many bytes carries a number as its context,
- * and the PONG that brings the number back confirms them.
+ * Tracks how much of what was handed to the transport has reached the peer, and how fast it went. A PING
+ * queues with the messages: it cannot be answered before everything ahead of it has arrived, and a transport,
+ * a kernel or a relay may hold megabytes of that. So a PING after many bytes carries a number as its context,
+ * and the PONG that returns the number confirms them.
  *
  * @module
  */
@@ -12,34 +12,32 @@ import { NO_BYTES, readU32, writeU32 } from "../bytes/bytes.ts";
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
-/**
- * Fewer bytes than this are neither confirmed nor measured: their time is that of the way, not of its width.
- */
+/** Fewer bytes than this are neither confirmed nor measured: their time shows latency, not bandwidth. */
 const STRETCH_BYTES_MIN = 64 * KIB;
-/** In a steady stream a PING follows so many bytes, at first after fewer, so that a rate is known early. */
+/** Bytes between two PINGs of a steady stream; fewer at first, so that a rate is known early. */
 const STRETCH_BYTES_MAX = 4 * MIB;
-/** Bytes in a millisecond, as long as nothing was measured. */
+/** Bytes per millisecond, until something was measured. */
 const RATE_ASSUMED = MIB / 1_000;
-/** A peer that stopped for an hour must not be waited for as if it were that slow. */
+/** The lowest rate: a peer that stopped for an hour must not be waited for as if it were that slow. */
 const RATE_MIN = 16 * KIB / 1_000;
-/** Answers may come back in one piece; what they tell of shorter times is worth nothing. */
+/** PONGs may arrive in one batch, so shorter times mean nothing. */
 const SAMPLE_MS_MIN = 20;
-/** A peer that talks, but confirms nothing for so long, does not send contexts back. */
+/** A peer that sends but confirms nothing for this long does not return contexts. */
 const UNANSWERED_MS = 60_000;
-/** Rates change: what was measured is not relied on to the full. */
+/** Rates change, so the measured one is divided by this. */
 const SLACK = 2;
 
-/** A PING that was handed over, and the bytes since the one before it. */
+/** A PING that was handed over, and the bytes since the previous one. */
 interface Mark {
   readonly id: number;
-  /** Bytes that were handed over up to here. */
+  /** Bytes handed over in total, up to and including this PING. */
   readonly offset: number;
-  /** When the first byte since the last mark was handed over. */
+  /** When the first byte since the previous mark was handed over. */
   readonly firstMs: number;
   readonly handedMs: number;
 }
 
-/** See the module. */
+/** Tracks what one connection has handed over and what of it has arrived. */
 export class Transfer {
   #handed = 0;
   #confirmed = 0;
@@ -49,18 +47,16 @@ export class Transfer {
   /** The next write holds a PING with {@link #id}. */
   #marksNext = false;
   #stretchBytes = STRETCH_BYTES_MIN;
-  /** When the first byte behind the last mark was handed over. */
+  /** When the first byte after the last mark was handed over. */
   #firstMs: number | undefined;
   #beganMs = 0;
   #rate = RATE_ASSUMED;
   #sampledMs = -Infinity;
   #sampleBytes = 0;
-  /** Time that writes were in flight since the last sample. */
+  /** How long writes were in flight since the last sample. */
   #blockedMs = 0;
 
-  /**
-   * A write was handed to the transport: with it the PING that {@link nextContext} was asked for, if it was.
-   */
+  /** A write was handed to the transport, with the PING that {@link nextContext} was called for, if any. */
   begin(bytes: number, nowMs: number): void {
     this.#handed += bytes;
     this.#beganMs = nowMs;
@@ -73,12 +69,12 @@ export class Transfer {
     this.#blockedMs += nowMs - this.#beganMs;
   }
 
-  /** Whether so much was handed over that a PING should follow, whatever the time. */
+  /** Whether enough was handed over that a PING should follow, whatever the time. */
   get wantsMark(): boolean {
     return this.#handed - this.#marked >= this.#stretchBytes;
   }
 
-  /** The context of the PING in the next write. Empty: too little stands in front of it. */
+  /** The context of the PING in the next write. Empty when too little precedes it. */
   nextContext(): Uint8Array {
     if (this.#handed - this.#marked < STRETCH_BYTES_MIN) return NO_BYTES;
     this.#marksNext = true;
@@ -88,7 +84,7 @@ export class Transfer {
     return context;
   }
 
-  /** A PONG came. One without a number of ours is a sign of life and no more. */
+  /** A PONG arrived. One without a number of ours is only a sign of life. */
   answered(context: Uint8Array, nowMs: number): void {
     if (this.#marks.length === 0 || context.length !== 4) return;
     const id = readU32(context, 0);
@@ -103,8 +99,8 @@ export class Transfer {
   }
 
   /**
-   * The peer was last heard of then. What it could have confirmed long before counts as arrived: not every
-   * peer sends contexts back, and one that is there must not be waited for ever longer.
+   * The peer was last heard from at `nowMs`. What it could have confirmed long before counts as arrived: not
+   * every peer returns contexts, and the wait for a live one must not grow forever.
    */
   heard(nowMs: number): void {
     while (this.#marks.length > 0 && this.#marks[0]!.handedMs + UNANSWERED_MS < nowMs) {
@@ -112,7 +108,7 @@ export class Transfer {
     }
   }
 
-  /** How long what was handed over and not confirmed may take to arrive. */
+  /** How long what was handed over and not confirmed may take to arrive, in milliseconds. */
   get allowanceMs(): number {
     return SLACK * (this.#handed - this.#confirmed) / this.#rate;
   }
@@ -133,12 +129,12 @@ export class Transfer {
   #measure(bytes: number, firstMs: number, handedMs: number, nowMs: number): void {
     if (firstMs > this.#sampledMs) this.#sampleBytes = 0;
     this.#sampleBytes += bytes;
-    // Stretches that wait for each other: this one was on its way alone only since the last one had arrived.
+    // Stretches that wait for each other: this one was alone on its way only after the last one had arrived.
     const waited = firstMs <= this.#sampledMs;
     const tookMs = nowMs - (waited ? this.#sampledMs : firstMs);
     if (waited && tookMs < SAMPLE_MS_MIN) return;
     const rate = this.#sampleBytes / Math.max(tookMs, 1);
-    // A slow rate tells something of the way only if we waited for it, and not it for us.
+    // A slow rate says something about the path only if we waited for it, and not it for us.
     const waitedMs = nowMs - handedMs + this.#blockedMs;
     if (rate >= RATE_ASSUMED) this.#rate = rate;
     else if (waitedMs >= tookMs / 2) this.#rate = Math.max(rate, RATE_MIN);

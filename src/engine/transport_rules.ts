@@ -1,6 +1,6 @@
 /**
- * The rules of the contract between the core and a transport, in the words of `docs/ADAPTERS.md`. Who writes
- * a transport makes mistakes; each is named, ends its stream, and harms nothing else.
+ * The rules of the contract between the core and a transport, in the words of `docs/ADAPTERS.md`. Authors of
+ * transports make mistakes; each is named, ends its stream, and harms nothing else.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { PeerError } from "../errors.ts";
 import type { Transport, TransportInfo } from "../ports.ts";
 
-/** The rules, as they are told. */
+/** The rules, as error messages quote them. */
 export const TRANSPORT_RULES = {
   dialReturns: "dial returns a transport at once: an object with write, setPaused and close, and no promise",
   dialQuiet: "no handler is called before dial has returned",
@@ -24,10 +24,10 @@ export const TRANSPORT_RULES = {
   neverThrows: "setPaused, pull, close and setReferenced never throw",
 } as const;
 
-/** A rule's name. */
+/** The name of a rule. */
 export type TransportRule = keyof typeof TRANSPORT_RULES;
 
-/** The error that tells of a broken rule. */
+/** The error for a broken rule. */
 export function brokenRule(rule: TransportRule, cause?: unknown): PeerError {
   return new PeerError(
     "ERR_TRANSPORT",
@@ -42,21 +42,21 @@ export function isTransport(value: unknown): value is Transport {
   return typeof write === "function" && typeof setPaused === "function" && typeof close === "function";
 }
 
-/** Whether `value` tells both addresses. */
+/** Whether `value` has both addresses. */
 export function isTransportInfo(value: unknown): value is TransportInfo {
   const { localAddress, remoteAddress } = (value ?? {}) as Partial<Record<keyof TransportInfo, unknown>>;
   return typeof localAddress === "string" && typeof remoteAddress === "string";
 }
 
-/** Whether `value` is a `Uint8Array`, also one of another realm, as test runners make them. */
+/** Whether `value` is a `Uint8Array`, including one of another realm, as test runners make them. */
 export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array ||
     (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]");
 }
 
 /**
- * An async function where a plain one must be: what it settles to is cleaned up, and never an unhandled
- * rejection.
+ * For what an async function returns where a plain one is required: closes a transport that it resolves to,
+ * and ignores a rejection.
  */
 export function disown(value: unknown): void {
   const { then } = (value ?? {}) as { readonly then?: unknown };
@@ -66,11 +66,11 @@ export function disown(value: unknown): void {
   }, () => {});
 }
 
-/** Aborts a transport that is not believed in any more. */
+/** Aborts a transport that is no longer trusted. */
 export function closeQuietly(transport: Transport): void {
   try {
     disown(transport.close("abort"));
   } catch {
-    // Nothing more can be done about it, and what it did wrong was told.
+    // Nothing more can be done about it, and its fault was already reported.
   }
 }

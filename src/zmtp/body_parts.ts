@@ -1,6 +1,7 @@
 /**
- * The parts of a body that is too large for memory before it is complete. Whole chunks are kept as they are; small parts
- * are joined, so that a trickle does not cost an object and a buffer for each byte.
+ * Collects the parts of a body that is too large to allocate before it is complete. Large parts are kept as
+ * views of their chunks; small ones are joined, so that a trickle does not cost an object and a buffer per
+ * byte.
  *
  * @module
  */
@@ -11,21 +12,23 @@ import { concat, NO_BYTES, viewOf } from "../bytes/bytes.ts";
 const PART_BYTES_MIN = 4_096;
 const JOIN_BYTES = 65_536;
 
-/** See the module. */
+/** The parts of one body, collected until it is complete. */
 export class BodyParts {
   readonly #memory: (bytes: number) => Uint8Array;
   #parts: Uint8Array[] = [];
-  /** The memory behind the last part, where that is a joined one. */
+  /** The memory of the last part, if that is a joined one. */
   #join: Uint8Array = NO_BYTES;
   #joined = 0;
-  /** Bytes of memory behind all parts. */
+  /** Bytes of memory that all parts hold. */
   memoryBytes = 0;
 
   constructor(memory: (bytes: number) => Uint8Array) {
     this.#memory = memory;
   }
 
-  /** Adds `chunk[at, at + bytes)`. `true`: a view of the chunk is kept; `false`: its bytes were copied. */
+  /**
+   * Adds `chunk[at, at + bytes)`. Returns `true` if a view of the chunk is kept, `false` if it was copied.
+   */
   add(chunk: Uint8Array, at: number, bytes: number): boolean {
     if (bytes >= PART_BYTES_MIN && bytes * 4 >= chunk.buffer.byteLength) {
       this.#parts.push(viewOf(chunk, at, at + bytes));
@@ -50,7 +53,7 @@ export class BodyParts {
     return false;
   }
 
-  /** All parts, which have `bytes` bytes together, in one piece. Nothing is held any more. */
+  /** Returns all parts, `bytes` bytes together, in one piece, and no longer holds them. */
   take(bytes: number): Uint8Array {
     const body = concat(this.#parts, bytes);
     this.clear();

@@ -1,6 +1,7 @@
 /**
- * Finds commands in bytes whose messages must wait. While a pipe is full, PING and PONG are still
- * handled when they arrive, ahead of the stopped messages; the frame decoder later skips as many as were handled here.
+ * Finds commands in bytes whose messages must wait. While a pipe is full, PING and PONG are still handled on
+ * arrival, ahead of the waiting messages; commands that were handled here are skipped when the bytes are
+ * decoded.
  *
  * @module
  */
@@ -9,20 +10,21 @@ import type { PeerError } from "../errors.ts";
 import { FLAG_COMMAND, FLAG_LONG, FLAG_MORE } from "./wire.ts";
 import { readSize } from "./frame_decoder.ts";
 
-/** Longer commands keep their place behind the messages: their size alone must not make us allocate. */
+/** Longer commands keep their place among the messages: their size alone must not make us allocate. */
 const COMMAND_BYTES_MAX = 65_536;
 
-/** Walks pending bytes from a frame boundary on. It keeps no message bodies. */
+/** Scans pending bytes from a frame boundary on. Keeps no message bodies. */
 export class CommandScanner {
-  /** Commands found since the last {@link reset}. */
+  /** Commands found since the last {@link reset} and not decoded yet. */
   found = 0;
   readonly #header: Uint8Array = new Uint8Array(9);
   #headerBytes = 0;
   #left = 0;
   #body: Uint8Array | undefined;
   #filled = 0;
-  /** A frame that the decoder will refuse, after the messages in front of it: nothing behind it is looked at. */
+  /** Set at a frame that the decoder will refuse or a command that is too long: the rest is not scanned. */
   #blind = false;
+
   /** Starts again at a frame boundary. */
   reset(): void {
     this.found = 0;
@@ -32,7 +34,7 @@ export class CommandScanner {
     this.#blind = false;
   }
 
-  /** Scans `chunk` and reports each whole command's body. One that is refused is left to the decoder. */
+  /** Scans `chunk` and passes on each whole command's body. One that is refused is left to the decoder. */
   scan(chunk: Uint8Array, command: (body: Uint8Array) => PeerError | undefined): void {
     let at = 0;
     while (at < chunk.length && !this.#blind) {
@@ -81,7 +83,7 @@ export class CommandScanner {
   }
 }
 
-/** Skips whole short message frames, which is most of what waits; stops in front of anything else. */
+/** Skips whole short message frames, which are most of what waits; stops before anything else. */
 function walkMessages(chunk: Uint8Array, from: number): number {
   const end = chunk.length;
   let at = from;

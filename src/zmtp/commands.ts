@@ -1,6 +1,7 @@
 /**
- * The commands of ZMTP 3.1 (RFC 37 "commands"). An encoder answers the *body* of a command; {@link encodeCommandFrame}
- * makes a frame of it. Subscriptions exist in two forms, because a 3.0 peer gets them as messages.
+ * The commands of ZMTP 3.1 (RFC 37 "commands"). Encoders return the *body* of a command;
+ * {@link encodeCommandFrame} makes a frame of it. Subscriptions exist in two forms, because a 3.0 peer gets
+ * them as messages.
  *
  * @module
  */
@@ -25,16 +26,16 @@ export interface Subscription {
   readonly topic: Uint8Array;
 }
 
-/** A decoded command. Byte fields are views of the decoded body: copy what is to be kept. */
+/** A decoded command. Byte fields are views of the decoded body: copy what must be kept. */
 export type Command =
   | { readonly name: "READY"; readonly metadata: Uint8Array }
   /** `reason` is printable whatever the peer sent. */
   | { readonly name: "ERROR"; readonly reason: string }
   | Subscription
-  /** `ttlMs` 0: none. `context` is already cut to the 16 bytes that a PONG echoes. */
+  /** `ttlMs` is 0 for no TTL. `context` is already cut to the 16 bytes that a PONG echoes. */
   | { readonly name: "PING"; readonly ttlMs: number; readonly context: Uint8Array }
   | { readonly name: "PONG"; readonly context: Uint8Array }
-  /** Legal, and to be ignored after the handshake. `commandName` is printable. */
+  /** Legal, and ignored after the handshake. `commandName` is printable. */
   | { readonly name: "unknown"; readonly commandName: string };
 
 const SUBSCRIBE = nameBytes("SUBSCRIBE");
@@ -46,17 +47,17 @@ const PONG = nameBytes("PONG");
 const LEGACY_SUBSCRIBE = Uint8Array.of(MESSAGE_SUBSCRIBE);
 const LEGACY_CANCEL = Uint8Array.of(MESSAGE_CANCEL);
 
-/** Any command: the name's length, the name, the data. */
+/** Encodes any command: the name's length, the name, the data. */
 export function encodeCommand(name: string, data: Uint8Array): Uint8Array {
   return join(nameBytes(name), data);
 }
 
-/** READY with metadata that `encodeMetadata` made. */
+/** Encodes READY with metadata that `encodeMetadata` made. */
 export function encodeReady(metadata: Uint8Array): Uint8Array {
   return join(READY, metadata);
 }
 
-/** ERROR. A reason beyond 255 characters is cut; a character that is not visible ASCII or a blank becomes `?`. */
+/** Encodes ERROR. Cuts a reason at 255 characters; what is not printable ASCII becomes `?`. */
 export function encodeError(reason: string): Uint8Array {
   const told = asciiBytes(reason.replace(/[^\x20-\x7e]/gu, "?").substring(0, REASON_BYTES_MAX));
   const body = new Uint8Array(ERROR.length + 1 + told.length);
@@ -67,8 +68,8 @@ export function encodeError(reason: string): Uint8Array {
 }
 
 /**
- * PING. `ttlMs` travels in tenths of a second: it is rounded up, so that the peer never gives up earlier than asked,
- * and stops at 6 553 500 ms instead of wrapping. `context` has at most 16 bytes.
+ * Encodes PING. `ttlMs` is sent in tenths of a second: rounded up, so that the peer never gives up earlier
+ * than asked, and capped at 6 553 500 ms. `context` has at most 16 bytes.
  */
 export function encodePing(ttlMs: number, context: Uint8Array = NO_BYTES): Uint8Array {
   assert(ttlMs >= 0, "a TTL is not negative");
@@ -80,32 +81,38 @@ export function encodePing(ttlMs: number, context: Uint8Array = NO_BYTES): Uint8
   return body;
 }
 
-/** PONG. A context beyond 16 bytes, which no PING may have, is cut as libzmq cuts it: an echo costs us nothing. */
+/** Encodes PONG. A context of more than 16 bytes, which no PING may have, is cut, as in libzmq. */
 export function encodePong(context: Uint8Array): Uint8Array {
   return join(PONG, cutContext(context));
 }
 
-/** A whole frame around the body of a command. */
+/** Encodes a whole frame around the body of a command. */
 export function encodeCommandFrame(body: Uint8Array): Uint8Array {
   return encodeFrame(FLAG_COMMAND, body);
 }
 
-/** SUBSCRIBE, for a peer of 3.1 or later. */
+/** Encodes SUBSCRIBE, for a peer of 3.1 or later. */
 export function encodeSubscribe(topic: Uint8Array): Uint8Array {
   return join(SUBSCRIBE, topic);
 }
 
-/** CANCEL, for a peer of 3.1 or later. */
+/** Encodes CANCEL, for a peer of 3.1 or later. */
 export function encodeCancel(topic: Uint8Array): Uint8Array {
   return join(CANCEL, topic);
 }
 
-/** A 3.0 peer is told with a message (flags 0) of one frame, `01 topic` to subscribe and `00 topic` to cancel. */
+/**
+ * Encodes a subscription for a 3.0 peer: the one frame of a message (flags 0), `01 topic` to subscribe and
+ * `00 topic` to cancel.
+ */
 export function encodeLegacySubscription(topic: Uint8Array, on: boolean): Uint8Array {
   return join(on ? LEGACY_SUBSCRIBE : LEGACY_CANCEL, topic);
 }
 
-/** The whole frame of a subscription (`on`) or its cancellation, in one piece of memory and the form for the peer. */
+/**
+ * Encodes the whole frame of a subscription (`on`) or its cancellation, in one piece of memory. `legacy`: in
+ * the form for a 3.0 peer.
+ */
 export function encodeSubscriptionFrame(topic: Uint8Array, on: boolean, legacy: boolean): Uint8Array {
   const head = legacy ? (on ? LEGACY_SUBSCRIBE : LEGACY_CANCEL) : on ? SUBSCRIBE : CANCEL;
   const bodyBytes = head.length + topic.length;
@@ -117,8 +124,8 @@ export function encodeSubscriptionFrame(topic: Uint8Array, on: boolean, legacy: 
 }
 
 /**
- * A subscription in message form: a frame whose first byte is 01 or 00. `undefined` for any other, an empty one
- * included. Peers of every version may send this form, so a publisher reads both.
+ * Decodes a subscription in message form: a frame whose first byte is 01 or 00. Returns `undefined` for any
+ * other, including an empty one. Peers of every version may send this form, so a publisher reads both.
  */
 export function decodeLegacySubscription(frame: Uint8Array): Subscription | undefined {
   const first = frame[0];
@@ -133,14 +140,15 @@ export function isSubscriptionCommand(body: Uint8Array): boolean {
 }
 
 /**
- * Reads the body of a command. `ERR_PEER_COMMAND`: a name that is empty or goes beyond the end, a PING without its TTL,
- * an ERROR whose reason goes beyond the end. Names count exactly as spelled. Data behind an ERROR's reason are ignored.
+ * Decodes the body of a command. Returns an `ERR_PEER_COMMAND` error for an empty body, a name that is empty
+ * or runs past the end, a PING without a whole TTL, and an ERROR without a reason or whose reason runs past
+ * the end. Names are case-sensitive. Data after an ERROR's reason is ignored.
  */
 export function decodeCommand(body: Uint8Array): Command | PeerError {
   const length = body[0];
   if (length === undefined) return malformed("it is empty");
   if (length === 0) return malformed("its name is empty");
-  if (length >= body.length) return malformed("its name goes beyond the end");
+  if (length >= body.length) return malformed("its name runs past the end");
   const data = length + 1;
   if (hasName(body, PING)) return decodePing(body);
   if (hasName(body, PONG)) return { name: "PONG", context: viewOf(body, data, body.length) };
@@ -152,8 +160,8 @@ export function decodeCommand(body: Uint8Array): Command | PeerError {
 }
 
 /**
- * The data of a command that must be called `name`, or `undefined` if it is another one or malformed. For mechanisms,
- * which have commands of their own (HELLO, WELCOME, INITIATE).
+ * The data of a command named `name`, or `undefined` if `body` is another command or malformed. For
+ * mechanisms, which have commands of their own (HELLO, WELCOME, INITIATE).
  */
 export function commandData(body: Uint8Array, name: string): Uint8Array | undefined {
   if (body[0] !== name.length || body.length <= name.length) return undefined;
@@ -174,7 +182,7 @@ function decodeError(body: Uint8Array): Command | PeerError {
   const reasonAt = ERROR.length + 1;
   const reasonBytes = body[ERROR.length];
   if (reasonBytes === undefined) return malformed("an ERROR without a reason");
-  if (reasonAt + reasonBytes > body.length) return malformed("the reason of an ERROR goes beyond the end");
+  if (reasonAt + reasonBytes > body.length) return malformed("the reason of an ERROR runs past the end");
   return { name: "ERROR", reason: printableText(body.subarray(reasonAt, reasonAt + reasonBytes)) };
 }
 
@@ -186,7 +194,7 @@ function cutContext(context: Uint8Array): Uint8Array {
   return context.length > PING_CONTEXT_BYTES_MAX ? viewOf(context, 0, PING_CONTEXT_BYTES_MAX) : context;
 }
 
-/** A name with its length in front, as it begins a body. */
+/** A name preceded by its length, as it begins a body. */
 function nameBytes(name: string): Uint8Array {
   assert(name.length >= 1 && name.length <= NAME_BYTES_MAX, "the name of a command has 1 to 255 characters");
   const bytes = new Uint8Array(1 + name.length);

@@ -1,13 +1,14 @@
 /**
- * Frames to messages, incremental and bounded (RFC 23/37 "framing").
+ * Decodes frames into messages, incrementally and within bounds (RFC 23/37 "framing").
  *
- * The fast path only walks headers: whole messages that lie in one chunk are reported as a *run*, and views of
- * their frames are made when somebody takes them. A message that crosses a chunk's end is assembled frame by frame:
+ * The fast path only walks headers: whole messages that lie in one chunk are reported as a *run*, and views
+ * of their frames are made when they are taken. A message that crosses a chunk's end is assembled frame by
+ * frame:
  *
- * - a frame up to 1 MiB gets its own exactly sized buffer once its size has passed the limits; that may be the memory
- *   of an earlier chunk that was copied whole and that nobody else sees;
- * - a larger one keeps its chunks and is joined once, when complete, so a header alone never makes us allocate. Where
- *   memory is short that goes for all but small ones.
+ * - a frame of up to 1 MiB gets its own exactly sized buffer once its size has passed the limits; that may be
+ *   the memory of an earlier chunk that was copied whole and is not shared;
+ * - a larger one keeps its chunks and is joined once, when complete, so its header alone never makes us
+ *   allocate. When memory is short, this applies to all but small frames.
  *
  * @module
  */
@@ -43,11 +44,11 @@ const BODY_CHUNKS = 2;
 const BODY_DISCARD = 3;
 const BODY_LATER = 4;
 
-/** One connection's decoder. */
+/** The frame decoder of one connection. */
 export class FrameDecoder {
-  /** Set once, by the first malformed frame; nothing is decoded after it. */
+  /** Set once, by the first frame that is refused; nothing is decoded after it. */
   error: PeerError | undefined;
-  /** The connection is gone: an allocator that answers `"later"` is taken to have discarded. */
+  /** The connection is gone: an allocator's `"later"` counts as `"discard"`. */
   finishing = false;
   readonly #sink: FrameSink;
   readonly #limits: FrameLimits;
@@ -60,7 +61,7 @@ export class FrameDecoder {
   /** Frames of the message that is being assembled; `undefined` between messages on the fast path. */
   #frames: Uint8Array[] | undefined;
   #messageBytes = 0;
-  /** Bytes of memory behind `#frames`, and the last memory that was counted. */
+  /** Bytes of memory that `#frames` hold, and the last memory that was counted. */
   #framesMemory = 0;
   #countedMemory: ArrayBufferLike | undefined;
   /** Which of `#frames` came from the allocator. */
@@ -72,11 +73,11 @@ export class FrameDecoder {
   #size = 0;
   #body: Uint8Array = DISCARDED;
   #filled = 0;
-  /** Made with the first body that needs it. */
+  /** Created for the first body that needs it. */
   #parts: BodyParts | undefined;
-  /** A chunk whose bytes were all copied: memory for the next frame of its size. */
+  /** A chunk whose bytes were all copied: memory for the next frame that fits. */
   #spare: Uint8Array = NO_BYTES;
-  /** Whether a view of the chunk that is being decoded was given away. */
+  /** Whether a view of the chunk that is being decoded was handed out. */
   #chunkShared = false;
 
   constructor(sink: FrameSink, limits: FrameLimits, options: FrameDecoderOptions = {}) {
@@ -89,7 +90,7 @@ export class FrameDecoder {
     this.#walks = options.opener === undefined && options.allocator === undefined;
   }
 
-  /** Whether the allocator answered `"later"`: nothing is decoded until the next {@link decode} asks it again. */
+  /** Whether the allocator returned `"later"`: nothing is decoded until {@link decode} asks it again. */
   get waitsForMemory(): boolean {
     return this.#mode === BODY_LATER;
   }
@@ -107,8 +108,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Bytes of memory behind the unfinished message: all of a chunk that a frame is a view of, and all of a body that has
-   * only begun. Memory of an allocator is its own affair.
+   * Bytes of memory that the unfinished message holds: all of a chunk that a frame is a view of, and all of a
+   * body that has only begun. 0 with an allocator, which accounts for its own memory.
    */
   get heldMemory(): number {
     if (this.#allocator !== undefined) return 0;
@@ -119,8 +120,9 @@ export class FrameDecoder {
   }
 
   /**
-   * Decodes `chunk` from offset `from` and answers the offset reached: short of the end when `credit` messages
-   * were delivered, the allocator answered `"later"`, or an error was found. `chunk`'s memory is kept by what is delivered.
+   * Decodes `chunk` from offset `from` and returns the offset reached: short of the end when `credit`
+   * messages were delivered, the allocator returned `"later"`, or an error was found. What is delivered may
+   * keep `chunk`'s memory.
    */
   decode(chunk: Uint8Array, from: number, credit: number): number {
     let at = from;
@@ -135,7 +137,7 @@ export class FrameDecoder {
     return at;
   }
 
-  /** Gives back what an unfinished message holds. Call when the connection is gone. */
+  /** Releases what an unfinished message holds. Call when the connection is gone. */
   abandon(): void {
     if (this.#allocator !== undefined) {
       for (const memory of this.#allocated) this.#allocator.release(memory);
@@ -154,7 +156,7 @@ export class FrameDecoder {
     this.#countedMemory = undefined;
   }
 
-  /** Walks whole messages in place. Stops in front of the first one that does not end in this chunk. */
+  /** Walks whole messages in place. Stops before the first one that does not end in this chunk. */
   #walk(chunk: Uint8Array, from: number): number {
     const end = chunk.length;
     const frameBytesMax = this.#limits.frameBytesMax;
@@ -177,10 +179,10 @@ export class FrameDecoder {
         if (bodyAt > end) break;
         size = readSize(chunk, at + 1);
       }
-      // An illegal frame is left to the slow path, which names the error, after the messages before it.
+      // An illegal frame is left to the slow path, which reports the error after the messages before it.
       if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || bodyAt + size > end) break;
       if (flags >= FLAG_COMMAND) {
-        // A command between the frames of one message is legal to receive (libzmq's PING does it): slow path.
+        // A command between the frames of a message is legal (libzmq sends PINGs there): slow path.
         if (at !== messageStart || (flags & FLAG_MORE) !== 0) break;
         if (messages > 0) this.#sink.run(chunk, runStart, messageStart, messages);
         this.#credit -= messages;
@@ -211,7 +213,7 @@ export class FrameDecoder {
     return messageStart;
   }
 
-  /** The slow path: one header, or one body, or what there is of it. */
+  /** The slow path: one header or one body, or as much of it as has arrived. */
   #step(chunk: Uint8Array, at: number): number {
     switch (this.#mode) {
       case HEADER:
@@ -290,20 +292,21 @@ export class FrameDecoder {
       );
       return false;
     }
-    // What does not fit into the message is refused by its header: nothing is held for it. A command is no part of a
-    // message, a sealed frame's size says nothing of the body inside, and an allocator may discard what is too large.
+    // A frame that does not fit into the message is refused at its header: nothing is held for it. Exempt are
+    // commands, which are not part of a message, sealed frames, whose size says nothing about the body
+    // inside, and allocators, which may discard what is too large.
     if ((this.#flags & FLAG_COMMAND) !== 0 || this.#opener !== undefined || this.#allocator !== undefined) {
       return true;
     }
     return this.#acceptMessageBytes(this.#messageBytes + size);
   }
 
-  /** Finds memory for the body whose header is complete. False: the allocator asked to wait. */
+  /** Finds memory for the body whose header is complete. Returns `false` when the allocator asks to wait. */
   #beginBody(): boolean {
     const size = this.#size;
     this.#filled = 0;
     const command = (this.#flags & FLAG_COMMAND) !== 0;
-    // A sealed frame's size says nothing of the body inside: the allocator is for mechanisms that do not re-frame.
+    // A sealed frame's size says nothing about the body inside, so sealing mechanisms use no allocator.
     if (this.#allocator !== undefined && this.#opener === undefined && !command) {
       const answer = this.#allocator.allocate(size, this.#frames ?? []);
       const memory = answer === "later" && this.finishing ? "discard" : answer;
@@ -400,7 +403,10 @@ export class FrameDecoder {
   }
 }
 
-/** The eight-byte size at `at`; `Infinity` for one that a JavaScript number cannot tell exactly, which no limit allows. */
+/**
+ * The eight-byte size at `at`; `Infinity` for one that a JavaScript number cannot represent exactly, which no
+ * limit allows.
+ */
 export function readSize(bytes: Uint8Array, at: number): number {
   const high = bytes[at]! * 0x100_0000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
   if (high > 0x1f_ffff) return Infinity;

@@ -1,13 +1,13 @@
 /**
- * Messages to frames: `flags(1) size(1 or 8, big-endian) body`, RFC 23/37 "framing". Bodies are copied behind
- * their headers, or only their headers are written and the body travels by reference (see segment.ts).
+ * Encodes messages as frames: `flags(1) size(1 or 8, big-endian) body`, RFC 23/37 "framing". A body is copied
+ * after its header, or only the header is written and the body is passed by reference (see segment.ts).
  *
  * @module
  */
 
 import { FLAG_LONG } from "./wire.ts";
 
-/** Largest body that a short (one-byte) size can tell. */
+/** Largest body whose size fits in a short (one-byte) size. */
 const SHORT_BODY_BYTES_MAX = 255;
 
 /** Bytes of the header of a frame whose body has `bodyBytes` bytes. */
@@ -15,7 +15,7 @@ export function frameHeaderBytes(bodyBytes: number): number {
   return bodyBytes > SHORT_BODY_BYTES_MAX ? 9 : 2;
 }
 
-/** Writes a frame header at `at` and answers the offset behind it. `flags` without the LONG bit. */
+/** Writes a frame header at `at` and returns the offset after it. `flags` without the LONG bit. */
 export function writeFrameHeader(into: Uint8Array, at: number, flags: number, bodyBytes: number): number {
   if (bodyBytes <= SHORT_BODY_BYTES_MAX) {
     into[at] = flags;
@@ -23,7 +23,7 @@ export function writeFrameHeader(into: Uint8Array, at: number, flags: number, bo
     return at + 2;
   }
   into[at] = flags | FLAG_LONG;
-  // The upper half of a JavaScript size has at most 21 bits, so the top bit of the wire's size is always clear.
+  // The upper half of a JavaScript size has at most 21 bits, so the top bit on the wire is always clear.
   const high = Math.floor(bodyBytes / 0x1_0000_0000);
   into[at + 1] = 0;
   into[at + 2] = high >>> 16;
@@ -36,14 +36,14 @@ export function writeFrameHeader(into: Uint8Array, at: number, flags: number, bo
   return at + 9;
 }
 
-/** Writes a whole frame, body copied, at `at` and answers the offset behind it. */
+/** Writes a whole frame, body copied, at `at` and returns the offset after it. */
 export function writeFrame(into: Uint8Array, at: number, flags: number, body: Uint8Array): number {
   const bodyAt = writeFrameHeader(into, at, flags, body.length);
   into.set(body, bodyAt);
   return bodyAt + body.length;
 }
 
-/** One whole frame in memory of its own. */
+/** Encodes one whole frame in memory of its own. */
 export function encodeFrame(flags: number, body: Uint8Array): Uint8Array {
   const frame = new Uint8Array(frameHeaderBytes(body.length) + body.length);
   writeFrame(frame, 0, flags, body);

@@ -13,13 +13,13 @@ export interface FrameLimits {
   readonly messageFramesMax: number;
 }
 
-/** Where decoded frames go. None of the methods may call back into the decoder. */
+/** Receives what a decoder decodes. None of the methods may call back into the decoder. */
 export interface FrameSink {
   /** `messages` whole messages lie back to back in `bytes[start, end)`, framed as on the wire. */
   run(bytes: Uint8Array, start: number, end: number, messages: number): void;
-  /** One whole message whose frames are views or memory of their own. The array is the sink's. */
+  /** One whole message whose frames are views or have memory of their own. The sink owns the array. */
   message(frames: Uint8Array[], bytes: number): void;
-  /** The body of a command. An answer other than `undefined` ends decoding. */
+  /** The body of a command. A returned error ends decoding. */
   command(body: Uint8Array): PeerError | undefined;
 }
 
@@ -29,29 +29,29 @@ export interface FrameOpener {
 }
 
 /**
- * Decides where the bodies of incoming frames go; a log puts them straight into its staging buffers.
- * Asked for every frame, whatever its size.
+ * Decides where the bodies of incoming frames go; a log puts them straight into its staging buffers. Asked
+ * for every frame of a message, whatever its size, unless the mechanism seals frames.
  */
 export interface BodyAllocator {
   /**
-   * `framesBefore`: the earlier frames of the same message. Answers memory of exactly `bytes`; `"later"`: input stops
-   * at this frame until the allocator's owner restarts it; `"discard"`: the body is consumed, framing stays in step,
-   * and the message is delivered with {@link DISCARDED} in this frame's place.
+   * `framesBefore`: the earlier frames of the same message. Returns memory of exactly `bytes`; or `"later"`:
+   * input stops at this frame until the allocator's owner restarts it; or `"discard"`: the body is consumed,
+   * framing stays in step, and the message is delivered with {@link DISCARDED} in this frame's place.
    */
   allocate(bytes: number, framesBefore: readonly Uint8Array[]): Uint8Array | "later" | "discard";
-  /** Memory that `allocate` gave will not be delivered. Called once for it, on every such path. */
+  /** Takes back memory from `allocate` that will not be delivered. Called once for it, on every such path. */
   release(memory: Uint8Array): void;
 }
 
-/** What a {@link FrameDecoder} may be given. */
+/** The options of a {@link FrameDecoder}. */
 export interface FrameDecoderOptions {
   readonly opener?: FrameOpener | undefined;
   readonly allocator?: BodyAllocator | undefined;
-  /** Memory with any content: it is overwritten before anybody sees it. Default: zeroed memory. */
+  /** Allocates memory with arbitrary content, overwritten before it is delivered. Default: zeroed memory. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
-  /** Whether memory is short: then a body's is only taken as its bytes arrive. */
+  /** Whether memory is short: if so, memory for a body is taken only as its bytes arrive. Default: never. */
   readonly sparing?: (() => boolean) | undefined;
 }
 
-/** Stands in a message for a frame whose allocator answered `"discard"`. Compare by identity. */
+/** Stands in a message for a frame whose allocator returned `"discard"`. Compare by identity. */
 export const DISCARDED: Uint8Array = new Uint8Array(0);

@@ -1,6 +1,6 @@
 /**
- * The first 64 bytes in each direction (RFC 37 "greeting"). We send all of them unasked: a peer that waits for the
- * other's version before it tells its own would deadlock with an equal one.
+ * The first 64 bytes in each direction (RFC 37 "greeting"). We send all of them at once: a peer that waits
+ * for the other's version before it sends its own would deadlock with one that does the same.
  *
  * @module
  */
@@ -22,27 +22,27 @@ import {
   VERSION_MINOR,
 } from "./wire.ts";
 
-/** What a greeting says. */
+/** The content of a greeting. */
 export interface Greeting {
-  /** At least 3. Higher ones are spoken to as 3.1. */
+  /** At least 3. A peer with a higher version is treated as 3.1. */
   readonly major: number;
   readonly minor: number;
-  /** The name without its padding of zeros; two names are equal exactly if all 20 bytes are. */
+  /** The name without its zero padding; two names are equal exactly when all 20 bytes are. */
   readonly mechanism: string;
-  /** Never to be relied on: libzmq sends `false` for PLAIN and CURVE servers too. */
+  /** Unreliable: libzmq sends `false` for PLAIN and CURVE servers too. */
   readonly asServer: boolean;
 }
 
-/** What we say of ourselves. */
+/** The content of our own greeting. */
 export interface GreetingOptions {
   /** 1 to 20 ASCII characters. */
   readonly mechanism: string;
   readonly asServer: boolean;
-  /** The minor version to announce; ours unless a test plays an older peer. */
+  /** The minor version to announce. Default: ours; a test that plays an older peer sets it. */
   readonly minor?: number;
 }
 
-/** Our whole greeting, 64 bytes. */
+/** Encodes our whole greeting, 64 bytes. */
 export function encodeGreeting(options: GreetingOptions): Uint8Array {
   const name = asciiBytes(options.mechanism);
   assert(name.length >= 1 && name.length <= MECHANISM_BYTES, "a mechanism's name has 1 to 20 characters");
@@ -57,8 +57,9 @@ export function encodeGreeting(options: GreetingOptions): Uint8Array {
 }
 
 /**
- * Reads a peer's greeting from chunks of any size and keeps at most 64 bytes. It decides as early as the bytes allow:
- * an old version is refused at its first telling byte. Padding, filler and the as-server flag are never checked.
+ * Reads a peer's greeting from chunks of any size and keeps at most 64 bytes. It decides as early as the
+ * bytes allow: an old version is refused at the first byte that reveals it. Padding, filler and the as-server
+ * flag are never checked.
  *
  * After an error or the 64th byte it consumes nothing: what follows a greeting belongs to the first frame.
  */
@@ -68,17 +69,17 @@ export class GreetingDecoder {
   #result: Greeting | undefined;
   #error: PeerError | undefined;
 
-  /** Set once all 64 bytes are there. */
+  /** Set once all 64 bytes have arrived. */
   get result(): Greeting | undefined {
     return this.#result;
   }
 
-  /** Set once the peer cannot be talked to: `ERR_PEER_VERSION`. Nothing is read after it. */
+  /** Set once it is clear that we cannot talk to the peer: `ERR_PEER_VERSION`. Nothing is read after it. */
   get error(): PeerError | undefined {
     return this.#error;
   }
 
-  /** Reads `chunk` from `offset` on and answers how many bytes it consumed. */
+  /** Reads `chunk` from `offset` on and returns how many bytes it consumed. */
   push(chunk: Uint8Array, offset: number): number {
     let at = offset;
     while (at < chunk.length && this.#count < GREETING_BYTES && this.#error === undefined) {
@@ -91,7 +92,7 @@ export class GreetingDecoder {
   }
 }
 
-/** Whether a peer's mechanism is ours, all 20 bytes of it. Otherwise why the connection must be closed. */
+/** Checks that all 20 bytes of the peer's mechanism are ours. If not, returns why to close the connection. */
 export function acceptMechanism(ours: string, greeting: Greeting): PeerError | undefined {
   if (greeting.mechanism === ours) return undefined;
   const theirs = printableText(asciiMechanism(greeting.mechanism));
@@ -106,26 +107,27 @@ export function understandsSubscribeCommand(greeting: Greeting): boolean {
   return greeting.major > VERSION_MAJOR || greeting.minor >= 1;
 }
 
-/** Why the peer must be refused for the byte at `index`, if it must. */
+/** Why the byte at `index` means that the peer must be refused, if it does. */
 function refusal(index: number, byte: number): PeerError | undefined {
   if (index === 0 && byte !== SIGNATURE_FIRST) {
     const told = byte.toString(16).padStart(2, "0");
     return new PeerError(
       "ERR_PEER_VERSION",
-      `Cannot talk to peer: its first byte is 0x${told}: ZMTP 1.0, or not ZeroMQ at all; ZMTP 3.0 or later is needed`,
+      `Cannot talk to peer: its first byte is 0x${told}, so it speaks ZMTP 1.0 or is not ZeroMQ at all; ` +
+        "ZMTP 3.0 or later is required",
     );
   }
   if (index === SIGNATURE_LAST_AT && (byte & 1) === 0) {
     return new PeerError(
       "ERR_PEER_VERSION",
-      "Cannot talk to peer: it speaks ZMTP 1.0; ZMTP 3.0 or later is needed",
+      "Cannot talk to peer: it speaks ZMTP 1.0; ZMTP 3.0 or later is required",
     );
   }
   if (index === MAJOR_AT && byte < VERSION_MAJOR) {
     const version = byte === 0 ? "1.0" : "2.0";
     return new PeerError(
       "ERR_PEER_VERSION",
-      `Cannot talk to peer: it speaks ZMTP ${version}; ZMTP 3.0 or later is needed`,
+      `Cannot talk to peer: it speaks ZMTP ${version}; ZMTP 3.0 or later is required`,
     );
   }
   return undefined;
@@ -142,7 +144,7 @@ function parse(bytes: Uint8Array): Greeting {
   };
 }
 
-/** The bytes that `asciiText` made the name of. */
+/** The bytes from which `asciiText` made `name`. */
 function asciiMechanism(name: string): Uint8Array {
   return Uint8Array.from(name, (character) => character.charCodeAt(0));
 }

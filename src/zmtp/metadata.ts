@@ -1,5 +1,5 @@
 /**
- * What peers say of themselves while they shake hands (RFC 37 "connection metadata"): the encoding, our own
+ * What peers say about themselves in the handshake (RFC 37 "connection metadata"): the encoding, our own
  * properties, and the check of a peer's.
  *
  * @module
@@ -16,33 +16,37 @@ import {
 } from "./socket_type.ts";
 import { IDENTITY_BYTES_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX } from "./wire.ts";
 
-/** Values by name **in lower case**, because the case of names says nothing. Use {@link property} to look one up. */
+/**
+ * Values by name **in lower case**, because names are case-insensitive. Use {@link property} to look one up.
+ */
 export type Metadata = ReadonlyMap<string, Uint8Array>;
 
-/** A name as it is to be spelled on the wire, and its value. */
+/** A name as spelled on the wire, and its value. */
 export type Property = readonly [name: string, value: Uint8Array];
 
-/** Bounds of {@link decodeMetadata}. The bytes are bounded by whoever accepted the command. */
+/** Bounds of {@link decodeMetadata}. The number of bytes was bounded when the command was accepted. */
 export interface MetadataLimits {
-  /** Properties on the wire, repeated ones included. */
+  /** The maximum number of properties on the wire, repeated ones included. */
   readonly propertiesMax: number;
 }
 
-/** A peer whose metadata were accepted. */
+/** What is known about a peer whose metadata was accepted. */
 export interface PeerProperties {
-  /** `undefined`: the peer did not tell. The RFC only recommends that it does, and libzmq accepts that too. */
+  /**
+   * `undefined` if the peer did not send it. The RFC only recommends it, and libzmq accepts its absence too.
+   */
   readonly socketType: SocketType | undefined;
-  /** Empty: anonymous. */
+  /** Empty for an anonymous peer. */
   readonly identity: Uint8Array;
-  /** Everything the peer told, the two above included. */
+  /** Everything the peer sent, the two above included. */
   readonly metadata: Metadata;
 }
 
 const NAME = /^[A-Za-z0-9._+-]{1,255}$/;
 
 /**
- * Properties as they travel in READY or INITIATE. Throws `MisuseError` (`ERR_OPTION`) for a name that is not 1 to 255
- * of `A-Z a-z 0-9 - _ . +`, for one that repeats, and for a value above 2^31−1 bytes.
+ * Encodes properties for READY or INITIATE. Throws `MisuseError` (`ERR_OPTION`) for a name that is not 1 to
+ * 255 characters of `A-Z a-z 0-9 - _ . +`, for one that repeats, and for a value above 2^31−1 bytes.
  */
 export function encodeMetadata(properties: Iterable<Property>): Uint8Array {
   const list = [...properties];
@@ -66,7 +70,7 @@ export function encodeMetadata(properties: Iterable<Property>): Uint8Array {
   return encoded;
 }
 
-/** Whether an application may add these properties to those of its socket: see {@link encodeOurMetadata}. */
+/** Whether an application may add these properties to its socket's own: see {@link encodeOurMetadata}. */
 export function areOwnProperties(properties: Iterable<Property>): boolean {
   const names = new Set(["socket-type", "identity"]);
   for (const [name, value] of properties) {
@@ -78,7 +82,7 @@ export function areOwnProperties(properties: Iterable<Property>): boolean {
 
 function propertyProblem(name: string, value: Uint8Array, names: ReadonlySet<string>): string | undefined {
   if (!NAME.test(name)) {
-    return `the property name ${JSON.stringify(name)} is not 1 to ${NAME_BYTES_MAX} of A-Z a-z 0-9 - _ . +`;
+    return `the name ${JSON.stringify(name)} is not 1 to ${NAME_BYTES_MAX} characters of A-Z a-z 0-9 - _ . +`;
   }
   if (names.has(name.toLowerCase())) return `the property "${name}" is given twice`;
   if (value.length > VALUE_BYTES_MAX) return `the value of "${name}" has more than ${VALUE_BYTES_MAX} bytes`;
@@ -86,8 +90,9 @@ function propertyProblem(name: string, value: Uint8Array, names: ReadonlySet<str
 }
 
 /**
- * Reads a whole block of properties. Values are copies that pin nothing of `bytes`. Of a repeated name, in whatever
- * case, the first value wins, as it does for libzmq. Anything that is not a whole property is `ERR_PEER_METADATA`.
+ * Decodes a whole block of properties. Values are copies that pin nothing of `bytes`. The first value of a
+ * repeated name, in whatever case, wins, as in libzmq. Returns an `ERR_PEER_METADATA` error for anything that
+ * is not a whole property, and for too many properties.
  */
 export function decodeMetadata(
   bytes: Uint8Array,
@@ -102,10 +107,10 @@ export function decodeMetadata(
     const nameBytes = bytes[at]!;
     if (nameBytes === 0) return malformed("a property without a name");
     const valueSizeAt = at + 1 + nameBytes;
-    if (valueSizeAt + 4 > bytes.length) return malformed("it ends within a property's name or value size");
+    if (valueSizeAt + 4 > bytes.length) return malformed("it ends inside a property's name or value size");
     const valueAt = valueSizeAt + 4;
     const valueBytes = readU32(bytes, valueSizeAt);
-    if (valueBytes > bytes.length - valueAt) return malformed("a value goes beyond the end");
+    if (valueBytes > bytes.length - valueAt) return malformed("a value runs past the end");
     const name = lowerAscii(asciiText(bytes.subarray(at + 1, valueSizeAt)));
     at = valueAt + valueBytes;
     if (!metadata.has(name)) metadata.set(name, copyOf(bytes.subarray(valueAt, at)));
@@ -117,7 +122,7 @@ function malformed(what: string): PeerError {
   return new PeerError("ERR_PEER_METADATA", `Cannot read the peer's metadata: ${what}`);
 }
 
-/** Only A–Z: other characters stand for bytes that have no case. */
+/** Lowers only A–Z: other characters stand for bytes that have no case. */
 function lowerAscii(name: string): string {
   return name.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }
@@ -128,8 +133,8 @@ export function property(metadata: Metadata, name: string): Uint8Array | undefin
 }
 
 /**
- * Our own metadata: Socket-Type always, Identity (perhaps empty) from the types that announce one, then the
- * application's. Names are spelled as libzmq compares them. Throws as {@link encodeMetadata} does.
+ * Encodes our own metadata: Socket-Type always, Identity (possibly empty) for the types that announce one,
+ * then the application's. Names are spelled as libzmq compares them. Throws as {@link encodeMetadata} does.
  */
 export function encodeOurMetadata(options: {
   readonly socketType: SocketType;
@@ -143,12 +148,12 @@ export function encodeOurMetadata(options: {
 }
 
 /**
- * Whether a socket of type `ours` may talk to a peer with these metadata.
+ * Checks whether a socket of type `ours` may talk to a peer with this metadata.
  *
- * - A Socket-Type that is unknown or does not fit: `ERR_PEER_SOCKET_TYPE`.
- * - An Identity above 255 bytes: `ERR_PEER_IDENTITY`.
- * - An Identity that begins with a zero byte is reserved for generated ids. It is ignored and the peer is anonymous, so
- *   that nobody can take the place of another by guessing its generated id.
+ * - A Socket-Type that is unknown or incompatible: `ERR_PEER_SOCKET_TYPE`.
+ * - An Identity of more than 255 bytes: `ERR_PEER_IDENTITY`.
+ * - An Identity that begins with a zero byte is reserved for generated ids. It is ignored and the peer is
+ *   anonymous, so that no peer can take another's place by guessing its generated id.
  */
 export function acceptPeer(ours: SocketType, metadata: Metadata): PeerProperties | PeerError {
   const told = property(metadata, "Socket-Type");

@@ -1,14 +1,14 @@
 /**
- * A segment holds whole messages, framed, ready for the wire: pooled memory that small bodies are copied into, and
- * references to large bodies in between. A segment *is* a write batch.
+ * A segment holds whole messages, framed and ready for the wire: small bodies are copied into pooled memory,
+ * and large ones are references in between. A segment *is* a write batch.
  *
  * ```
  *   buffer  | hdr body hdr body hdr | hdr body …        |
  *                                   ^ cut: bodies[0] goes out here, by reference
  * ```
  *
- * A message never spans two segments, so a connection that is lost with one segment in flight never leaves half a
- * message at the head of the next.
+ * A message never spans two segments, so a connection that is lost with one segment in flight never leaves
+ * half a message at the head of the next.
  *
  * @module
  */
@@ -17,28 +17,30 @@ import { readSize } from "./frame_decoder.ts";
 import { frameHeaderBytes, writeFrameHeader } from "./frame_encoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "./wire.ts";
 
-/** Memory of one pooled segment. */
+/** Buffer bytes of one pooled segment. */
 export const SEGMENT_BYTES = 65_536;
-/** Memory of a segment that mostly holds references. */
+/** Buffer bytes of a segment that mostly holds references. */
 const SMALL_SEGMENT_BYTES = 1_024;
-/** Bodies from this size on are given away by reference; smaller ones are copied. */
+/** Bodies of this size or more are passed by reference; smaller ones are copied. */
 export const REFERENCE_BYTES_MIN = 16_384;
-/** A segment with this many bytes, referenced ones included, is full: readers are fastest when writes are large. */
+/**
+ * A segment with this many bytes, referenced ones included, is full. Readers are fastest with large writes.
+ */
 const SEGMENT_TOTAL_BYTES_MAX = 524_288;
 
-/** Pooled, framed memory. The fields are read by its owner's hot paths; only the methods change them. */
+/** Framed messages in pooled memory. Its owner's hot paths read the fields; only the methods change them. */
 export class Segment {
   readonly buffer: Uint8Array;
   /** Bytes of `buffer` in use. */
   end = 0;
-  /** Messages inside. */
+  /** Messages in this segment. */
   messages = 0;
-  /** Bytes inside, referenced bodies included. */
+  /** Bytes on the wire, referenced bodies included. */
   bytes = 0;
-  /** Offsets in `buffer` at which the body of the same index goes out. */
+  /** Offsets in `buffer` at which the body with the same index goes out. */
   readonly cuts: number[] = [];
   readonly bodies: Uint8Array[] = [];
-  /** Lengths of `bodies` when they were given away: a changed one must not reach the wire under its old header. */
+  /** Lengths of `bodies` when they were added: a resized one must not reach the wire under its old header. */
   readonly bodyBytes: number[] = [];
 
   constructor(bytes: number) {
@@ -49,7 +51,7 @@ export class Segment {
     return this.bytes >= SEGMENT_TOTAL_BYTES_MAX || this.end === this.buffer.length;
   }
 
-  /** Whether `bytes` more fit into the buffer. */
+  /** Whether the segment is not full and its buffer has room for `bytes` more. */
   fits(bytes: number): boolean {
     return this.end + bytes <= this.buffer.length && this.bytes < SEGMENT_TOTAL_BYTES_MAX;
   }
@@ -93,7 +95,7 @@ export class Segment {
     }
   }
 
-  /** Whether every referenced body still has the length that its header tells. */
+  /** Whether every referenced body still has the length that its header states. */
   get intact(): boolean {
     for (let i = 0; i < this.bodies.length; i++) {
       if (this.bodies[i]!.length !== this.bodyBytes[i]) return false;
@@ -118,7 +120,7 @@ export class Segment {
 
   /**
    * Forgets the messages that lie wholly in the first `handedBytes` of the wire; what is left begins with a
-   * message. Answers how many there were.
+   * message. Returns how many were forgotten.
    */
   forget(handedBytes: number): number {
     let at = 0;
@@ -158,7 +160,7 @@ export class Segment {
   }
 }
 
-/** Bytes of segment buffer that a message needs: headers, and the bodies that are copied. */
+/** The bytes of segment buffer that a message needs: its headers, and the bodies that are copied. */
 export function segmentBytesOf(message: Uint8Array | readonly Uint8Array[]): number {
   if (message instanceof Uint8Array) return segmentBytesOfBody(message.length);
   let bytes = 0;
@@ -170,7 +172,7 @@ function segmentBytesOfBody(length: number): number {
   return frameHeaderBytes(length) + (length < REFERENCE_BYTES_MIN ? length : 0);
 }
 
-/** `set` has a fixed cost of some tens of nanoseconds, a loop one for each byte: they meet at about sixteen. */
+/** `set` costs some tens of nanoseconds, a loop costs per byte: they break even at about sixteen bytes. */
 function copyInto(into: Uint8Array, at: number, body: Uint8Array): void {
   const length = body.length;
   if (length > 16) {
@@ -180,7 +182,7 @@ function copyInto(into: Uint8Array, at: number, body: Uint8Array): void {
   for (let i = 0; i < length; i++) into[at + i] = body[i]!;
 }
 
-/** Whether a body of the message is given away by reference. */
+/** Whether any body of the message is passed by reference. */
 export function hasReferences(message: Uint8Array | readonly Uint8Array[]): boolean {
   if (message instanceof Uint8Array) return message.length >= REFERENCE_BYTES_MIN;
   for (let i = 0; i < message.length; i++) if (message[i]!.length >= REFERENCE_BYTES_MIN) return true;
@@ -193,12 +195,12 @@ export class SegmentPool {
   readonly #freeSmall: Segment[] = [];
   readonly #segmentsMax: number;
 
-  /** `segmentsMax`: segments of each size that are kept when nobody uses them. */
+  /** `segmentsMax`: how many unused segments of each size are kept. */
   constructor(segmentsMax = 64) {
     this.#segmentsMax = segmentsMax;
   }
 
-  /** A cleared segment whose buffer holds at least `bytesMin`. `small`: it will mostly hold references. */
+  /** Returns a cleared segment with room for at least `bytesMin`. `small`: it will mostly hold references. */
   take(bytesMin: number, small = false): Segment {
     if (small && bytesMin <= SMALL_SEGMENT_BYTES) {
       return this.#freeSmall.pop() ?? new Segment(SMALL_SEGMENT_BYTES);
@@ -207,7 +209,7 @@ export class SegmentPool {
     return this.#free.pop() ?? new Segment(SEGMENT_BYTES);
   }
 
-  /** Takes a segment back that nobody reads any more. */
+  /** Takes back a segment that is no longer read. */
   give(segment: Segment): void {
     segment.clear();
     const { length } = segment.buffer;

@@ -1,13 +1,13 @@
 /**
- * The socket types as peers announce them (RFC 37 "the Socket-Type property"). A new type is one member of the union
- * and one row of the table; everything else follows.
+ * The socket types as peers announce them (RFC 37 "the Socket-Type property"). A new type is one member of
+ * the union and one row of the table; everything else follows.
  *
  * @module
  */
 
 import { asciiText } from "../bytes/bytes.ts";
 
-/** The names on the wire, and in the API. */
+/** A socket type, by its name on the wire and in the API. */
 export type SocketType =
   | "PAIR"
   | "PUB"
@@ -55,12 +55,12 @@ export function compatibleTypes(ours: SocketType): readonly SocketType[] {
   return ROWS[ours].peers;
 }
 
-/** Whether a socket of this type sends its Identity, perhaps an empty one. */
+/** Whether a socket of this type sends its Identity, even an empty one. */
 export function announcesIdentity(type: SocketType): boolean {
   return ROWS[type].announcesIdentity;
 }
 
-/** The type that a peer named, or `undefined` for an unknown one. The case of the letters counts, as it does for libzmq. */
+/** The type that a peer named, or `undefined` for an unknown one. Case-sensitive, as in libzmq. */
 export function parseSocketType(bytes: Uint8Array): SocketType | undefined {
   const text = asciiText(bytes);
   return Object.hasOwn(ROWS, text) ? text as SocketType : undefined;

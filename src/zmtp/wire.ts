@@ -42,19 +42,20 @@
  *   │    │               │         │ body of the frame                │
  *   └────┴───────────────┴─────────┴──────────────────────────────────┘
  * ```
- * A subscription that is sent to a 3.0 peer is a message instead: one frame `01 topic`, a cancellation `00 topic`.
+ * To a 3.0 peer a subscription is sent as a message instead: one frame `01 topic`, or `00 topic` for a
+ * cancellation.
  *
  * @module
  */
 
-/** The version that we speak and announce. */
+/** The major version that we speak and announce. */
 export const VERSION_MAJOR = 3;
-/** See {@link VERSION_MAJOR}. */
+/** The minor version that we speak and announce. */
 export const VERSION_MINOR = 1;
 
 /** First byte of every versioned greeting. */
 export const SIGNATURE_FIRST = 0xff;
-/** Tenth byte. Only its lowest bit counts on receipt: in ZMTP 1.0 this is a flags byte with that bit clear. */
+/** Tenth byte. Only its lowest bit counts on receipt: ZMTP 1.0 has a flags byte here, with that bit clear. */
 export const SIGNATURE_LAST = 0x7f;
 /** Offset of {@link SIGNATURE_LAST}. */
 export const SIGNATURE_LAST_AT = 9;
@@ -80,7 +81,7 @@ export const FLAG_COMMAND = 0x04;
 /** Bits that no sender may set. */
 export const FLAGS_RESERVED = 0xf8;
 
-/** Largest body that a one-byte size can tell. */
+/** Largest body whose size fits in one byte. */
 export const SHORT_BODY_BYTES_MAX = 255;
 /** Bytes of a header with a one-byte size. */
 export const SHORT_HEADER_BYTES = 2;

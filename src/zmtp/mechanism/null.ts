@@ -1,6 +1,7 @@
 /**
- * The NULL mechanism (RFC 37 "the NULL security mechanism"): both sides send READY at once and take the other's. The
- * newer text lets the client speak first; libzmq does not wait, and who waits for a peer that waits never begins.
+ * The NULL mechanism (RFC 37 "the NULL security mechanism"): both sides send READY at once and accept the
+ * other's. The newer text lets the client speak first, but libzmq does not wait, and two peers that wait for
+ * each other never begin.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import {
   unexpectedCommand,
 } from "./mechanism.ts";
 
-/** Makes NULL mechanisms. There is nothing to configure. */
+/** Creates NULL mechanisms. There is nothing to configure. */
 export const nullMechanism: MechanismFactory = {
   name: "NULL",
   asServer: false,
@@ -27,7 +28,7 @@ export const nullMechanism: MechanismFactory = {
   },
 };
 
-/** One connection's NULL handshake. */
+/** The NULL handshake of one connection. */
 export class NullMechanism implements TransparentMechanism {
   readonly name = "NULL";
   readonly transparent = true;
@@ -57,7 +58,10 @@ export class NullMechanism implements TransparentMechanism {
     return ready;
   }
 
-  /** READY is taken. ERROR fails with `ERR_PEER_ERROR`, anything else, a second READY included, with `ERR_PEER_COMMAND`. */
+  /**
+   * Accepts READY. ERROR fails with `ERR_PEER_ERROR`, anything else, including a second READY, with
+   * `ERR_PEER_COMMAND`.
+   */
   handleCommand(body: Uint8Array): PeerError | undefined {
     const error = this.#handle(body);
     if (error !== undefined) this.#failed = true;
