@@ -1,19 +1,21 @@
 /**
- * How sockets and what belongs to them show themselves: one line for `console.log`, the same facts for `JSON.stringify`.
- * Node, Deno and Bun ask one and the same symbol for the line.
+ * How sockets and related objects print: one line for `console.log`, the same facts for `JSON.stringify`.
+ * Node, Deno and Bun all look up the same symbol for the line.
  *
  * @module
  */
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
-/** Entries of a list that a line shows. */
+/** The most entries of a list that a line shows. */
 const SHOWN_MAX = 5;
 
-/** What is shown: names and plain values. */
+/** The facts to show: names and plain values. */
 export type Facts = Readonly<Record<string, unknown>>;
 
-/** Lets the instances of a class show themselves as the line of what `facts` finds. Not to be listed among its members. */
+/**
+ * Makes instances of a class print as one line of what `facts` returns. The added method is not enumerable.
+ */
 export function showAs<Shown extends object>(prototype: Shown, facts: (shown: Shown) => Facts): void {
   Object.defineProperty(prototype, INSPECT, {
     value(this: Shown, depth: number): string {
@@ -25,7 +27,10 @@ export function showAs<Shown extends object>(prototype: Shown, facts: (shown: Sh
   });
 }
 
-/** `Push { connected: ["tcp://127.0.0.1:5555"], peers: 1, queued: 0 }`; what is `undefined` is left out. */
+/**
+ * Returns a line such as `Push { connected: ["tcp://127.0.0.1:5555"], peers: 1, queued: 0 }`. Fields that are
+ * `undefined` are left out.
+ */
 export function lineOf(name: string, facts: Facts): string {
   return `${name} ${textOf(facts)}`;
 }
