@@ -1,5 +1,5 @@
 /**
- * What parsing alone cannot tell of an address: network interfaces, host names, and what the system said about it.
+ * What parsing alone cannot determine about an address: network interfaces, host names and scopes.
  *
  * @module
  */
@@ -10,9 +10,10 @@ import { type HostPort, isIpv4, isIpv6, type TcpEndpoint } from "../src/socket/e
 import { builtin, type InterfaceAddress } from "./builtin.ts";
 
 /**
- * The address to bind for the host of `endpoint`: `*` becomes every interface, a network interface its address.
+ * Returns the address to bind for the host of `endpoint`: `*` becomes every interface, a network interface
+ * its address.
  *
- * @throws {MisuseError} `ERR_ADDRESS` when there is no such interface.
+ * @throws {MisuseError} `ERR_ADDRESS` if there is no such interface.
  */
 export function bindHost(endpoint: HostPort, text: string, options: StreamOptions): string {
   if (endpoint.hostKind === "any") return options.ipv6 === true ? "::" : "0.0.0.0";
@@ -23,7 +24,8 @@ export function bindHost(endpoint: HostPort, text: string, options: StreamOption
   const names = Object.keys(interfaces).join(", ");
   throw new MisuseError(
     "ERR_ADDRESS",
-    `Cannot bind ${text}: ${endpoint.host} is neither an IP address nor a network interface of this machine (${names})`,
+    `Cannot bind ${text}: ${endpoint.host} is neither an IP address nor a network interface ` +
+      `of this machine (${names})`,
   );
 }
 
@@ -33,8 +35,8 @@ function pickAddress(found: readonly InterfaceAddress[], ipv6: boolean): Interfa
 }
 
 /**
- * `address` with the scope of a link-local one, which means nothing without its interface and which some runtimes leave
- * out of what they tell. Any other address, and one that has its scope, stays as it is.
+ * Adds `scope` to a link-local address, which means nothing without its interface and which some runtimes
+ * report without it. Any other address, or one that already has a scope, is returned unchanged.
  */
 export function withScope(address: string, scope: string): string {
   // RFC 4291 §2.5.6: fe80::/10.
@@ -42,20 +44,20 @@ export function withScope(address: string, scope: string): string {
   return linkLocal && scope !== "" && !address.includes("%") ? `${address}%${scope}` : address;
 }
 
-/** The scope of an address as an endpoint has it: `eth0` of `fe80::1%eth0`, else nothing. */
+/** Returns the scope of an address in an endpoint, such as `eth0` in `fe80::1%eth0`, or an empty string. */
 export function scopeOf(host: string): string {
   const percent = host.indexOf("%");
   return percent < 0 ? "" : host.substring(percent + 1);
 }
 
 /**
- * The hosts to try, in order, for the target of `endpoint`. Where IPv6 is not wanted a name is looked up here, because
- * neither `Deno.connect` nor `Bun.connect` can be told to leave IPv6 out.
+ * Resolves with the hosts to try, in order, for the target of `endpoint`. If IPv6 is not wanted, names are
+ * looked up here, because neither `Deno.connect` nor `Bun.connect` can be told to leave out IPv6.
  */
 export function connectHosts(endpoint: TcpEndpoint, options: StreamOptions): Promise<readonly string[]> {
   const { host, hostKind } = endpoint;
   if (hostKind !== "name" || options.ipv6 !== false) return Promise.resolve([host]);
-  // RFC 6761 §6.3: this name is always the loopback address. Spares the look-up in the commonest case.
+  // RFC 6761 §6.3: this name is always the loopback address. Saves the look-up in the most common case.
   if (host === "localhost") return Promise.resolve(["127.0.0.1"]);
   return new Promise((resolve, reject) => {
     builtin("node:dns").lookup(host, { family: 4, all: true }, (error, found) => {

@@ -1,7 +1,7 @@
 /**
- * Node's built-in modules, fetched at the moment of need through `process.getBuiltinModule`, which Node (20.16),
- * Deno and Bun all have. So an adapter costs nothing for what it does not use (on Deno `node:net` takes some 40 ms
- * to load), and no bundler ever sees the import. The shapes below are the few members that hawser calls.
+ * Node's built-in modules, loaded on demand through `process.getBuiltinModule`, which Node (from 20.16), Deno
+ * and Bun all have. So an adapter pays nothing for what it does not use (on Deno `node:net` takes some 40 ms
+ * to load), and no bundler ever sees the import. The types below are the few members that hawser calls.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface InterfaceAddress {
   readonly scopeid?: number | undefined;
 }
 
-/** `node:fs`. What stores of files call besides stands in store/types.ts. */
+/** `node:fs`. The other members, which file stores call, are in store/types.ts. */
 export interface NodeFs extends NodeFsFiles {
   lstatSync(
     path: string,
@@ -78,7 +78,7 @@ export function hasBuiltins(): boolean {
   return typeof process?.getBuiltinModule === "function";
 }
 
-/** A built-in module. Throws where the runtime has none by that name. */
+/** Returns a built-in module. Throws if the runtime has none of that name. */
 export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] {
   const found = process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
   if (found === undefined) throw new Error(`This runtime does not offer ${name}`);

@@ -1,5 +1,5 @@
 /**
- * Which runtime this is, and the adapter that belongs to it.
+ * Detects the runtime and loads the adapter that belongs to it.
  *
  * @module
  */
@@ -16,7 +16,7 @@ interface Globals {
   readonly process?: { readonly versions?: { readonly node?: string } };
 }
 
-/** The runtime that runs this. Deno and Bun show themselves as Node too, so Node is asked last. */
+/** Returns the current runtime. Deno and Bun identify themselves as Node too, so Node is checked last. */
 export function detectRuntime(): Runtime {
   const globals = globalThis as unknown as Globals;
   if (typeof globals.Bun?.version === "string") return "bun";
@@ -26,8 +26,8 @@ export function detectRuntime(): Runtime {
 }
 
 /**
- * Loads the adapter of this runtime, and no other: each is a module of its own, imported when it is asked for. Where
- * there is none, the memory adapter takes its place.
+ * Loads the adapter of this runtime and no other: each is a separate module, imported on demand. Runtimes
+ * without one get the memory adapter.
  */
 export async function loadAdapter(): Promise<Adapter> {
   switch (detectRuntime()) {
@@ -42,7 +42,10 @@ export async function loadAdapter(): Promise<Adapter> {
   }
 }
 
-/** A host of its own over this runtime's globals, at once: what a context needs before its adapter is loaded. */
+/**
+ * Returns a new host over this runtime's globals, synchronously, because a context needs one before its
+ * adapter is loaded.
+ */
 export function detectHost(): Host {
   return createHost();
 }

@@ -33,15 +33,15 @@ interface Globals {
 }
 
 const globals = globalThis as unknown as Globals;
-// Every clock is taken here, when the module loads, and never looked up again: fake timers of a test runner, which
-// replace the globals for a while, must neither stop a socket nor stay in a host that is made meanwhile.
+// Clocks and timers are read once, when the module loads: a test runner's fake timers, which replace the
+// globals for a while, must neither stop a socket nor remain in a host that is created meanwhile.
 const { queueMicrotask, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } =
   globals;
 const monotonicMs = globals.performance.now.bind(globals.performance);
 const unixMs = globals.Date.now;
 
 /**
- * Makes a host. Each has its own `keepAlive`, so give every context one of its own, or count there.
+ * Creates a host. Each has its own `keepAlive`, so give every context a separate host, or count the calls.
  */
 export function createHost(): Host {
   const host: Host = {
@@ -55,24 +55,29 @@ export function createHost(): Host {
     reportError,
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
   };
-  // `node:zlib` has had crc32 for longer than `process` has had getBuiltinModule, so the latter tells.
+  // `node:zlib` had crc32 before `process` had getBuiltinModule, so the latter implies the former.
   return hasBuiltins() ? { ...host, crc32, trace } : host;
 }
 
-/** Not with a promise: what a promise's reaction throws is an unhandled rejection, which is another event. */
+/** Uses no promise: what a promise reaction throws is an unhandled rejection, which is a different event. */
 function reportError(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });
 }
 
-/** Of its own, never a piece of Node's shared pool, and without Buffer's methods, which differ from a Uint8Array's. */
+/**
+ * Allocates separate memory, never a piece of Node's shared pool. Not a Buffer, whose methods differ from a
+ * Uint8Array's.
+ */
 function uninitialized(bytes: number): Uint8Array {
   const buffer = globals.Buffer!.allocUnsafeSlow(bytes);
   return new Uint8Array(buffer.buffer, buffer.byteOffset, bytes);
 }
 
-/** Loaded by the first call: on Deno the module takes milliseconds, and most programs never ask. */
+/**
+ * Loaded on the first call: on Deno the module takes milliseconds to load, and most programs never need it.
+ */
 let nativeCrc32: ((bytes: Uint8Array, seed: number) => number) | undefined;
 
 function crc32(bytes: Uint8Array, seed: number): number {
@@ -80,18 +85,18 @@ function crc32(bytes: Uint8Array, seed: number): number {
   return nativeCrc32(bytes, seed);
 }
 
-/** The cheapest deferral on all three runtimes is a reaction to one promise that resolved long ago. */
+/** A reaction to one promise that resolved long ago is the cheapest deferral on all three runtimes. */
 const RESOLVED: Promise<void> = Promise.resolve();
 
 function microtask(run: () => void): void {
   RESOLVED.then(run);
 }
 
-/** Timers beyond this fire at once, with a warning on Node, so longer waits are cut into pieces. */
+/** Timers beyond this fire at once, with a warning on Node, so longer waits are split. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 function schedule(delayMs: number, run: () => void, referenced: boolean): () => void {
-  // A wait without end needs no timer, and a referenced one would never let the process go.
+  // An endless wait needs no timer, and a referenced timer would never let the process exit.
   if (delayMs === Infinity) return nothing;
   let timer: Timer | undefined;
   let leftMs = delayMs > 0 ? Math.ceil(delayMs) : 0;
@@ -118,7 +123,9 @@ function createTurn(): (run: () => void) => void {
   return (run) => void setTimeout(run, 0);
 }
 
-/** Browsers have no `setImmediate`; a message to oneself takes its place, without the 4 ms that nested timers get. */
+/**
+ * Browsers have no `setImmediate`. A message to oneself replaces it, without the 4 ms delay of nested timers.
+ */
 function channelTurn(channel: { readonly port1: Port; readonly port2: Port }): (run: () => void) => void {
   const runs: (() => void)[] = [];
   channel.port1.onmessage = () => runs.shift()?.();
@@ -138,8 +145,8 @@ function random(into: Uint8Array): void {
 }
 
 /**
- * One timer that never does anything, there only while it holds the process: some test runners count a timer that is
- * left over as a leak, also one that is not referenced.
+ * One timer that does nothing and exists only while it keeps the process alive, because some test runners
+ * report any remaining timer as a leak, even an unreferenced one.
  */
 function createKeepAlive(): (on: boolean) => void {
   let timer: Timer | undefined;

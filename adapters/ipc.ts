@@ -1,6 +1,6 @@
 /**
- * The `ipc` transport of every runtime: endpoints, socket files and errors are the same on all; a runtime supplies how it
- * connects to a path and listens at one.
+ * The `ipc` transport of every runtime. Endpoints, socket files and errors are the same on all; a runtime
+ * supplies how to connect to a path and how to listen at one.
  *
  * @module
  */
@@ -10,25 +10,25 @@ import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
 import { bindSocketFile, openSocketFile, pathError, type SocketFile, socketPath } from "./socket_file.ts";
 import { bindError } from "./system_errors.ts";
 
-/** What differs between kinds of sockets of one runtime: TCP and unix. */
+/** What differs between the TCP and unix sockets of one runtime. */
 export interface SocketKind<Native> {
-  /** Both ends of a connected socket, as endpoints. */
+  /** Returns both ends of a connected socket, as endpoints. */
   describe(socket: Native): TransportInfo;
   /** Sets the options of a socket that has just connected. */
   prepare(socket: Native): void;
 }
 
-/** What goes with a target to connect to. */
+/** How to connect to a target. */
 export interface DialSetup<Native> {
   readonly kind: SocketKind<Native>;
   /** The endpoint, for messages. */
   readonly text: string;
   readonly options: StreamOptions;
-  /** Of what the runtime says when a stream cannot be opened, what is told. */
+  /** Turns the runtime's reason why a stream cannot be opened into the reported cause. */
   readonly explain: (cause: unknown) => unknown;
 }
 
-/** What goes with a path to listen at. */
+/** How to listen at a path. */
 export interface IpcListenSetup<Native> {
   readonly kind: SocketKind<Native>;
   readonly options: StreamOptions;
@@ -36,16 +36,16 @@ export interface IpcListenSetup<Native> {
   readonly failed: (cause: unknown) => void;
 }
 
-/** How a runtime connects to a path (or an abstract name after a NUL), and listens at one. */
+/** How a runtime connects to a path (or an abstract name after a NUL) and listens at one. */
 export interface IpcRuntime<Native, Bound> {
   dial(path: string, setup: DialSetup<Native>): Dial;
   /** Rejects with the runtime's own error. */
   listen(path: string, setup: IpcListenSetup<Native>): Promise<Bound>;
-  /** The listener over what `listen` bound. `closed` is called when the address is free again. */
+  /** Returns the listener for what `listen` bound. `closed` is called when the address is free again. */
   listener(bound: Bound, address: string, closed: () => void, setup: IpcListenSetup<Native>): Listener;
 }
 
-/** The `ipc` transport over what a runtime supplies. */
+/** Returns the `ipc` transport over what a runtime supplies. */
 export function ipcTransport<Native, Bound>(runtime: IpcRuntime<Native, Bound>): TransportFactory {
   return {
     dial: (address, options) => {
@@ -57,7 +57,7 @@ export function ipcTransport<Native, Bound>(runtime: IpcRuntime<Native, Bound>):
     },
     listen: (address, options) => {
       const endpoint = parseIpcEndpoint(address, "bind");
-      // Refuses an abstract name where there are none, before anything is begun.
+      // Refuses an abstract name where the system has none, before anything starts.
       if (endpoint.ipcKind === "abstract") socketPath(endpoint);
       return (address, accept, failed) => listenIpc(runtime, address, { options, accept, failed });
     },
@@ -81,7 +81,7 @@ async function listenIpc<Native, Bound>(
   }
 }
 
-/** A connecting unix socket has no name of its own, so both ends go by that of the listener. */
+/** A connecting unix socket has no name of its own, so both ends are described by the listener's. */
 function ipcKind(address: string): SocketKind<unknown> {
   return {
     describe: () => ({ localAddress: address, remoteAddress: address }),

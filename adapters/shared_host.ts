@@ -7,5 +7,5 @@
 import type { Host } from "../src/ports.ts";
 import { createHost } from "./host.ts";
 
-/** Shared by all adapters of a process. */
+/** The host that all adapters of a process share. */
 export const host: Host = createHost();

@@ -1,6 +1,7 @@
 /**
- * The file behind an `ipc` endpoint: wildcards, Linux's abstract names, and files that a killed process left behind.
- * Shared by all three runtimes, which behave alike here: the file goes when the listener closes in order.
+ * The file of an `ipc` endpoint: wildcards, Linux's abstract names, and files that a killed process left
+ * behind. Shared by all three runtimes, which behave alike here: they remove the file when the listener is
+ * closed.
  *
  * @module
  */
@@ -15,19 +16,20 @@ import { builtin } from "./builtin.ts";
 export interface SocketFile {
   /** What the runtime takes: a path, or an abstract name after a NUL. */
   readonly path: string;
-  /** The same as an endpoint. */
+  /** The same, as an endpoint. */
   readonly address: string;
-  /** Removes what `openSocketFile` made. The socket's own file is the runtime's to remove. */
+  /** Removes what `openSocketFile` created. The runtime removes the socket's own file. */
   remove(): void;
 }
 
 /**
- * The path that a runtime's `connect` takes for `endpoint`.
+ * Returns the path that a runtime's `connect` takes for `endpoint`.
  *
- * Node before 22 (libuv before 1.48, libuv/libuv#4266) fills an abstract name with NULs up to the end of `sun_path`,
- * and nothing can stop it. There such a name is found by Node 20 alone, not by libzmq, Deno, Bun or a later Node.
+ * Node before 22 (libuv before 1.48, libuv/libuv#4266) pads an abstract name with NULs up to the end of
+ * `sun_path`, which cannot be prevented. Only another such Node finds that name, not libzmq, Deno, Bun or a
+ * later Node.
  *
- * @throws {MisuseError} `ERR_ENDPOINT` for an abstract name where the system has none.
+ * @throws {MisuseError} `ERR_ENDPOINT` for an abstract name if the system has none.
  */
 export function socketPath(endpoint: IpcEndpoint): string {
   if (endpoint.ipcKind !== "abstract") return endpoint.name;
@@ -38,7 +40,9 @@ export function socketPath(endpoint: IpcEndpoint): string {
   );
 }
 
-/** Chooses where to listen; for `ipc://*` in a directory of its own, so that nobody else can put a file there. */
+/**
+ * Chooses where to listen. For `ipc://*` that is a new directory, in which no other user can create files.
+ */
 export function openSocketFile(endpoint: IpcEndpoint): SocketFile {
   if (endpoint.ipcKind !== "any") {
     return { path: socketPath(endpoint), address: endpoint.text, remove: () => {} };
@@ -63,16 +67,19 @@ interface Globals {
   };
 }
 
-/** The variables that `node:os` on Deno looks at. */
+/** The variables that `node:os` reads on Deno. */
 const FOLDER_VARIABLES = ["TMPDIR", "TMP", "TEMP"];
 
-/** Where temporary files go. On Deno that stands in variables, which a program need not be allowed to read for a socket's sake. */
+/**
+ * Returns the folder for temporary files. On Deno it comes from variables, which a program should not need
+ * permission to read for the sake of a socket.
+ */
 function temporaryFolder(): string {
   const { Deno } = globalThis as unknown as Globals;
   const mayRead = (variable: string): boolean =>
     Deno?.permissions?.querySync?.({ name: "env", variable }).state !== "prompt";
   try {
-    // Where Deno would have to ask the user, the answer is not worth the question.
+    // Where Deno would have to prompt the user, fall back to /tmp instead.
     if (FOLDER_VARIABLES.every(mayRead)) return builtin("node:os").tmpdir();
   } catch (cause) {
     if (!isDenied(cause)) throw cause;
@@ -81,8 +88,8 @@ function temporaryFolder(): string {
 }
 
 /**
- * Listens at `file`. When the address is in use by a socket that nobody answers at, its file is removed and the
- * bind tried once more. A live socket, and a file that is no socket, are never touched.
+ * Listens at `file`. If the address is in use by a socket that no process listens at, its file is removed and
+ * the bind is tried once more. A live socket, or a file that is not a socket, is never touched.
  */
 export async function bindSocketFile<Bound>(file: SocketFile, bind: () => Promise<Bound>): Promise<Bound> {
   try {
@@ -106,8 +113,9 @@ function bindFailure(cause: unknown, { path, address }: SocketFile): MisuseError
 }
 
 /**
- * What is told of a path that could not be connected to or bound: `cause` itself, unless it is a missing permission or a folder
- * that is not there. Of that systems say only that *something* does not exist, and `node:net` that access is denied.
+ * Returns the error to report for a path that could not be connected to or bound: `cause` itself, unless a
+ * permission or the folder is missing. Of a missing folder, systems say only that *something* does not exist,
+ * and `node:net` that access is denied.
  */
 export function pathError(cause: unknown, path: string, what: string): unknown {
   if (isDenied(cause)) return permissionError(cause, what);
@@ -119,7 +127,7 @@ export function pathError(cause: unknown, path: string, what: string): unknown {
   return Object.assign(error, { code: "ENOENT" });
 }
 
-/** The folder that `path` lies in, if it is known not to be there. */
+/** Returns the folder that contains `path` if it is known not to exist. */
 function missingFolder(path: string): string | undefined {
   const slash = path.lastIndexOf("/");
   if (slash <= 0) return undefined;
@@ -136,11 +144,11 @@ async function removeStale(path: string): Promise<boolean> {
   const fs = builtin("node:fs");
   try {
     const before = fs.lstatSync(path);
-    // To connect to a regular file is refused as well, so the kind of file has to be asked for.
+    // Connecting to a regular file is refused as well, so check the kind of file.
     if (!before.isSocket() || (await isAnswered(path))) return false;
-    // Somebody else may have done the same meanwhile, and listen there by now.
+    // Another process may have done the same meanwhile and may listen there by now.
     const after = fs.lstatSync(path);
-    // Inode numbers are reused at once on some file systems; the time tells.
+    // Some file systems reuse inode numbers at once, so compare the time too.
     if (after.ino !== before.ino || after.dev !== before.dev || after.ctimeMs !== before.ctimeMs) {
       return false;
     }
@@ -152,7 +160,10 @@ async function removeStale(path: string): Promise<boolean> {
   }
 }
 
-/** Whether anybody listens. Only a clear refusal means no: a full backlog or a missing permission do not. */
+/**
+ * Whether a process listens there. Only a clear refusal means no; a full backlog or a missing permission does
+ * not.
+ */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = builtin("node:net").connect({ path });

@@ -1,20 +1,20 @@
 /**
- * What the system says, in hawser's words.
+ * Turns errors of the system and the runtime into hawser's.
  *
  * @module
  */
 
 import { isPermissionError, MisuseError } from "../src/errors.ts";
 
-/** The `code` of a system error (`ECONNREFUSED`), or `undefined`. */
+/** Returns the `code` of a system error (`ECONNREFUSED`), or `undefined`. */
 export function codeOf(cause: unknown): string | undefined {
   const code = (cause as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;
 }
 
 /**
- * Whether the runtime itself refused, without asking the system: Deno without a permission, Node under `--permission`. Nothing
- * that happens later changes that. (Only Deno's `node:dns` makes an EPERM of a look-up.)
+ * Whether the runtime itself refused, without asking the system: Deno without a permission, or Node under
+ * `--permission`. Such a refusal is final. (Only Deno's `node:dns` reports it as the EPERM of a look-up.)
  */
 export function isDenied(cause: unknown): boolean {
   const { name, code, syscall } = (cause ?? {}) as Readonly<Record<string, unknown>>;
@@ -22,34 +22,40 @@ export function isDenied(cause: unknown): boolean {
     (code === "EPERM" && syscall === "getaddrinfo");
 }
 
-/** What Node calls a permission, and the flag that gives it. */
+/** Node's names for permissions, and the flags that grant them. */
 const NODE_FLAGS: Readonly<Record<string, string>> = {
   FileSystemRead: "--allow-fs-read",
   FileSystemWrite: "--allow-fs-write",
 };
 
-/** The error of something that {@link isDenied}. It names the flag, which the runtime's own words do not always. */
+/**
+ * Returns the error for a cause that {@link isDenied}. It names the flag, which the runtime's own message
+ * does not always do.
+ */
 export function permissionError(cause: unknown, what: string): MisuseError {
   if (cause instanceof MisuseError) return cause;
   const { permission, resource } = cause as { readonly permission?: unknown; readonly resource?: unknown };
   const flag = NODE_FLAGS[String(permission)] ?? "--allow-net";
   const reason = reasonOf(cause);
   const where = typeof resource === "string" && resource !== "" ? ` for ${resource}` : "";
-  const detail = reason.includes("--allow") ? reason : `${reason}; it takes ${flag}${where}`;
+  const detail = reason.includes("--allow") ? reason : `${reason}; it requires ${flag}${where}`;
   return new MisuseError("ERR_PERMISSION", `${what}: ${detail}`, { cause });
 }
 
-/** What `cause` says. */
+/** Returns the message of `cause`. */
 export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** Why a connection to `text` could not be opened: what the system said, or which permission is missing. */
+/**
+ * Returns why a connection to `text` could not be opened: what the system said, or which permission is
+ * missing.
+ */
 export function connectError(cause: unknown, text: string): unknown {
   return isDenied(cause) ? permissionError(cause, `Cannot connect to ${text}`) : cause;
 }
 
-/** What the system said about a bind, as the error that `listen` rejects with. */
+/** Turns the cause of a failed bind into the error that `listen` rejects with. */
 export function bindError(cause: unknown, text: string): MisuseError {
   if (cause instanceof MisuseError) return cause;
   if (isDenied(cause)) return permissionError(cause, `Cannot bind ${text}`);
@@ -62,13 +68,13 @@ export function bindError(cause: unknown, text: string): MisuseError {
   return new MisuseError("ERR_ADDRESS", `Cannot bind ${text}: ${detail}`, { cause });
 }
 
-/** The cause of a close when a stream did not open within `connectTimeoutMs`. */
+/** Returns the cause of a close when a stream did not open within `connectTimeoutMs`. */
 export function connectTimeout(text: string, timeoutMs: number): Error {
   const error = new Error(`Cannot connect to ${text}: no answer within ${timeoutMs} ms`);
   return Object.assign(error, { code: "ETIMEDOUT" });
 }
 
-/** The cause of a close when a stream is attached to after `accept` has returned without attaching. */
+/** Returns the cause of a close when handlers are attached after `accept` has returned. */
 export function refusedStream(): Error {
   return new Error("The stream was refused: handlers must be attached while it is being accepted");
 }

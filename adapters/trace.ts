@@ -1,6 +1,6 @@
 /**
- * What happens to sockets, for those who watch a program: `NODE_DEBUG=hawser` prints it to the standard
- * error, and the diagnostics channels `hawser:event` and `hawser:state` have it for tools.
+ * Traces what happens to sockets: `NODE_DEBUG=hawser` prints it to standard error, and the diagnostics
+ * channels `hawser:event` and `hawser:state` publish it to tools.
  *
  * @module
  */
@@ -25,10 +25,10 @@ interface Watchers {
   readonly state: DiagnosticsChannel;
 }
 
-/** Looked for when there is something to tell, so that importing hawser costs nothing. */
+/** Set up when there is something to report, so that importing hawser costs nothing. */
 let watchers: Watchers | undefined;
 
-/** Tells whoever watches. */
+/** Prints and publishes a record where that is wanted. */
 export function trace(record: TraceRecord): void {
   watchers ??= findWatchers();
   if (watchers.debug) globals.console.error(debugLine(record));
@@ -41,7 +41,7 @@ function findWatchers(): Watchers {
   return { debug: isDebugged(), event: channel("hawser:event"), state: channel("hawser:state") };
 }
 
-/** Deno lets every program read this variable, without a permission and without asking for one. */
+/** Deno lets every program read this variable without a permission or a prompt. */
 function isDebugged(): boolean {
   try {
     return namesHawser(globals.process?.env?.["NODE_DEBUG"] ?? "");
@@ -51,7 +51,8 @@ function isDebugged(): boolean {
 }
 
 /**
- * Whether `NODE_DEBUG` names hawser, as Node reads it: a list with commas, without case, `*` for anything.
+ * Whether `NODE_DEBUG` names hawser, as Node reads it: a comma-separated list, regardless of case, with `*`
+ * as a wildcard.
  */
 export function namesHawser(text: string): boolean {
   return text.split(",").some((name) => {
@@ -60,7 +61,10 @@ export function namesHawser(text: string): boolean {
   });
 }
 
-/** `HAWSER 4711: PUSH 1 connect:retry tcp://127.0.0.1:5555 interval=100`, in the form of Node's own lines. */
+/**
+ * Returns a line in the form of Node's own:
+ * `HAWSER 4711: PUSH 1 connect:retry tcp://127.0.0.1:5555 interval=100`.
+ */
 export function debugLine(record: TraceRecord): string {
   const { socketType, socketId } = record;
   const head = `HAWSER ${globals.process?.pid ?? 0}: ${socketType} ${socketId}`;

@@ -1,5 +1,5 @@
 /**
- * For authors of transports: the compliance suite.
+ * The compliance suite, for authors of transports.
  *
  * @module
  */

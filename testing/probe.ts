@@ -1,6 +1,6 @@
 /**
- * The instrument of the compliance suite: handlers that note what a transport does and check the order of it, and a
- * writer that spoils every chunk the moment its memory is its own again.
+ * The probe of the compliance suite: handlers that record what a transport does and check its order, and a
+ * writer that overwrites every chunk as soon as its memory is free again.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import type { Dial, Host, Transport, TransportHandlers, TransportInfo } from "..
 
 const host: Host = createHost();
 
-/** A wait that takes longer has failed. Generous, since it only ends tests that would hang. */
+/**
+ * A wait that takes longer, in milliseconds, has failed. Generous, because it only ends tests that would
+ * hang.
+ */
 const PATIENCE_MS = 30_000;
 /** Turns of the event loop without progress after which a writer counts as stalled. */
 const STALL_TURNS = 200;
@@ -21,12 +24,12 @@ export function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
-/** Lets the event loop turn. */
+/** Waits for `count` turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise<void>((resolve) => host.turn(resolve));
 }
 
-/** A long stream of bytes that never repeats within the reach of a mistake. Both ends know it. */
+/** A long stream of bytes that does not repeat within the range of any likely mistake. Both ends know it. */
 const PATTERN: Uint8Array = makePattern(1_048_583);
 
 function makePattern(length: number): Uint8Array {
@@ -41,7 +44,7 @@ function makePattern(length: number): Uint8Array {
   return bytes;
 }
 
-/** The `length` bytes of the pattern from `position`, in fresh memory. */
+/** Returns the `length` bytes of the pattern from `position`, in new memory. */
 export function patternAt(position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
@@ -61,9 +64,9 @@ interface Waiter {
 /** One end of a stream under test. */
 export class Probe implements TransportHandlers {
   readonly name: string;
-  /** What broke the contract. {@link verify} fails on any. */
+  /** Breaches of the contract. {@link verify} fails on any. */
   readonly faults: string[] = [];
-  /** All that arrived, kept as it came until the end: a transport that reuses memory shows itself. */
+  /** Everything that arrived, kept as it came until the end, which reveals a transport that reuses memory. */
   readonly chunks: Uint8Array[] = [];
   receivedBytes = 0;
   /** Bytes of the pattern handed over so far. */
@@ -86,7 +89,7 @@ export class Probe implements TransportHandlers {
     this.name = name;
   }
 
-  /** Dials, and notes whether a handler runs too early. */
+  /** Dials, and records any handler that runs too early. */
   dial(dial: Dial): this {
     this.#transport = dial(this);
     this.#dialled = true;
@@ -151,12 +154,12 @@ export class Probe implements TransportHandlers {
 
   // Writing
 
-  /** Writes once, as the core would. Answers what the transport answered. */
+  /** Writes once, as the core would, and returns what the transport returned. */
   write(chunk: Uint8Array): boolean {
     return this.#write([chunk], () => this.transport.write(chunk));
   }
 
-  /** Gathers once. Only for a transport that has `writev`. */
+  /** Gather-writes once. Only for a transport that has `writev`. */
   writev(chunks: readonly Uint8Array[]): boolean {
     return this.#write(chunks, () => this.transport.writev?.(chunks) ?? false);
   }
@@ -168,7 +171,7 @@ export class Probe implements TransportHandlers {
     return this.write(chunk);
   }
 
-  /** Writes `total` bytes of the pattern in chunks of `chunkBytes`, waiting wherever it must. */
+  /** Writes `total` bytes of the pattern in chunks of `chunkBytes`, and waits for `drain` where it must. */
   async send(total: number, chunkBytes: number): Promise<void> {
     for (let left = total; left > 0; left -= chunkBytes) {
       if (this.writePattern(Math.min(left, chunkBytes))) continue;
@@ -176,7 +179,7 @@ export class Probe implements TransportHandlers {
     }
   }
 
-  /** Writes until the transport keeps a chunk for good: the other end does not read. */
+  /** Writes until the transport keeps a chunk indefinitely, because the other end does not read. */
   async fill(bytesMax: number, chunkBytes: number = 65_536): Promise<void> {
     while (this.sentBytes < bytesMax) {
       if (this.writePattern(chunkBytes)) continue;
@@ -188,7 +191,7 @@ export class Probe implements TransportHandlers {
 
   // Looking
 
-  /** Waits for `ready`, which is asked again after every event. */
+  /** Waits until `ready` returns true. It is called again after every event. */
   until(what: string, ready: () => boolean): Promise<void> {
     if (ready()) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -203,7 +206,7 @@ export class Probe implements TransportHandlers {
     });
   }
 
-  /** All that arrived, joined. */
+  /** Everything that arrived, joined. */
   received(): Uint8Array {
     const all = new Uint8Array(this.receivedBytes);
     let at = 0;
@@ -214,7 +217,7 @@ export class Probe implements TransportHandlers {
     return all;
   }
 
-  /** Fails unless what arrived is the pattern, from its beginning, and the contract was kept. */
+  /** Fails unless what arrived is the pattern from its beginning and the contract was kept. */
   verify(bytes: number = this.receivedBytes): void {
     check(
       this.receivedBytes === bytes,
@@ -236,7 +239,7 @@ export class Probe implements TransportHandlers {
     const taken = call();
     this.#writing = false;
     if (!taken) this.#lent = this.closed ? undefined : chunks;
-    // Taken means free: what the transport still sends of this memory arrives as poison.
+    // Taken means free: what the transport still sends from this memory arrives as poison.
     if (taken) { for (const chunk of chunks) chunk.fill(POISON); }
     return taken;
   }
@@ -262,7 +265,7 @@ export class Probe implements TransportHandlers {
   }
 }
 
-/** The index of the first byte that differs, or -1. Both have one length. */
+/** Returns the index of the first byte that differs, or -1. Both must have the same length. */
 export function firstDifference(left: Uint8Array, right: Uint8Array): number {
   for (let i = 0; i < left.length; i++) {
     if (left[i] !== right[i]) return i;

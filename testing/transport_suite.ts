@@ -1,5 +1,5 @@
 /**
- * The compliance suite for transports. Ten lines adopt it:
+ * The compliance suite for transports. Ten lines are enough to use it:
  *
  * ```ts
  * import { test } from "node:test";
@@ -12,8 +12,9 @@
  * });
  * ```
  *
- * Every chunk that the suite writes is spoilt as soon as its memory is free again, and every chunk that it receives is
- * kept until the end: a transport that reads or reuses memory that is not its own delivers wrong bytes.
+ * The suite overwrites every chunk that it wrote as soon as its memory is free again, and keeps every chunk
+ * that it receives until the end. So a transport that reads or reuses memory that it does not own delivers
+ * wrong bytes.
  *
  * @module
  */
@@ -24,13 +25,13 @@ import type { Dial, Listener, StreamOptions, TransportFactory } from "../src/por
 import { closingCases } from "./transport_suite_closing.ts";
 import { check, patternAt, Probe, turns } from "./probe.ts";
 
-/** Registers one case. `test` of `node:test`, `Deno.test` and `it` of others fit. */
+/** Registers one case. `test` of `node:test`, `Deno.test` and the `it` of other runners all fit. */
 export type SuiteTest = (name: string, run: () => Promise<void>) => unknown;
 
 /** The transport under test. */
 export interface TransportSuiteOptions {
   readonly factory: TransportFactory;
-  /** An address to listen at that is free, or lets the system choose. Asked for each listener. */
+  /** Returns an address to listen at that is free or lets the system choose. Called for each listener. */
   address(): string;
   /** Passed to `dial` and `listen`. */
   readonly options?: StreamOptions;
@@ -41,7 +42,9 @@ export interface TransportSuiteOptions {
 /** A case of the suite. */
 export type SuiteCase = readonly [name: string, run: (bench: Bench) => Promise<void>];
 
-/** Runs every case through `test`. A case that a transport cannot take part in passes without doing anything. */
+/**
+ * Registers every case with `test`. A case that does not apply to a transport passes without doing anything.
+ */
 export function transportSuite(test: SuiteTest, name: string, options: TransportSuiteOptions): void {
   for (const [title, run] of [...openingCases, ...flowCases, ...closingCases, ...listenerCases]) {
     test(`${name}: ${title}`, async () => {
@@ -52,7 +55,7 @@ export function transportSuite(test: SuiteTest, name: string, options: Transport
   }
 }
 
-/** Makes streams and takes them away again. */
+/** Opens streams and closes them again. */
 export class Bench {
   readonly settings: TransportSuiteOptions;
   readonly accepted: Probe[] = [];
@@ -87,7 +90,7 @@ export class Bench {
     return probe.dial(this.settings.factory.dial(address, this.options));
   }
 
-  /** Two ends of an open stream. */
+  /** Opens a stream and returns both ends. */
   async pair(): Promise<{ left: Probe; right: Probe; listener: Listener }> {
     const listener = await this.listen();
     const left = this.dial(listener.address);
@@ -100,7 +103,10 @@ export class Bench {
     return { left, right, listener };
   }
 
-  /** Closes everything. Whatever a case did, each stream reports its close, and nobody broke the contract. */
+  /**
+   * Closes everything. Whatever a case did, each stream must report its close and must have kept the
+   * contract.
+   */
   async clear(): Promise<void> {
     for (const probe of this.#probes) probe.transport.close("abort");
     for (const probe of this.#probes) {
@@ -135,7 +141,7 @@ const openingCases: readonly SuiteCase[] = [
         "no remote address",
       );
     }
-    check(left.chunks.length === 0 && !left.closed, "something happened without a cause");
+    check(left.chunks.length === 0 && !left.closed, "something happened without a reason");
   }],
   ["what is written before open arrives", async (bench) => {
     const listener = await bench.listen();
@@ -151,7 +157,7 @@ const openingCases: readonly SuiteCase[] = [
     await listener.close();
     const left = bench.dial(listener.address);
     await left.until("close", () => left.closed);
-    check(!left.opened, "the stream opened although nobody listens");
+    check(!left.opened, "the stream opened although nothing listens");
     check(left.cause !== undefined, "the cause is missing");
   }],
   ["an address of another scheme is refused with a MisuseError", (bench) => {
@@ -295,7 +301,7 @@ const flowCases: readonly SuiteCase[] = [
   }],
 ];
 
-/** More than any kernel keeps for a reader that does not read. */
+/** More than any kernel buffers for a reader that does not read. */
 export const FILL_BYTES_MAX: number = 256 * 1_048_576;
 
 const listenerCases: readonly SuiteCase[] = [

@@ -24,7 +24,7 @@ export const closingCases: readonly SuiteCase[] = [
   ["flush delivers a lent chunk to a peer that reads late", async (bench) => {
     const { left, right } = await bench.pair();
     if (!right.transport.setPaused(true)) return;
-    // So large that no system call takes the rest of it at once either.
+    // Chunks so large that no single system call takes the rest of one either.
     await left.fill(FILL_BYTES_MAX, 4_194_304);
     const drains = left.drains;
     left.transport.close("flush");
@@ -119,7 +119,7 @@ export const closingCases: readonly SuiteCase[] = [
     while (!left.closed) {
       if (!left.writePattern(65_536)) await left.until("drain or close", () => !left.isLent);
       else await left.until("anything", () => true);
-      check(left.sentBytes < FILL_BYTES_MAX, "writing to nobody goes on and on");
+      check(left.sentBytes < FILL_BYTES_MAX, "writing to a closed peer never ends");
     }
   }],
   ["abort right after dial closes without open", async (bench) => {

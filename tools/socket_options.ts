@@ -1,7 +1,6 @@
 /**
- * The table of the sockets' options as docs/CONFIGURATION.md shows it, made of what src/socket/options.ts
- * declares: who has an option, its default, what is allowed, and its doc comment. Run it to print the
- * table.
+ * The table of the sockets' options as docs/CONFIGURATION.md shows it, made of what src/socket/options.ts declares: who
+ * has an option, its default, what is allowed, and its doc comment. Run it to print the table.
  *
  * @module
  */
@@ -15,9 +14,11 @@ const TYPES = Object.keys(OPTION_NAMES) as SocketType[];
 /** The doc comments of options, by name. An option of two groups has two. */
 export function optionComments(source: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const [, comment, name] of source.matchAll(/^ {2}\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}(\w+)\?:/gm)) {
-    const text = comment!.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
-    found.set(name!, [...found.get(name!) ?? [], text]);
+  for (
+    const [, text, name] of source.matchAll(/^ {2}\/\*\*\s((?:(?!\*\/)[\s\S])+?)\s+\*\/\n {2}(\w+)\?:/gm)
+  ) {
+    const lines = text!.split("\n").map((line) => line.replace(/^ *\* ?/, ""));
+    found.set(name!, [...found.get(name!) ?? [], lines.filter((line) => line !== "").join(" ")]);
   }
   return found;
 }

@@ -18,7 +18,7 @@ import {
   type BunTarget,
 } from "./types.ts";
 
-/** What a listener does with its sockets. Hangs on each until its stream is made. */
+/** What a listener does with its sockets. It is the `data` of each until its stream is created. */
 export class BunAccepting implements BunOwner {
   readonly #kind: SocketKind<BunSocket>;
   readonly #accept: (attach: Dial) => void;
@@ -28,7 +28,10 @@ export class BunAccepting implements BunOwner {
     this.#accept = accept;
   }
 
-  /** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+  /**
+   * Offers an accepted stream. If no handlers are attached before `accept` returns, it is refused: this is
+   * how a limit turns it away.
+   */
   connected(socket: BunSocket): void {
     let stream: BunStream | undefined;
     let refused = false;
@@ -49,7 +52,9 @@ export class BunAccepting implements BunOwner {
   }
 }
 
-/** One object for every socket: Bun keeps handlers per listener or connect call, and reads the rest from `data`. */
+/**
+ * One object for every socket: Bun keeps handlers per listener or connect call, and `data` holds the rest.
+ */
 const handlers: BunHandlers = {
   binaryType: "uint8array",
   open: (socket) => socket.data?.connected(socket),
@@ -57,11 +62,11 @@ const handlers: BunHandlers = {
   drain: (socket) => socket.data?.drained?.(),
   end: (socket) => socket.data?.ended?.(),
   close: (socket, cause) => socket.data?.lost?.(cause),
-  // What a handler throws lands here and would be forgotten. It is a bug, so it shall be as loud as elsewhere.
+  // What a handler throws arrives here and would be lost. It is a bug, so make it as loud as elsewhere.
   error: (_socket, cause) => void Promise.reject(cause),
 };
 
-/** A `Dial` that connects to the first of `targets` that answers. */
+/** Returns a `Dial` that connects to the first of `targets` that accepts. */
 export function dialBun(
   targets: () => Promise<readonly BunTarget[]>,
   setup: DialSetup<BunSocket>,
@@ -69,7 +74,7 @@ export function dialBun(
   return (transportHandlers) => {
     const stream = new BunStream(transportHandlers, setup.kind);
     const timeoutMs = setup.options.connectTimeoutMs ?? 0;
-    // The pending connect itself holds the process.
+    // The pending connect itself keeps the process alive.
     const cancelTimeout = timeoutMs > 0
       ? host.schedule(timeoutMs, () => stream.fail(connectTimeout(setup.text, timeoutMs)), false)
       : () => {};
@@ -95,12 +100,12 @@ async function connectFirst(targets: () => Promise<readonly BunTarget[]>, stream
   throw cause ?? new Error("The host has no address");
 }
 
-/** Begins to listen. Throws Bun's own error. */
+/** Starts listening. Throws Bun's own error. */
 export function listenBun(target: BunTarget, accepting: BunAccepting): BunListener {
   return bunApi().listen({ ...target, socket: handlers, allowHalfOpen: true, data: accepting });
 }
 
-/** The listener over one of Bun's. */
+/** Returns the listener over one of Bun's. */
 export function bunListener(listener: BunListener, address: string, closed: () => void = () => {}): Listener {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {

@@ -9,7 +9,7 @@ import { host } from "../shared_host.ts";
 import { bunIpc } from "./ipc.ts";
 import { bunTcp } from "./tcp.ts";
 
-/** Sockets of Bun. */
+/** The adapter of Bun. */
 export const bunAdapter: Adapter = {
   name: "bun",
   host,

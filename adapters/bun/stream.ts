@@ -1,6 +1,6 @@
 /**
- * A transport over a native socket of Bun, the only one that says how much of a chunk it took. Bun calls handlers
- * whenever it likes, even inside our own calls (`end` runs `close`), and `drain` without need.
+ * A transport over a native socket of Bun, the only kind that says how much of a chunk it took. Bun may call
+ * handlers at any time, even inside our own calls (`end` runs `close`), and calls `drain` without need.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import type { BunOwner, BunSocket } from "./types.ts";
 
-/** Joins a socket, which may come later, to handlers. */
+/** Connects handlers to a socket, which may come later. */
 export class BunStream implements Transport, BunOwner {
   readonly #handlers: TransportHandlers;
   readonly #kind: SocketKind<BunSocket>;
@@ -36,7 +36,7 @@ export class BunStream implements Transport, BunOwner {
 
   // What Bun reports.
 
-  /** The socket is there, maybe before `dial` has returned, so `open` is put off. */
+  /** Called with the socket, perhaps before `dial` has returned, so `open` is deferred. */
   connected(socket: BunSocket): void {
     if (this.#closed || this.#closing === "abort") return socket.end();
     this.#socket = socket;
@@ -63,7 +63,7 @@ export class BunStream implements Transport, BunOwner {
     if (this.#closing === "no") this.#handlers.end();
   }
 
-  /** The socket is gone, or there never was one. */
+  /** Called when the socket is gone, or could not be opened. */
   lost(cause: unknown): void {
     if (this.#closed) return;
     if (this.#closing !== "abort") this.#cause ??= cause ?? undefined;
@@ -74,7 +74,7 @@ export class BunStream implements Transport, BunOwner {
     this.#handlers.close(this.#cause);
   }
 
-  /** Gives up, with a reason of our own. */
+  /** Gives up with a cause of our own. */
   fail(cause: unknown): void {
     this.#cause ??= cause;
     this.#shutDown();
@@ -113,7 +113,7 @@ export class BunStream implements Transport, BunOwner {
     if (!this.#writer.lent) this.#socket?.shutdown();
   }
 
-  /** Reports `open` once, before anything else. What was written earlier starts to leave. */
+  /** Reports `open` once, before anything else, then starts to send what was written earlier. */
   #open(): void {
     if (this.#opened || this.#closed || this.#closing === "abort" || this.#socket === undefined) return;
     this.#opened = true;
@@ -121,7 +121,7 @@ export class BunStream implements Transport, BunOwner {
     if (this.#writer.lent) this.drained();
   }
 
-  /** Closes at once. Bun answers inside the call; without a socket there is nobody to answer. */
+  /** Closes at once. Bun reports the close inside the call; without a socket it is reported here. */
   #shutDown(): void {
     this.#closing = "abort";
     if (this.#socket === undefined) host.microtask(() => this.lost(undefined));

@@ -54,7 +54,7 @@ function listenTcp(options: StreamOptions): Listen {
   };
 }
 
-/** `scope`: that of a link-local address, of which Bun tells nothing. */
+/** `scope` is that of a link-local address, which Bun does not report. */
 function tcpKind(options: StreamOptions, scope: string): SocketKind<BunSocket> {
   return {
     describe: (socket) => describe(socket, scope),

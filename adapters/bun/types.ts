@@ -4,9 +4,9 @@
  * @module
  */
 
-/** What hangs on a socket, and is told what Bun reports of it. */
+/** The `data` of a socket, to which everything that Bun reports of it is passed. */
 export interface BunOwner {
-  /** The socket is there: it was connected, or accepted. */
+  /** Called when the socket was connected or accepted. */
   connected(socket: BunSocket): void;
   received?(chunk: Uint8Array): void;
   drained?(): void;
@@ -16,20 +16,23 @@ export interface BunOwner {
 
 /** A socket: TCP or unix. */
 export interface BunSocket {
-  /** What we hung on it; until it is open, what the `connect` or `listen` call said. */
+  /** What we set; until the socket is open, what was passed to `connect` or `listen`. */
   data: BunOwner | undefined;
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   /**
-   * How many bytes were taken: 0 when there is no room, -1 when the socket is closed. Never leave out the last two
-   * arguments: an offset alone throws (oven-sh/bun#42997).
+   * Returns how many bytes were taken: 0 when there is no room, -1 when the socket is closed. Always pass the
+   * last two arguments: an offset alone throws (oven-sh/bun#42997).
    */
   write(chunk: Uint8Array, offset: number, length: number): number;
   /** Ends our direction. */
   shutdown(): void;
-  /** Closes both directions at once. Not a graceful end: see oven-sh/bun#35947. Calls `close` inside the call. */
+  /**
+   * Closes both directions at once, which is not graceful: see oven-sh/bun#35947. The `close` handler runs
+   * inside the call.
+   */
   end(): void;
   pause(): void;
   resume(): void;
@@ -39,7 +42,7 @@ export interface BunSocket {
   setKeepAlive(on: boolean, initialDelayMs?: number): unknown;
 }
 
-/** What Bun calls. One object serves every socket. */
+/** The handlers that Bun calls. One object serves every socket. */
 export interface BunHandlers {
   readonly binaryType: "uint8array";
   open(socket: BunSocket): void;
@@ -54,7 +57,7 @@ export interface BunHandlers {
 export interface BunListener {
   readonly hostname: string;
   readonly port: number;
-  /** Without an argument accepted sockets live on. */
+  /** Without an argument, accepted sockets stay open. */
   stop(closeConnections?: boolean): void;
   ref(): void;
   unref(): void;
@@ -63,20 +66,20 @@ export interface BunListener {
 /** Where to connect to, or to listen. */
 export type BunTarget = { readonly hostname: string; readonly port: number } | { readonly unix: string };
 
-/** What goes with a target. */
+/** How to connect to a target or to listen at it. */
 export interface BunSetup {
   readonly socket: BunHandlers;
   readonly allowHalfOpen: true;
   readonly data: BunOwner;
 }
 
-/** The namespace itself. */
+/** The `Bun` namespace. */
 export interface BunApi {
   connect(setup: BunTarget & BunSetup): Promise<BunSocket>;
   listen(setup: BunTarget & BunSetup): BunListener;
 }
 
-/** The `Bun` namespace, looked up when it is used, so that any runtime may load the adapter. */
+/** Returns the `Bun` namespace, looked up on use, so that any runtime may load the adapter. */
 export function bunApi(): BunApi {
   const { Bun } = globalThis as unknown as { readonly Bun?: BunApi };
   if (Bun === undefined) throw new Error("The Bun adapter needs Bun; this runtime has its own adapter");

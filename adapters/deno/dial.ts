@@ -18,7 +18,7 @@ import {
   type DenoTarget,
 } from "./types.ts";
 
-/** A `Dial` that connects to the first of `targets` that answers. */
+/** Returns a `Dial` that connects to the first of `targets` that accepts. */
 export function dialConn(
   targets: () => Promise<readonly DenoTarget[]>,
   setup: DialSetup<DenoConn>,
@@ -32,7 +32,7 @@ export function dialConn(
       aborter.abort();
     });
     if (timeoutMs > 0) {
-      // The pending connect itself holds the process.
+      // The pending connect itself keeps the process alive.
       cancelTimeout = host.schedule(
         timeoutMs,
         () => stream.fail(connectTimeout(setup.text, timeoutMs)),
@@ -63,14 +63,14 @@ async function connectFirst(
 }
 
 /**
- * Listeners that were closed and still have their address: Deno lets go of it only once the accept in flight has been
- * interrupted, some turns later.
+ * Listeners that were closed but still hold their address: Deno releases it only once the pending accept has
+ * been interrupted, some turns later.
  */
 const closingListeners: Set<Promise<void>> = new Set();
 
 /**
- * Listens. An address that a listener of this process is just letting go of is waited for, so that it can be bound again
- * at once, as on other runtimes. Rejects with Deno's own error.
+ * Listens. Waits for an address that a listener of this process is still releasing, so that it can be bound
+ * again at once, as on other runtimes. Rejects with Deno's own error.
  */
 export async function listenDeno(
   target: DenoTarget & { readonly tcpBacklog?: number },
@@ -91,10 +91,10 @@ export interface AcceptSetup {
   readonly failed: (cause: unknown) => void;
 }
 
-/** After a failed accept, as when descriptors run out, the next would fail at once too. */
+/** The wait after a failed accept: the next would fail at once too, as when descriptors run out. */
 const ACCEPT_RETRY_MS = 50;
 
-/** Accepts for ever and answers the listener. */
+/** Accepts connections until the returned listener is closed. */
 export function acceptConns(
   listener: DenoListener,
   setup: AcceptSetup,
@@ -110,7 +110,7 @@ export function acceptConns(
     next();
   };
   const failed = (cause: unknown): void => {
-    // Closing interrupts the accept in flight.
+    // Closing interrupts the pending accept.
     if (closing !== undefined) return;
     setup.failed(cause);
     cancelRetry = host.schedule(ACCEPT_RETRY_MS, next, true);
@@ -118,7 +118,7 @@ export function acceptConns(
   const close = (): Promise<void> => {
     cancelRetry();
     listener.close();
-    // The accept in flight holds the socket until it has been interrupted.
+    // The pending accept holds the socket until it has been interrupted.
     const freed = settled;
     closingListeners.add(freed);
     return freed.then(() => {
@@ -134,7 +134,10 @@ export function acceptConns(
   };
 }
 
-/** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+/**
+ * Offers an accepted stream. If no handlers are attached before `accept` returns, it is refused: this is how
+ * a limit turns it away.
+ */
 function acceptConn(conn: DenoConn, setup: AcceptSetup): void {
   let stream: DenoStream | undefined;
   let refused = false;

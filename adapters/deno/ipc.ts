@@ -1,5 +1,5 @@
 /**
- * Unix sockets over `Deno.connect` and `Deno.listen`. Deno asks for read, write and net permission for them.
+ * Unix sockets over `Deno.connect` and `Deno.listen`. Deno requires read, write and net permission for them.
  *
  * @module
  */

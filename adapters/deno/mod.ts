@@ -9,7 +9,7 @@ import { host } from "../shared_host.ts";
 import { denoIpc } from "./ipc.ts";
 import { denoTcp } from "./tcp.ts";
 
-/** Sockets of Deno. */
+/** The adapter of Deno. */
 export const denoAdapter: Adapter = {
   name: "deno",
   host,

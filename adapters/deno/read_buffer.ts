@@ -1,6 +1,7 @@
 /**
- * The memory that a stream reads into. Small while a stream is idle, since every open stream waits with a buffer in
- * its hands; large under load, since one read then brings more. What was given away is never used again.
+ * The memory that a stream reads into. It is small while a stream is idle, because every open stream waits
+ * with a buffer, and large under load, because one read then brings more. Memory that was handed out is never
+ * used again.
  *
  * @module
  */
@@ -9,10 +10,13 @@ import { copyOf, viewOf } from "../../src/bytes/bytes.ts";
 
 const BYTES_MIN = 1024;
 const BYTES_MAX = 262_144;
-/** So many reads in a row must use less than a quarter before the buffer shrinks: one small read says nothing. */
+/**
+ * This many reads in a row must use less than a quarter before the buffer shrinks: one small read says
+ * nothing.
+ */
 const SMALL_READS_MAX = 16;
 
-/** Sizes itself by what its reads bring. */
+/** A read buffer that sizes itself by what its reads bring. */
 export class ReadBuffer {
   #bytes: Uint8Array | undefined = undefined;
   #size = BYTES_MIN;
@@ -23,13 +27,15 @@ export class ReadBuffer {
     return this.#bytes ??= new Uint8Array(this.#size);
   }
 
-  /** The `length` bytes that a read put into `target`, in memory that belongs to the caller from here on. */
+  /**
+   * Returns the `length` bytes that a read put into `target`, in memory that the caller owns from here on.
+   */
   take(length: number): Uint8Array {
     const bytes = this.target();
     if (length * 4 < bytes.length) {
       this.#smallReads += 1;
       if (this.#smallReads >= SMALL_READS_MAX) this.#resize(bytes.length >> 2);
-      // An exact copy pins nothing, and the buffer can be read into once more.
+      // An exact copy pins nothing, and the buffer can be used for another read.
       return copyOf(viewOf(bytes, 0, length));
     }
     this.#bytes = undefined;

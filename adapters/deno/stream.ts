@@ -1,6 +1,6 @@
 /**
- * A transport over a `Deno.Conn`: one read and one write in flight. Deno tries a write inside the call but tells by
- * promise only, so every write is lent for two microtasks at least.
+ * A transport over a `Deno.Conn`, with at most one read and one write in flight. Deno tries a write inside
+ * the call but reports it only by promise, so every write is lent for at least two microtasks.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { host } from "../shared_host.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { DenoConn } from "./types.ts";
 
-/** Joins a connection, which may come later, to handlers. */
+/** Connects handlers to a connection, which may come later. */
 export class DenoStream implements Transport {
   readonly #handlers: TransportHandlers;
   readonly #kind: SocketKind<DenoConn>;
@@ -26,11 +26,11 @@ export class DenoStream implements Transport {
   #writing = false;
   #paused = false;
   #referenced = true;
-  /** Both directions, ended in order. */
+  /** Whether each direction has ended in order. */
   #inputEnded = false;
   #endingOutput = false;
   #outputEnded = false;
-  /** What is lent: the unsent rest of a chunk. */
+  /** The lent memory: the unsent rest of a chunk. */
   #lent: Uint8Array | undefined = undefined;
 
   constructor(handlers: TransportHandlers, kind: SocketKind<DenoConn>, cancelConnect: () => void) {
@@ -39,7 +39,7 @@ export class DenoStream implements Transport {
     this.#cancelConnect = cancelConnect;
   }
 
-  /** The connection is there. Called after `dial` has returned. */
+  /** Called with the connection, after `dial` has returned. */
   connected(conn: DenoConn): void {
     if (this.#closing === "abort") return conn.close();
     this.#conn = conn;
@@ -50,7 +50,7 @@ export class DenoStream implements Transport {
       return this.fail(cause);
     }
     this.#handlers.open(this.#kind.describe(conn));
-    // The handler may have written or closed already; what is left comes from before.
+    // The handler may have written or closed already; what is left to do is from before.
     if (this.#lent === undefined) this.#endOutput(conn);
     else if (!this.#writing) this.#push(conn);
     this.#readNext();
@@ -91,7 +91,7 @@ export class DenoStream implements Transport {
     this.#readNext();
   }
 
-  /** The stream is lost, or could not be opened. */
+  /** Called when the stream is lost or could not be opened. */
   readonly fail = (cause: unknown): void => {
     if (this.#closing === "abort") return;
     this.#cause ??= cause;
@@ -124,7 +124,7 @@ export class DenoStream implements Transport {
     this.fail(cause);
   };
 
-  /** Reads, unless a read is in flight or nobody wants one. */
+  /** Reads, unless a read is in flight or none is wanted. */
   #readNext(): void {
     const conn = this.#conn;
     if (
@@ -155,7 +155,7 @@ export class DenoStream implements Transport {
     this.fail(cause);
   };
 
-  /** Ends our direction, once, if a flush is due and nothing is lent any more. */
+  /** Ends our direction, once, if a flush is due and nothing is lent any longer. */
   #endOutput(conn: DenoConn): void {
     if (this.#closing !== "flush" || this.#lent !== undefined || this.#endingOutput) return;
     this.#endingOutput = true;
@@ -165,7 +165,9 @@ export class DenoStream implements Transport {
     }, this.fail);
   }
 
-  /** Lets the connection go. What is in flight is interrupted and reports back; `finish` waits for it. */
+  /**
+   * Closes the connection. What is in flight is interrupted and reports back; `#finish` waits for a write.
+   */
   #shutDown(): void {
     this.#closing = "abort";
     if (this.#conn === undefined) this.#cancelConnect();

@@ -40,7 +40,7 @@ function dialTcp(endpoint: TcpEndpoint, options: StreamOptions): Dial {
   return dialConn(targets, { kind: tcpKind(options, scopeOf(host)), text, options, explain });
 }
 
-/** Deno's `node:net` throws a missing permission where nobody can catch it, so it is asked for before. */
+/** Deno's `node:net` throws for a missing permission where it cannot be caught, so it is requested first. */
 function dialFrom(endpoint: TcpEndpoint, options: StreamOptions): Dial {
   const dial = viaNode.dial(endpoint.text, options);
   const { host, port, source, text } = endpoint;
@@ -85,12 +85,15 @@ function listenTcp(options: StreamOptions): Listen {
   };
 }
 
-/** `scope`: that of a link-local address, of which Deno tells nothing. */
+/** `scope` is that of a link-local address, which Deno does not report. */
 function tcpKind(options: StreamOptions, scope: string): SocketKind<DenoConn> {
   return { describe: (conn) => describe(conn, scope), prepare: (conn) => setTcpOptions(conn, options) };
 }
 
-/** NODELAY always: messages are batched above, and a lone one must not wait. Deno has no idle time to set. */
+/**
+ * Always sets NODELAY: messages are batched in higher layers, and a single one must not wait. Deno has no
+ * setting for the idle time of keep-alive.
+ */
 function setTcpOptions(conn: DenoConn, options: StreamOptions): void {
   conn.setNoDelay?.(true);
   if (options.tcpKeepalive !== undefined) conn.setKeepAlive?.(options.tcpKeepalive);

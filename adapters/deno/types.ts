@@ -14,9 +14,9 @@ export interface DenoAddress {
 export interface DenoConn {
   readonly localAddr: DenoAddress;
   readonly remoteAddr: DenoAddress;
-  /** `null`: the peer has finished. */
+  /** Resolves with the number of bytes read, or `null` when the peer has finished. */
   read(into: Uint8Array): Promise<number | null>;
-  /** How many bytes were taken, which may be fewer than all. */
+  /** Resolves with the number of bytes taken, which may be fewer than all. */
   write(chunk: Uint8Array): Promise<number>;
   closeWrite(): Promise<void>;
   close(): void;
@@ -40,12 +40,12 @@ export type DenoTarget =
   | { readonly transport: "tcp"; readonly hostname: string; readonly port: number }
   | { readonly transport: "unix"; readonly path: string };
 
-/** The namespace itself. */
+/** The `Deno` namespace. */
 export interface DenoApi {
   connect(target: DenoTarget & { readonly signal: unknown }): Promise<DenoConn>;
   listen(target: DenoTarget & { readonly tcpBacklog?: number }): DenoListener;
   readonly permissions: {
-    /** Asks the user, where there is one to ask and nothing was decided yet. */
+    /** Prompts the user, if there is one to ask and nothing was decided yet. */
     requestSync(permission: { readonly name: "net"; readonly host: string }): { readonly state: string };
   };
 }
@@ -63,7 +63,7 @@ export interface Aborter {
 
 const globals = globalThis as unknown as Globals;
 
-/** The `Deno` namespace, looked up when it is used, so that any runtime may load the adapter. */
+/** Returns the `Deno` namespace, looked up on use, so that any runtime may load the adapter. */
 export function denoApi(): DenoApi {
   if (globals.Deno === undefined) {
     throw new Error("The Deno adapter needs Deno; this runtime has its own adapter");
@@ -71,7 +71,7 @@ export function denoApi(): DenoApi {
   return globals.Deno;
 }
 
-/** A new `AbortController`. */
+/** Returns a new `AbortController`. */
 export function createAborter(): Aborter {
   return new globals.AbortController();
 }

@@ -1,6 +1,6 @@
 /**
- * Streams within one process: `memory://name`, and pairs without a name. For tests, and for parts of one program that
- * speak ZMTP to each other. Needs no runtime in particular.
+ * Streams within one process: `memory://name`, and pairs without a name. For tests, and for parts of one
+ * program that speak ZMTP to each other. Works on any runtime.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { createHost } from "../host.ts";
 import { refusedStream } from "../system_errors.ts";
 import { type MemoryLink, MemoryStream } from "./stream.ts";
 
-/** What a memory transport can be told. */
+/** Options of a memory transport. */
 export interface MemoryOptions {
-  /** Runs what is delivered. Default: the runtime's own. A simulator gives its virtual one. */
+  /** The host that runs deliveries. Default: the runtime's own. A simulator passes its virtual one. */
   readonly host?: Host;
   /** Bytes that may wait at a reader before a writer's memory is lent. Default 65 536. */
   readonly capacityBytes?: number;
@@ -22,7 +22,7 @@ export interface MemoryOptions {
 
 const CAPACITY_BYTES = 65_536;
 
-/** Two ends of one stream. It opens when both are dialled; each may be dialled once. */
+/** Returns the two ends of one stream. It opens when both are dialled; each may be dialled once. */
 export function memoryPair(options: MemoryOptions = {}): { readonly left: Dial; readonly right: Dial } {
   const link = createLink("memory://pair", options);
   const left = new MemoryStream(link);
@@ -32,8 +32,8 @@ export function memoryPair(options: MemoryOptions = {}): { readonly left: Dial; 
 }
 
 /**
- * The `memory` transport with names of its own: only endpoints of the same factory find each other. `memory://*` binds
- * a fresh name.
+ * Returns a `memory` transport with names of its own: only endpoints of the same factory find each other.
+ * `memory://*` binds a new name.
  */
 export function memoryTransport(options: MemoryOptions = {}): TransportFactory {
   const names = new Map<string, (attach: Dial) => void>();
@@ -63,7 +63,7 @@ function connect(
 ): void {
   const accept = names.get(address);
   if (accept === undefined) {
-    const refused = new Error(`Nobody listens at ${address}`);
+    const refused = new Error(`Nothing listens at ${address}`);
     return client.fail(Object.assign(refused, { code: "ECONNREFUSED" }));
   }
   const server = new MemoryStream(createLink(address, options));
@@ -124,7 +124,7 @@ function sharedHost(): Host {
   return madeHost ??= createHost();
 }
 
-/** An adapter with the memory transport alone, whose names are shared by the whole process. */
+/** An adapter with only the memory transport, whose names the whole process shares. */
 export const memoryAdapter: Adapter = {
   name: "memory",
   host: createHost(),

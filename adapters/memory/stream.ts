@@ -1,6 +1,7 @@
 /**
- * A stream between two ends in one process. It copies what is written, as a kernel would, and lends what does not
- * fit, so whatever holds over a socket holds here. Everything is delivered in later turns of the event loop.
+ * A stream between two ends in one process. It copies what is written, as a kernel would, and treats what
+ * does not fit as lent, so whatever holds for a socket holds here. Everything is delivered in later turns of
+ * the event loop.
  *
  * @module
  */
@@ -11,13 +12,13 @@ import type { Host, Transport, TransportHandlers, TransportInfo } from "../../sr
 /** What both ends of a stream share. */
 export interface MemoryLink {
   readonly host: Host;
-  /** The endpoint that both ends go by. */
+  /** The endpoint by which both ends are known. */
   readonly address: string;
   /** Bytes that may wait at a reader before a writer's memory is lent. */
   readonly capacityBytes: number;
 }
 
-/** One end. It opens when it has both handlers and a peer. */
+/** One end. It opens when it and its peer both have handlers. */
 export class MemoryStream implements Transport {
   readonly #link: MemoryLink;
   #handlers: TransportHandlers | undefined = undefined;
@@ -51,7 +52,7 @@ export class MemoryStream implements Transport {
     if (peer !== undefined) peer.#wake();
   }
 
-  /** Joins two ends. */
+  /** Joins this end and its peer. */
   join(peer: MemoryStream): void {
     this.#peer = peer;
     peer.#peer = this;
@@ -61,7 +62,7 @@ export class MemoryStream implements Transport {
     peer.#wake();
   }
 
-  /** The stream is lost, or could not be opened. */
+  /** Called when the stream is lost or could not be opened. */
   fail(cause: unknown): void {
     if (this.#closed || this.#closing === "abort") return;
     this.#cause = cause;
@@ -109,7 +110,7 @@ export class MemoryStream implements Transport {
     });
   }
 
-  /** The peer has gone: what it wrote may still be read, but nothing can be written to it. */
+  /** Called when the peer has gone: what it wrote may still be read, but nothing can be written to it. */
   #break(cause: unknown): void {
     this.#outputEnded = true;
     if (this.#lent !== undefined) this.fail(cause);
@@ -131,7 +132,7 @@ export class MemoryStream implements Transport {
     });
   }
 
-  /** Reports whatever is due. Each report may close the stream, so each asks anew. */
+  /** Reports whatever is due. Each report may close the stream, so each checks its state again. */
   #step(): void {
     const handlers = this.#handlers;
     if (handlers === undefined || this.#closed) return;
@@ -176,7 +177,7 @@ export class MemoryStream implements Transport {
     }
   }
 
-  /** Hands a copy of lent memory to the peer, and owes the writer its `drain`. */
+  /** Returns a copy of the lent memory for the peer, and schedules the writer's `drain`. */
   #release(): Uint8Array | undefined {
     const copy = this.#lent === undefined ? undefined : copyOf(this.#lent);
     if (copy === undefined) return undefined;

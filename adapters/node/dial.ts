@@ -11,7 +11,7 @@ import { connectTimeout, refusedStream } from "../system_errors.ts";
 import { HIGH_WATER_MARK, NodeStream } from "./stream.ts";
 import type { NodeConnectOptions, NodeListenOptions, NodeNet, NodeServer, NodeSocket } from "./types.ts";
 
-/** A `Dial` that connects with `node:net`. */
+/** Returns a `Dial` that connects with `node:net`. */
 export function dialSocket(
   net: NodeNet,
   target: NodeConnectOptions,
@@ -39,17 +39,17 @@ export function dialSocket(
 
 function startTimeout(stream: NodeStream, text: string, timeoutMs: number | undefined): () => void {
   if (timeoutMs === undefined || timeoutMs <= 0) return () => {};
-  // The socket itself holds the process, if it is to be held.
+  // The socket itself keeps the process alive, if it should.
   return host.schedule(timeoutMs, () => stream.fail(connectTimeout(text, timeoutMs)), false);
 }
 
-/** A transport that never opens, for a runtime that refuses before there is a stream. */
+/** Returns a transport that never opens, for a runtime that refuses before there is a stream. */
 export function failedTransport(handlers: TransportHandlers, cause: unknown): Transport {
   host.microtask(() => handlers.close(cause));
   return { write: () => false, setPaused: () => true, close: () => {} };
 }
 
-/** Begins to listen. Rejects with the runtime's own error. */
+/** Starts listening. Rejects with the runtime's own error. */
 export function listenServer(
   net: NodeNet,
   target: NodeListenOptions,
@@ -69,7 +69,7 @@ export function listenServer(
       resolve(server);
     });
     server.on("error", (cause) => listening ? setup.failed(cause) : reject(cause));
-    // Deno throws a missing permission out of this call, which rejects too.
+    // Deno throws here for a missing permission, which rejects the promise too.
     server.listen(target);
   });
 }
@@ -82,8 +82,9 @@ interface Globals {
 }
 
 /**
- * Whether Node's `--permission` forbids to listen. It has to be asked: what Node 25 and later throw of it comes out of a
- * callback of their own, where nobody can catch it. Earlier versions have no permission for sockets, and need none.
+ * Whether Node's `--permission` forbids listening. This must be checked first, because Node 25 and later
+ * throw the error in an internal callback, where it cannot be caught. Earlier versions have no permission for
+ * sockets and need none.
  */
 function mayNotListen(): boolean {
   const { process } = globalThis as unknown as Globals;
@@ -91,13 +92,16 @@ function mayNotListen(): boolean {
   return process.allowedNodeEnvironmentFlags?.has("--allow-net") === true && !process.permission.has("net");
 }
 
-/** As Node itself says it. */
+/** Returns the error in Node's own words. */
 function listenDenied(): Error {
   const error = new Error("Access to this API has been restricted. Use --allow-net to manage permissions.");
   return Object.assign(error, { code: "ERR_ACCESS_DENIED", permission: "Net" });
 }
 
-/** A stream to which nobody attaches handlers at once is refused: this is how a limit turns it away. */
+/**
+ * Offers an accepted stream. If no handlers are attached before `accept` returns, it is refused: this is how
+ * a limit turns it away.
+ */
 function acceptSocket(
   socket: NodeSocket,
   kind: SocketKind<NodeSocket>,
@@ -116,7 +120,7 @@ function acceptSocket(
   if (refused) socket.destroy();
 }
 
-/** The listener of a server that is bound at `address`. */
+/** Returns the listener for a server that is bound at `address`. */
 export function serverListener(server: NodeServer, address: string, closed: () => void = () => {}): Listener {
   let closing: Promise<void> | undefined;
   return {
@@ -126,7 +130,10 @@ export function serverListener(server: NodeServer, address: string, closed: () =
   };
 }
 
-/** The server's own "close" waits for every accepted connection; its address is free as soon as the turn ends. */
+/**
+ * The server's own "close" event waits for every accepted connection; its address is free as soon as the turn
+ * ends.
+ */
 function closeServer(server: NodeServer): Promise<void> {
   server.close();
   return new Promise((resolve) => host.turn(resolve));

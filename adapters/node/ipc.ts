@@ -9,7 +9,7 @@ import { ipcTransport } from "../ipc.ts";
 import { dialSocket, listenServer, serverListener } from "./dial.ts";
 import type { NodeNet } from "./types.ts";
 
-/** The `ipc` transport over a `node:net` module, which is fetched at the first use. */
+/** Returns the `ipc` transport over a `node:net` module, which is loaded on first use. */
 export function nodeIpc(net: () => NodeNet): TransportFactory {
   return ipcTransport({
     dial: (path, setup) => (handlers) => dialSocket(net(), { path }, setup)(handlers),

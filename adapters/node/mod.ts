@@ -1,6 +1,6 @@
 /**
- * Node's adapter: TCP and unix sockets over `node:net`. It runs on Deno and Bun as well, which have faster ones of
- * their own.
+ * Node's adapter: TCP and unix sockets over `node:net`. It runs on Deno and Bun as well, which have faster
+ * adapters of their own.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { NodeNet } from "./types.ts";
 
 const module = (): NodeNet => net as unknown as NodeNet;
 
-/** Sockets of Node. */
+/** The adapter of Node. */
 export const nodeAdapter: Adapter = {
   name: "node",
   host,

@@ -1,6 +1,6 @@
 /**
- * A transport over a socket of `node:net`, for TCP and unix sockets alike. Deno and Bun offer `node:net` too, and
- * this file runs there unchanged.
+ * A transport over a socket of `node:net`, for TCP and unix sockets alike. Deno and Bun offer `node:net` too,
+ * and this file runs there unchanged.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { Transport, TransportHandlers, TransportInfo } from "../../src/port
 import type { NodeSocket } from "./types.ts";
 
 /**
- * Of the two uses of `highWaterMark` only one matters here: a paused socket reads that much ahead, and 64 KiB is one
- * read of libuv. For writing, "taken" is asked of `writableLength` itself.
+ * Only one of the two uses of `highWaterMark` matters here: a paused socket reads that much ahead, and 64 KiB
+ * is one read of libuv. For writes, `writableLength` itself says whether a chunk was taken.
  */
 export const HIGH_WATER_MARK = 65_536;
 
-/** How far a close has gone. `flush`: what was written still leaves. */
+/** How far a close has gone. With `flush`, what was written still leaves. */
 type Closing = "no" | "flush" | "abort";
 
-/** Joins a socket to handlers. Make it, and `attach` handlers, in the turn that made the socket. */
+/** Connects a socket to handlers. Create it, and `attach` handlers, in the turn that created the socket. */
 export class NodeStream implements Transport {
   readonly #socket: NodeSocket;
   readonly #describe: (socket: NodeSocket) => TransportInfo;
@@ -27,13 +27,13 @@ export class NodeStream implements Transport {
   #closed = false;
   #closing: Closing = "no";
   #cause: unknown = undefined;
-  /** Writes handed over, and those that reported back. */
+  /** Writes handed over, and how many of them have completed. */
   #issued = 0;
   #completed = 0;
-  /** The write whose report ends the loan. 0: nothing is lent. */
+  /** The write whose completion ends the loan. 0: nothing is lent. */
   #lentUntil = 0;
 
-  /** `explain`: of the cause of a stream that could not be opened, what is told. */
+  /** `explain` turns the cause of a stream that could not be opened into the reported one. */
   constructor(
     socket: NodeSocket,
     describe: (socket: NodeSocket) => TransportInfo,
@@ -42,7 +42,7 @@ export class NodeStream implements Transport {
     this.#socket = socket;
     this.#describe = describe;
     this.#explain = explain;
-    // An "error" without a listener would end the process, so this one is there even before the handlers are.
+    // An "error" without a listener would end the process, so listen even before handlers are attached.
     socket.on("error", (cause) => this.#cause ??= cause);
     socket.on("close", () => this.#onClose());
   }
@@ -55,7 +55,7 @@ export class NodeStream implements Transport {
     return this.#opened;
   }
 
-  /** Listens for everything at once: what arrives before a listener is there would be lost on some runtimes. */
+  /** Adds all listeners at once: on some runtimes, what arrives before its listener is added is lost. */
   attach(handlers: TransportHandlers): void {
     this.#handlers = handlers;
     this.#socket.on("data", (chunk) => {
@@ -66,14 +66,14 @@ export class NodeStream implements Transport {
     });
   }
 
-  /** The stream is connected. */
+  /** Called when the stream is connected. */
   open(): void {
     if (this.#opened || this.#closed || this.#closing === "abort") return;
     this.#opened = true;
     this.#handlers?.open(this.#describe(this.#socket));
   }
 
-  /** Gives up, with a reason of our own. */
+  /** Gives up with a cause of our own. */
   fail(cause: unknown): void {
     this.#cause ??= cause;
     this.#socket.destroy();
@@ -127,9 +127,10 @@ export class NodeStream implements Transport {
   }
 
   /**
-   * One function for all writes. libuv tries the write inside the call, so nothing is queued right after it if and
-   * only if the system took everything. The report comes later in either case, always in order, so counting finds
-   * the one that ends a loan. (The "drain" event would not do: it is not emitted below the high-water mark.)
+   * One callback for all writes. libuv tries the write inside the call, so nothing is queued right after it
+   * if and only if the system took everything. The callback runs later in either case, always in order, so
+   * counting finds the one that ends a loan. (The "drain" event would not work: it is not emitted below the
+   * high-water mark.)
    */
   readonly #onWritten = (error?: unknown): void => {
     if (error) {

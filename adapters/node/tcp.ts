@@ -17,7 +17,7 @@ import { dialSocket, failedTransport, listenServer, serverListener } from "./dia
 import type { NodeConnectOptions, NodeNet, NodeSocket } from "./types.ts";
 import { bindError, connectError } from "../system_errors.ts";
 
-/** The `tcp` transport over a `node:net` module, which is fetched at the first use. */
+/** Returns the `tcp` transport over a `node:net` module, which is loaded on first use. */
 export function nodeTcp(net: () => NodeNet): TransportFactory {
   return {
     dial: (address, options) => dialTcp(net, parseTcpEndpoint(address, "connect"), options),
@@ -36,7 +36,7 @@ function dialTcp(net: () => NodeNet, endpoint: TcpEndpoint, options: StreamOptio
     try {
       return dialSocket(net(), connectOptions(endpoint, options), setup)(handlers);
     } catch (cause) {
-      // The source names an interface that this machine does not have (any more).
+      // The source names an interface that this machine does not have, or no longer has.
       return failedTransport(handlers, explain(cause));
     }
   };
@@ -82,7 +82,7 @@ function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
   };
 }
 
-/** `scope`: that of a link-local address, of which `node:net` on Bun tells nothing. */
+/** `scope` is that of a link-local address, which `node:net` on Bun does not report. */
 function tcpKind(options: StreamOptions, scope: string): SocketKind<NodeSocket> {
   return {
     describe: (socket) => describe(socket, scope),
@@ -90,7 +90,7 @@ function tcpKind(options: StreamOptions, scope: string): SocketKind<NodeSocket> 
   };
 }
 
-/** A peer that is gone again before it was described. */
+/** The address of a peer that is gone before it could be described. */
 const UNKNOWN = "0.0.0.0";
 
 function describe(socket: NodeSocket, scope: string): TransportInfo {
@@ -101,13 +101,13 @@ function describe(socket: NodeSocket, scope: string): TransportInfo {
   };
 }
 
-/** What a TCP socket of any runtime can be told. */
+/** The settings of a TCP socket of any runtime. */
 interface TcpSocket {
   setNoDelay(on: boolean): unknown;
   setKeepAlive(on: boolean, initialDelayMs?: number): unknown;
 }
 
-/** NODELAY always: messages are batched above, and a lone one must not wait. */
+/** Always sets NODELAY: messages are batched in higher layers, and a single one must not wait. */
 export function setTcpOptions(socket: TcpSocket, options: StreamOptions): void {
   socket.setNoDelay(true);
   if (options.tcpKeepalive !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * The few members of `node:net` that hawser uses, as structural types: what is published must not depend on
- * `@types/node`.
+ * The few members of `node:net` that hawser uses, as structural types, because the published package must not
+ * depend on `@types/node`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Topics in files: a folder with a folder for each, on Node, Deno and Bun.
+ * Topics in files: one folder with a subfolder for each topic, on Node, Deno and Bun.
  *
  * ```text
  * data/
@@ -21,24 +21,26 @@ import { type FolderLock, lockFolder } from "./folder_lock.ts";
 import { diskFailure, isSyncForbidden, nodeDisk } from "./node_disk.ts";
 import { folderOfTopic, topicOfFolder } from "./topic_folder.ts";
 
-/** Where the files are, and what else a `DiskStores` may be given. */
+/** Where the files are, and the other options of `DiskStores`. */
 export interface FileStoresInit extends Omit<DiskStoresInit, "folders"> {
-  /** Made if it is not there, with everything above it. */
+  /** Created if it does not exist, with its parents. */
   readonly dir: string;
 }
 
 /**
- * Opens the folder `dir` for this process alone. The lock ends with `close` of the answer, or with the process.
+ * Opens the folder `dir` for this process alone. The lock lasts until the returned factory is closed or the
+ * process ends.
  *
- * @throws {LogError} `ERR_LOG_LOCKED`: somebody else uses it. `ERR_LOG_STORE_FAILED`: it cannot be made or locked, or the
- * runtime forbids what the durability takes (`fsync` under Node's `--permission`); the message says what to do.
+ * @throws {LogError} `ERR_LOG_LOCKED`: it is already in use. `ERR_LOG_STORE_FAILED`: it cannot be created or
+ * locked, or the runtime forbids what the durability requires (`fsync` under Node's `--permission`); the
+ * message says what to do.
  */
 export async function openFileStores(init: FileStoresInit): Promise<StoreFactory> {
   const { dir, ...rest } = init;
   const lenient = init.durability === "process";
   try {
     await makeFolder(dir, lenient);
-    // Where syncs are forbidden that is found out now, and not by every topic.
+    // If syncs are forbidden, find out now and not for every topic.
     if (!lenient) await syncPath(dir, lenient);
     const lock = await lockFolder(dir);
     return new DiskStores({ ...rest, folders: new FileFolders(dir, lock, lenient) });
@@ -50,9 +52,10 @@ export async function openFileStores(init: FileStoresInit): Promise<StoreFactory
 function folderError(dir: string, cause: unknown): LogError {
   const what = `Cannot use the folder ${dir}`;
   if (isSyncForbidden(cause)) {
-    const text =
-      `${what}: Node's --permission forbids fsync, without which no record survives the machine. ` +
-      `Give up that, with stores: await openFileStores({ dir, durability: "process" }), or run without --permission`;
+    const text = `${what}: Node's --permission forbids fsync, ` +
+      "without which no record survives a crash of the machine. " +
+      `Accept that with stores: await openFileStores({ dir, durability: "process" }), ` +
+      "or run without --permission";
     return new LogError("ERR_LOG_STORE_FAILED", text, { cause });
   }
   const { message } = isDenied(cause)
@@ -61,7 +64,7 @@ function folderError(dir: string, cause: unknown): LogError {
   return new LogError("ERR_LOG_STORE_FAILED", message, { cause });
 }
 
-/** Makes `dir` and what is missing above it, and sees to it that each survives the machine. */
+/** Creates `dir` and its missing parents, and syncs each so that it survives a crash of the machine. */
 async function makeFolder(dir: string, lenient: boolean): Promise<void> {
   const made = await makeOne(dir);
   if (made === "exists") return;

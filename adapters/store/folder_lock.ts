@@ -1,11 +1,12 @@
 /**
- * A folder that one process uses alone. On Linux the lock is an abstract unix socket named after the folder's device and inode: the
- * kernel lets go of it with the process, however that ends. A file in the folder says who holds it; on other systems that file is
- * the lock, and is taken over when its process is gone.
+ * A lock on a folder that one process uses alone. On Linux it is an abstract unix socket named after the
+ * folder's device and inode, which the kernel releases with the process, however that ends. A file in the
+ * folder says who holds it; on other systems that file is the lock, and is taken over when its process is
+ * gone.
  *
- * Node before 22 pads an abstract name with NULs up to the system's longest, and Bun refuses names of that length, so
- * the runtimes do not all bind the same name. Whoever has bound its own therefore looks for the other form in the
- * kernel's list: of two processes at least the later one sees both.
+ * Node before 22 pads an abstract name with NULs to the longest that the system allows, and Bun refuses names
+ * of that length, so the runtimes do not all bind the same name. A process that has bound one form therefore
+ * looks for the other in the kernel's list: of two processes, at least the later one sees both.
  *
  * @module
  */
@@ -16,9 +17,9 @@ import { detectRuntime } from "../detect.ts";
 import { codeOf, reasonOf } from "../system_errors.ts";
 import { type Holder, isAlive, ownHolder, parseHolder, showHolder } from "./lock_holder.ts";
 
-/** A folder that is locked. */
+/** The lock of a folder. */
 export interface FolderLock {
-  /** Lets go of it. Once. */
+  /** Releases the lock. Call it only once. */
   release(): Promise<void>;
 }
 
@@ -26,9 +27,10 @@ export interface FolderLock {
 export const LOCK_FILE = "lock";
 
 /**
- * Locks the folder `path`, which must be there.
+ * Locks the folder `path`, which must exist.
  *
- * @throws {LogError} `ERR_LOG_LOCKED`: another process has it, or this one; the message names the holder.
+ * @throws {LogError} `ERR_LOG_LOCKED`: another process holds the lock, or this one does. The message names
+ * the holder.
  */
 export async function lockFolder(path: string): Promise<FolderLock> {
   if (builtin("node:os").platform() !== "linux") return lockByFile(path);
@@ -36,7 +38,8 @@ export async function lockFolder(path: string): Promise<FolderLock> {
   const { dev, ino } = fs.statSync(path, { bigint: true });
   const server = await bindName(path, `hawser-log-${dev.toString(16)}-${ino.toString(16)}`);
   try {
-    // Another network has names of its own: a container that shares the folder. There the file tells, as far as it can.
+    // A container that shares the folder may have a network, and so names, of its own. There the file says
+    // who holds the lock, as far as it can.
     const holder = readHolder(path);
     if (holder !== undefined && holder.pid !== ownHolder().pid && isAlive(holder)) throw locked(path);
     fs.writeFileSync(`${path}/${LOCK_FILE}`, JSON.stringify(ownHolder()), { flag: "w" });
@@ -62,7 +65,7 @@ function readHolder(path: string): Holder | undefined {
   try {
     return parseHolder(builtin("node:fs").readFileSync(`${path}/${LOCK_FILE}`, "utf8"));
   } catch {
-    // There is none, or it cannot be read: then nothing is known of the holder.
+    // There is none, or it cannot be read: nothing is known about the holder.
     return undefined;
   }
 }
@@ -71,7 +74,7 @@ function removeFile(path: string): void {
   try {
     builtin("node:fs").unlinkSync(`${path}/${LOCK_FILE}`);
   } catch {
-    // Whoever removed it has done what was to be done.
+    // It may be removed already, which is all that is wanted.
   }
 }
 
@@ -92,7 +95,7 @@ async function bindName(path: string, name: string): Promise<Server> {
   } catch (cause) {
     throw codeOf(cause) === "EADDRINUSE" ? locked(path) : cannotLock(path, cause);
   }
-  // Who pads goes at once, so that two that began together do not both give up.
+  // A process that pads gives up at once, so that two that started together do not both give up.
   const tries = padsNames() ? 0 : 10;
   for (let attempt = 0; isHeldTwice(name); attempt++) {
     if (attempt === tries) {
@@ -127,23 +130,26 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => void server.close(() => resolve()));
 }
 
-/** libuv before 1.48, which is in Node before 22. Deno and Bun tell versions of a libuv that they do not use here. */
+/**
+ * Whether this runtime pads names, as libuv before 1.48 does, which is in Node before 22. Deno and Bun report
+ * the version of a libuv that they do not use here.
+ */
 function padsNames(): boolean {
   const { process } = globalThis as { process?: { versions?: { uv?: string } } };
   const [major = 0, minor = 0] = (process?.versions?.uv ?? "").split(".").map(Number);
   return detectRuntime() === "node" && (major < 1 || (major === 1 && minor < 48));
 }
 
-/** Whether somebody listens at the padded and somebody at the plain form of `name`. */
+/** Whether processes listen at both the padded and the plain form of `name`. */
 function isHeldTwice(name: string): boolean {
   let list: string;
   try {
     list = builtin("node:fs").readFileSync("/proc/net/unix", "utf8");
   } catch {
-    // Without it processes of the same form exclude each other, and the file tells of the others.
+    // Without the list, processes of the same form exclude each other, and the file reveals the others.
     return false;
   }
-  // Num RefCount Protocol Flags Type St Inode Path; the flag means that it listens. A NUL is shown as "@".
+  // Num RefCount Protocol Flags Type St Inode Path; this flag means that it listens. A NUL is shown as "@".
   const held = list.split("\n").flatMap((line) => {
     const [, , , flags, , , , shown = ""] = line.trim().split(/\s+/);
     return flags === "00010000" && shown.replace(/@+$/, "") === `@${name}` ? [shown] : [];
@@ -159,7 +165,7 @@ function sleep(delayMs: number): Promise<void> {
   return new Promise((resolve) => void (globalThis as unknown as Timers).setTimeout(resolve, delayMs));
 }
 
-/** Without abstract names: the file itself, made by one process alone. */
+/** Locks without abstract names: the lock is the file itself, which only one process can create. */
 export function lockByFile(path: string): FolderLock {
   const fs = builtin("node:fs");
   const file = `${path}/${LOCK_FILE}`;
@@ -176,7 +182,10 @@ export function lockByFile(path: string): FolderLock {
   }
 }
 
-/** Moves the file of a dead holder away, unless somebody else was faster and it is another one's by now. */
+/**
+ * Removes the file of a dead holder, unless another process was faster and the file is no longer that
+ * holder's.
+ */
 function takeAway(path: string, dead: Holder): void {
   const fs = builtin("node:fs");
   // No topic's folder begins with a dot.
@@ -189,6 +198,6 @@ function takeAway(path: string, dead: Holder): void {
     }
     fs.unlinkSync(aside);
   } catch {
-    // Somebody else has taken it away, or has already made the next: the second try sees who.
+    // Another process has removed it, or has already created the next: the second attempt finds out.
   }
 }

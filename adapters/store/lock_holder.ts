@@ -1,5 +1,6 @@
 /**
- * Who holds a lock, as the lock's file tells: a process, by its id and when it began, because ids are used again.
+ * The holder of a lock, as the lock's file records it: a process, by its id and start time, because ids are
+ * reused.
  *
  * @module
  */
@@ -8,14 +9,14 @@ import { builtin } from "../builtin.ts";
 import { detectRuntime } from "../detect.ts";
 import { codeOf } from "../system_errors.ts";
 
-/** What stands in the file. */
+/** The content of the file. */
 export interface Holder {
   readonly pid: number;
-  /** When the process began, in Unix milliseconds. */
+  /** When the process started, in Unix milliseconds. */
   readonly startedMs: number;
   /** Its runtime and version. */
   readonly runtime: string;
-  /** Linux: which start of the machine the process belongs to, and when it began after that, in ticks. */
+  /** Linux: the boot that the process belongs to, and when it started after that, in clock ticks. */
   readonly boot?: string | undefined;
   readonly ticks?: string | undefined;
 }
@@ -32,7 +33,7 @@ const { process, performance } = globalThis as unknown as {
   readonly performance: { readonly timeOrigin: number };
 };
 
-/** This process. */
+/** Returns this process as a holder. */
 export function ownHolder(): Holder {
   const { pid, version, versions } = process;
   const runtime = detectRuntime();
@@ -45,7 +46,7 @@ export function ownHolder(): Holder {
   };
 }
 
-/** What stands in a lock's file; `undefined` when that is no holder. */
+/** Parses the text of a lock's file. Returns `undefined` when it is not a holder. */
 export function parseHolder(text: string): Holder | undefined {
   try {
     const holder = JSON.parse(text) as Holder;
@@ -57,13 +58,13 @@ export function parseHolder(text: string): Holder | undefined {
   }
 }
 
-/** For people. */
+/** Describes a holder for messages. */
 export function showHolder({ pid, startedMs, runtime }: Holder): string {
   const whose = pid === process.pid ? "this process" : `process ${pid}`;
   return `${whose} (${runtime}, since ${new Date(startedMs).toISOString()})`;
 }
 
-/** Whether the process still runs, as far as can be told: the same one, not another with its id. */
+/** Whether the process still runs, as far as can be determined: the same one, not another with its id. */
 export function isAlive(holder: Holder): boolean {
   const { pid, boot, ticks } = holder;
   if (boot !== undefined && ticks !== undefined && bootId() !== undefined) {
@@ -83,7 +84,10 @@ function bootId(): string | undefined {
   return read("/proc/sys/kernel/random/boot_id")?.trim();
 }
 
-/** When a process began, in ticks after the start of the machine: field 22, counted behind the name, which may hold anything. */
+/**
+ * Returns when a process started, in clock ticks after boot: field 22, found by counting after the name,
+ * which may contain anything.
+ */
 function startTicks(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];

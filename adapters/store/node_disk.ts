@@ -1,5 +1,5 @@
 /**
- * A {@link Disk} over a folder: `node:fs` with callbacks, which works alike on Node, Deno and Bun.
+ * A {@link Disk} over a folder: `node:fs` with callbacks, which works the same on Node, Deno and Bun.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { builtin } from "../builtin.ts";
 import { codeOf, reasonOf } from "../system_errors.ts";
 import type { Failed, NodeFsFiles } from "./types.ts";
 
-/** Files are the owner's to write, and everybody's to read as far as the umask allows. */
+/** The owner may write files, and everyone may read them as far as the umask allows. */
 const FILE_MODE = 0o644;
-/** Chunks of one gather write: what every system takes (IOV_MAX). */
+/** The most chunks in one gather write, which every system accepts (IOV_MAX). */
 const CHUNKS_MAX = 1_024;
 
-/** What the system said, as stores understand it. */
+/** Turns an error of the system into a failure that stores understand. */
 export function diskFailure(cause: unknown): DiskFailure {
   const code = codeOf(cause);
   const message = reasonOf(cause);
@@ -23,36 +23,36 @@ export function diskFailure(cause: unknown): DiskFailure {
   return { kind: code === "ENOENT" ? "missing" : "failed", message, cause };
 }
 
-/** The answer of a call that answers nothing else. */
+/** Turns the error argument of a callback into a failure, or `undefined` on success. */
 function answer(error: Failed): DiskFailure | undefined {
   return error === null || error === undefined ? undefined : diskFailure(error);
 }
 
 /**
- * What a runtime says that forbids to sync: Node's `--permission` switches off every kind of fsync, whatever is allowed.
+ * Whether the runtime forbids syncs: Node's `--permission` disables every kind of fsync, whatever it allows.
  */
 export function isSyncForbidden(cause: unknown): boolean {
   return codeOf(cause) === "ERR_ACCESS_DENIED" && /\bf(?:data)?sync\b/.test(reasonOf(cause));
 }
 
-/** A sync that may be left out where the runtime forbids it, because nothing was promised that hangs on it. */
+/** Ignores the failure of a sync that the runtime forbids, where no promise depends on it. */
 function wherePossible(done: (failure?: DiskFailure) => void): (failure?: DiskFailure) => void {
   return (failure) => done(isSyncForbidden(failure?.cause) ? undefined : failure);
 }
 
-/** Makes the creations and removals in the folder `path` survive the machine. */
+/** Makes the creations and removals in the folder `path` survive a crash of the machine. */
 function syncFolder(fs: NodeFsFiles, path: string, done: (failure?: DiskFailure) => void): void {
   fs.open(path, "r", 0, (unopened, fd) => {
     const failure = answer(unopened);
-    // Windows opens no folders, and keeps their entries without being asked.
+    // Windows does not open folders, and persists their entries by itself.
     if (failure !== undefined) return done(builtin("node:os").platform() === "win32" ? undefined : failure);
     fs.fsync(fd, (unsynced) => fs.close(fd, () => done(answer(unsynced))));
   });
 }
 
 /**
- * The files of one folder, which must be there. `lenient`: syncs that the runtime forbids are left out; for stores that promise
- * nothing about the machine.
+ * Returns the disk of one folder, which must exist. `lenient` ignores syncs that the runtime forbids, for
+ * stores that do not promise to survive a crash of the machine.
  */
 export function nodeDisk(path: string, fs: NodeFsFiles = builtin("node:fs"), lenient = false): Disk {
   return {
@@ -81,7 +81,7 @@ function listFiles(fs: NodeFsFiles, path: string, done: Parameters<Disk["list"]>
       fs.stat(`${path}/${name}`, (unknown, found) => {
         const missed = answer(unknown);
         if (missed === undefined) files.push({ name, bytes: found.size });
-        // Somebody has just removed it.
+        // It has just been removed.
         else if (missed.kind !== "missing") failure = missed;
         if (--left === 0) done(failure ?? files);
       });
@@ -100,14 +100,14 @@ class NodeDiskFile implements DiskFile {
     this.#lenient = lenient;
   }
 
-  /** A system may take a part of a write: the rest follows. */
+  /** Writes all chunks. The system may take only a part of a write; the rest follows. */
   write(at: number, chunks: readonly Uint8Array[], done: (failure?: DiskFailure) => void): void {
     if (countBytes(chunks) === 0) return later(done);
     const wrote = (error: Failed, bytes: number): void => {
       const failure = answer(error);
       if (failure !== undefined) return done(failure);
       if (bytes === 0) {
-        return done({ kind: "failed", message: "The system writes nothing, and does not say why" });
+        return done({ kind: "failed", message: "The system wrote nothing and gave no reason" });
       }
       const left = chunksBehind(chunks, bytes);
       if (left.length === 0) done();
@@ -146,12 +146,12 @@ class NodeDiskFile implements DiskFile {
   }
 }
 
-/** There is nothing to do; but `done` is never called at once. */
+/** Calls `done` when there is nothing to do: later, because it must never be called at once. */
 function later(done: () => void): void {
   Promise.resolve().then(() => done());
 }
 
-/** What is left of `chunks` behind the first `bytes`. Empty chunks are left out. */
+/** Returns what is left of `chunks` after the first `bytes`, without empty chunks. */
 function chunksBehind(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
   const left: Uint8Array[] = [];
   let skip = bytes;

@@ -1,18 +1,23 @@
 /**
- * Names of topics as names of folders that every file system takes and tells apart, also those that take `Orders` and `orders` for the
- * same and those that know devices called `con`, and that are not the lock's file.
- * A name without capitals is its own folder: `orders`. Capitals are written small, and
- * which they were stands behind a `~`, a hexadecimal digit for four characters, the first character in the lowest bit:
- * `Orders` is `orders~1`.
+ * Maps topic names to folder names that every file system accepts and keeps apart, including those that treat
+ * `Orders` and `orders` as the same and those that reserve device names such as `con`. The lock's file name
+ * is avoided too.
+ *
+ * A name without capitals is its own folder: `orders`. Capitals are written in lower case, and hexadecimal
+ * digits after a `~` say which they were: one digit for four characters, the first character in the lowest
+ * bit. `Orders` becomes `orders~1`. A reserved name gets a `~` in front.
  *
  * @module
  */
 
 const TOPIC = /^[A-Za-z0-9._-]{1,200}$/;
-/** Names that Windows keeps for devices, with whatever ending, or cannot have; and that of the lock's file. */
+/**
+ * Names that Windows reserves for devices, with any extension, or does not allow, names that begin with a
+ * dot, and that of the lock's file.
+ */
 const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|^\.|\.$|^lock$/;
 
-/** The folder of `topic`; `undefined` for what can be no topic's name. */
+/** Returns the folder of `topic`, or `undefined` if it cannot be a topic's name. */
 export function folderOfTopic(topic: string): string | undefined {
   if (!TOPIC.test(topic)) return undefined;
   const small = topic.toLowerCase();
@@ -20,7 +25,7 @@ export function folderOfTopic(topic: string): string | undefined {
   return `${RESERVED.test(small) ? "~" : ""}${small}${marks === "" ? "" : `~${marks}`}`;
 }
 
-/** The topic whose folder this is; `undefined` for a folder that is no topic's. */
+/** Returns the topic of `folder`, or `undefined` if it is not a topic's folder. */
 export function topicOfFolder(folder: string): string | undefined {
   const [small = "", marks = ""] = (folder.startsWith("~") ? folder.slice(1) : folder).split("~");
   const topic = [...small].map((character, at) => {

@@ -1,20 +1,20 @@
 /**
- * The members of `node:fs` that stores of files call. All three runtimes have them.
+ * The members of `node:fs` that file stores call. All three runtimes have them.
  *
  * @module
  */
 
-/** An error, or nothing. */
+/** The error argument of a callback: `null` on success. */
 export type Failed = Error | null;
 
-/** A folder's entry. */
+/** An entry of a folder. */
 export interface NodeDirent {
   readonly name: string;
   isFile(): boolean;
   isDirectory(): boolean;
 }
 
-/** `node:fs`, with callbacks; the calls of a lock are synchronous. */
+/** `node:fs` with callbacks; the calls for a lock are synchronous. */
 export interface NodeFsFiles {
   readonly constants: { readonly O_RDWR: number; readonly O_CREAT: number };
   open(path: string, flags: string | number, mode: number, done: (error: Failed, fd: number) => void): void;

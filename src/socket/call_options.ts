@@ -1,6 +1,6 @@
 /**
- * Options of calls: unknown names are refused and values checked, as those of constructors are. A call
- * without options pays nothing for it.
+ * Options of calls. Unknown names are refused and values are checked, as for constructors. A call without
+ * options pays nothing for this.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 import { MisuseError } from "../errors.ts";
 import type { AbortSignalLike } from "../ports.ts";
 
-/** How long and for whom to wait. */
+/** How long to wait, and what can end the wait early. */
 export interface WaitOptions {
   /** Ends the wait with an `AbortError` (`code` is `ERR_ABORTED`) whose `cause` is the signal's reason. */
   readonly signal?: AbortSignalLike | undefined;
   /**
-   * Milliseconds after which the wait ends with `ERR_AGAIN`. -1: never, 0: at once. Takes the place of a
-   * socket's own time-out.
+   * Milliseconds after which the wait ends with `ERR_AGAIN`. -1: never, 0: at once. Overrides the socket's
+   * own time-out.
    */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What one option of a call may be. */
+/** The values that one option of a call may have. */
 export interface CallOption {
-  /** What the message of an error says is allowed. */
+  /** The allowed values, as error messages state them. */
   readonly allowed: string;
   allows(value: unknown): boolean;
 }
@@ -29,10 +29,10 @@ export interface CallOption {
 /** The options of a call, by name. */
 export type CallOptions<Names extends PropertyKey = string> = Readonly<Record<Names, CallOption>>;
 
-/** The longest wait a timer of every runtime can tell. */
+/** The longest wait, in milliseconds, that timers support on every runtime. */
 export const TIMER_MAX = 2_147_483_647;
 
-/** A count. */
+/** An option that is a whole number. */
 export function wholeNumber(what: string, min: number, max: number = Number.MAX_SAFE_INTEGER): CallOption {
   return {
     allowed: `${what}: a whole number, ${min} ${max === Number.MAX_SAFE_INTEGER ? "or more" : `to ${max}`}`,
@@ -40,7 +40,7 @@ export function wholeNumber(what: string, min: number, max: number = Number.MAX_
   };
 }
 
-/** Text or bytes. */
+/** An option that is text or bytes. */
 export const BYTES: CallOption = {
   allowed: "a string or a Uint8Array",
   allows: (value) => typeof value === "string" || value instanceof Uint8Array,
@@ -49,21 +49,22 @@ export const BYTES: CallOption = {
 /** The options of every call that waits. */
 export const WAIT_OPTIONS: CallOptions<keyof WaitOptions> = {
   signal: { allowed: "an AbortSignal", allows: isSignal },
-  // A rest of time, such as `deadline - performance.now()`, is seldom a whole number.
+  // A remaining time, such as `deadline - performance.now()`, is rarely a whole number.
   timeoutMs: {
     allowed: `milliseconds: a number, 0 to ${TIMER_MAX}, or -1 for no time-out`,
     allows: (value) => typeof value === "number" && (value === -1 || (value >= 0 && value <= TIMER_MAX)),
   },
 };
 
-/** What is wrong with the options of a call; `undefined`: nothing. `call` is its name, for people. */
+/**
+ * Returns what is wrong with the options of a call, or `undefined` when nothing is. `call` is its name in the
+ * message.
+ */
 export function callFault(call: string, options: unknown, known: CallOptions): MisuseError | undefined {
   if (!isPlainObject(options)) {
     return new MisuseError(
       "ERR_OPTION",
-      `Cannot take ${show(options)} for the options of ${call}: allowed is a plain object with ${
-        names(known)
-      }`,
+      `Cannot use ${show(options)} as the options of ${call}: allowed is a plain object with ${names(known)}`,
     );
   }
   for (const [name, value] of Object.entries(options)) {
@@ -77,8 +78,8 @@ export function callFault(call: string, options: unknown, known: CallOptions): M
 }
 
 /**
- * Why a call with such options does not begin to wait: they are wrong, or their signal is aborted already.
- * `undefined`: it may. For calls that got options at all.
+ * Returns why a call with these options must not begin to wait: they are wrong, or their signal is already
+ * aborted. Returns `undefined` when it may wait. Only for calls that were given options.
  */
 export function refusedWait(
   call: string,
@@ -90,7 +91,7 @@ export function refusedWait(
   return options.signal?.aborted === true ? abortedError(options.signal) : undefined;
 }
 
-/** The error of a value that an option does not allow. */
+/** Returns the error for a value that an option does not allow. */
 export function valueFault(name: string, value: unknown, allowed: string): MisuseError {
   return new MisuseError(
     "ERR_OPTION",
@@ -98,29 +99,29 @@ export function valueFault(name: string, value: unknown, allowed: string): Misus
   );
 }
 
-/** Checks one value that has no other options with it. @throws {MisuseError} `ERR_OPTION` */
+/** Checks a single value that is not part of an options object. @throws {MisuseError} `ERR_OPTION` */
 export function checkValue(name: string, value: unknown, option: CallOption): void {
   if (!option.allows(value)) throw valueFault(name, value, option.allowed);
 }
 
-/** A misuse whose name is the one that every platform gives to what was aborted. */
+/** A `MisuseError` with the name that every platform gives to errors of aborted operations. */
 class AbortError extends MisuseError {
   override readonly name: string = "AbortError";
 }
 
-/** The error of an operation whose signal is aborted. */
+/** Returns the error for an operation whose signal is aborted. */
 export function abortedError(signal: AbortSignalLike): MisuseError {
   return new AbortError("ERR_ABORTED", "The wait was aborted", { cause: signal.reason });
 }
 
-/** Whether `signal` can end a wait: an `AbortSignal`, or what does the same. */
+/** Whether `signal` can end a wait: an `AbortSignal` or an equivalent. */
 export function isSignal(signal: unknown): signal is AbortSignalLike {
   const given = signal as Partial<AbortSignalLike> | null;
   return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
     typeof given.addEventListener === "function" && typeof given.removeEventListener === "function";
 }
 
-/** Whether `value` is an object as literals make them, of any realm: what is given as options. */
+/** Whether `value` is a plain object, such as a literal creates, from any realm. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
@@ -128,7 +129,7 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** A value in the message of an error: short, and never its content where that may be long. */
+/** A value as error messages show it: text in quotes, bytes and objects by size or kind, never by content. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;

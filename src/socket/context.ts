@@ -13,23 +13,27 @@ import { showAs } from "../inspect.ts";
 
 /** Options of a {@link Context}. */
 export interface ContextOptions {
-  /** Time, chance and turns in place of the runtime's. Then `transports` are all there are: tcp and ipc run in real time. */
+  /**
+   * Clock, randomness and event-loop turns to use instead of the runtime's. The context then has only inproc
+   * and `transports`, because tcp and ipc run in real time.
+   */
   readonly host?: Host;
-  /** Transports by scheme, besides or in place of the runtime's tcp and ipc. */
+  /** Transports by scheme, in addition to the runtime's tcp and ipc or replacing them. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
   /**
-   * Bytes that wait undecoded over all connections, half-received messages included. At the bound connections are paused,
-   * and a peer that stops in the middle of a message loses its connection (`ERR_PEER_PENDING`). Default 256 MiB.
+   * Undecoded bytes held over all connections, partly received messages included. At the bound, connections
+   * are paused, and a peer that stops partway through a message loses its connection (`ERR_PEER_PENDING`).
+   * Default 256 MiB.
    */
   readonly pendingTotalBytesMax?: number;
   /**
-   * Bytes that wait to be sent over all connections. At the bound a peer counts as full when as much waits for it as its
-   * share, which is the bound divided by the peers for which anything waits. Default 1 GiB.
+   * Bytes waiting to be sent over all connections. At the bound, a peer counts as full once its share waits
+   * for it: the bound divided by the number of peers for which anything waits. Default 1 GiB.
    */
   readonly queuedTotalBytesMax?: number;
   /**
-   * Bytes that the topics of all subscribers take, 1 KiB and the topic's length for each. At the bound the peer that holds
-   * most loses its connection (`ERR_PEER_SUBSCRIPTIONS`). Default 1 GiB.
+   * Bytes taken by the topics of all subscribers: for each, its length and 1 KiB. At the bound, the peer that
+   * holds the most loses its connection (`ERR_PEER_SUBSCRIPTIONS`). Default 1 GiB.
    */
   readonly subscriptionsTotalBytesMax?: number;
 }
@@ -42,12 +46,12 @@ const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
   subscriptionsTotalBytesMax: wholeNumber("bytes", 1),
 };
 
-/** A place for sockets. Sockets of one context reach each other over `inproc://`. */
+/** A group of sockets that share transports and bounds on memory and reach each other over `inproc://`. */
 export class Context {
   /** @internal */
   readonly runtime: Runtime;
   readonly #transports: Map<string, TransportFactory>;
-  /** Schemes of the runtime's own transports, which are fetched when the first endpoint needs them. */
+  /** Schemes of the runtime's own transports, which are loaded when the first endpoint needs one. */
   readonly #schemes: readonly string[];
   readonly #sockets: Set<{ close(): void }> = new Set();
   readonly #whenEmpty: (() => void)[] = [];
@@ -69,13 +73,16 @@ export class Context {
   }
 
   /**
-   * Adds a transport: endpoints `scheme://…` are its own from now on.
+   * Adds a transport, which serves endpoints `scheme://…` from now on.
    *
    * @throws {MisuseError} `ERR_ENDPOINT`: the scheme is not a lower-case name, or is `inproc`.
    */
   register(scheme: string, transport: TransportFactory): void {
     if (!/^[a-z][a-z0-9+.-]*$/.test(scheme) || scheme === "inproc") {
-      throw new MisuseError("ERR_ENDPOINT", `Cannot register transport: "${scheme}" cannot be its scheme`);
+      throw new MisuseError(
+        "ERR_ENDPOINT",
+        `Cannot register a transport: "${scheme}" is not an allowed scheme`,
+      );
     }
     this.#transports.set(scheme, transport);
   }
@@ -86,18 +93,18 @@ export class Context {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
-  /** What `JSON.stringify` shows of a context; `console.log` shows it in a line. */
+  /** The fields that `JSON.stringify` shows; `console.log` shows them on one line. */
   toJSON(): Readonly<Record<string, unknown>> {
     return { sockets: this.#sockets.size, transports: this.#schemesKnown(), closed: this.#closed };
   }
 
-  /** As {@link close}, for `using`. */
+  /** Same as {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
   /**
-   * Closes every socket and log and waits until all are gone, sockets each at most its linger time. For
+   * Closes every socket and log and waits until all are gone, for each socket at most its linger time. For
    * `await using`.
    */
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,7 +112,7 @@ export class Context {
     if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  /** @internal A transport that is here already, or a promise of it. */
+  /** @internal Returns the transport of a scheme, or a promise of it until the adapter is loaded. */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
     if (here !== undefined) return here;
@@ -122,18 +129,18 @@ export class Context {
     });
   }
 
-  /** Each once: when the adapter is loaded, its schemes are transports like any other. */
+  /** Lists each scheme once: when the adapter is loaded, its schemes are among the transports too. */
   #schemesKnown(): string[] {
     return [...new Set(["inproc", ...this.#schemes, ...this.#transports.keys()])];
   }
 
-  /** @internal A socket lives here. */
+  /** @internal Adds a socket. */
   add(socket: { close(): void }): void {
     if (this.#closed) throw new MisuseError("ERR_CLOSED", "The context is closed");
     this.#sockets.add(socket);
   }
 
-  /** @internal A socket was closed and holds nothing any more. */
+  /** @internal Removes a socket that was closed and no longer holds anything. */
   remove(socket: { close(): void }): void {
     this.#sockets.delete(socket);
     this.runtime.keepAlive.settle();
@@ -145,7 +152,10 @@ showAs(Context.prototype, (context) => context.toJSON());
 
 let defaultContext: Context | undefined;
 
-/** The context of sockets that name none. Made when the first one asks: nothing may happen when a module is loaded. */
+/**
+ * Returns the context of sockets that name none. It is created on first use, because loading a module must
+ * have no side effects.
+ */
 export function sharedContext(): Context {
   return defaultContext ??= new Context();
 }

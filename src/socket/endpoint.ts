@@ -1,5 +1,5 @@
 /**
- * Endpoints as text: what a user hands to `bind` and `connect`, read strictly and without regular expressions.
+ * Parses endpoints, the strings passed to `bind` and `connect`, strictly and without regular expressions.
  *
  * ```
  * tcp://host:port                 host: IPv4 · [IPv6] · [IPv6%scope] · name        port: 1…65535
@@ -18,18 +18,18 @@
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { MisuseError } from "../errors.ts";
 
-/** What an endpoint is for. Some forms are legal on one side only. */
+/** What an endpoint is for. Some forms are valid on one side only. */
 export type EndpointRole = "bind" | "connect";
 
-/** What stands where a host belongs. A `name` is a host name on connect, a network interface on bind. */
+/** The kind of a host. A `name` is a host name on connect and a network interface on bind. */
 export type HostKind = "any" | "ipv4" | "ipv6" | "name";
 
 /** A host with its port. */
 export interface HostPort {
   readonly hostKind: HostKind;
-  /** Without brackets; an IPv6 scope stays, as in `fe80::1%eth0`. `*` for any. */
+  /** Without brackets; an IPv6 scope is kept, as in `fe80::1%eth0`. `*` for any. */
   readonly host: string;
-  /** 0 stands for `*` too: the system chooses. */
+  /** 0 also stands for `*`: the system chooses. */
   readonly port: number;
 }
 
@@ -38,7 +38,7 @@ export interface TcpEndpoint extends HostPort {
   readonly kind: "tcp";
   readonly scheme: "tcp";
   readonly text: string;
-  /** Where the connection leaves from, if the endpoint says so. */
+  /** The local address to connect from, if the endpoint names one. */
   readonly source?: HostPort;
 }
 
@@ -73,7 +73,7 @@ export interface OtherEndpoint {
 export type Endpoint = TcpEndpoint | IpcEndpoint | InprocEndpoint | OtherEndpoint;
 
 /**
- * Reads an endpoint. Without a `role`, forms that are legal on either side pass.
+ * Parses an endpoint. Without a `role`, forms that are valid on either side are accepted.
  *
  * @throws {MisuseError} `ERR_ENDPOINT`; the message names the part and what is allowed there.
  */
@@ -97,14 +97,14 @@ export function parseEndpoint(text: string, role?: EndpointRole): Endpoint {
   return { kind: "other", scheme, text, rest };
 }
 
-/** As {@link parseEndpoint}, for the transport of `tcp`. Another scheme is refused. */
+/** Like {@link parseEndpoint}, but refuses any scheme except `tcp`. */
 export function parseTcpEndpoint(text: string, role?: EndpointRole): TcpEndpoint {
   const endpoint = parseEndpoint(text, role);
   if (endpoint.kind !== "tcp") throw refusal(text, "the scheme must be tcp");
   return endpoint;
 }
 
-/** As {@link parseEndpoint}, for the transport of `ipc`. Another scheme is refused. */
+/** Like {@link parseEndpoint}, but refuses any scheme except `ipc`. */
 export function parseIpcEndpoint(text: string, role?: EndpointRole): IpcEndpoint {
   const endpoint = parseEndpoint(text, role);
   if (endpoint.kind !== "ipc") throw refusal(text, "the scheme must be ipc");
@@ -112,8 +112,8 @@ export function parseIpcEndpoint(text: string, role?: EndpointRole): IpcEndpoint
 }
 
 /**
- * `tcp://host:port`, with brackets round IPv6. An IPv4 peer of a dual-stack listener, which the system shows as
- * `::ffff:1.2.3.4`, is written as the IPv4 address that it is.
+ * Formats `tcp://host:port`, with brackets around IPv6. An IPv4 peer of a dual-stack listener, which the
+ * system shows as `::ffff:1.2.3.4`, is written as plain IPv4.
  */
 export function formatTcpEndpoint(host: string, port: number): string {
   if (!host.includes(":")) return `tcp://${host}:${port}`;
@@ -195,7 +195,7 @@ function checkHostName(text: string, host: string): void {
   if (labels.some((label) => label === "" || label.length > 63)) {
     throw refusal(text, "each part of the host must have 1 to 63 characters");
   }
-  // A last part of digits can only be meant as an IPv4 address, and it is not one.
+  // A last part of digits can only be meant as an IPv4 address, which this is not.
   if (isDigits(labels[labels.length - 1] ?? "")) {
     throw refusal(text, "the host must be an IPv4 address with four parts from 0 to 255, as in 127.0.0.1");
   }
@@ -205,12 +205,12 @@ function parsePort(text: string, port: string, role: EndpointRole, bracketed: bo
   const allowed = role === "bind" ? "0 to 65535 or *" : "1 to 65535";
   if (port === "*" && role === "bind") return 0;
   if (port.includes(":") && !bracketed) {
-    throw refusal(text, "an IPv6 address must stand in brackets, as in [::1]");
+    throw refusal(text, "an IPv6 address must be in brackets, as in [::1]");
   }
-  if (port === "") throw refusal(text, `the port is missing; allowed are ${allowed}`);
+  if (port === "") throw refusal(text, `the port is missing; allowed is ${allowed}`);
   const number = port.length <= 5 && isDigits(port) ? Number(port) : NaN;
   if (number <= 65535 && (number > 0 || role === "bind")) return number;
-  throw refusal(text, `the port is ${shown(port)}; allowed are ${allowed}`);
+  throw refusal(text, `the port is ${shown(port)}; allowed is ${allowed}`);
 }
 
 function parseIpc(text: string, rest: string, role: EndpointRole | undefined): IpcEndpoint {
@@ -242,7 +242,7 @@ function checkScheme(text: string, scheme: string): void {
     if (letter || (i > 0 && (isDigit(code) || code === 0x2b || code === 0x2d || code === 0x2e))) continue;
     throw refusal(text, "the scheme must consist of lower-case letters, as in tcp, ipc or inproc");
   }
-  if (scheme === "") throw refusal(text, "the scheme is missing; tcp, ipc and inproc are such");
+  if (scheme === "") throw refusal(text, "the scheme is missing, for example tcp, ipc or inproc");
 }
 
 function checkCharacters(text: string, rest: string): void {
@@ -252,7 +252,7 @@ function checkCharacters(text: string, rest: string): void {
   }
 }
 
-/** The number of 16-bit groups that `text` spells, or -1. Empty text spells none. */
+/** Returns the number of 16-bit groups in `text`, or -1 if it is invalid. Empty text has none. */
 function countGroups(text: string, ipv4Allowed: boolean): number {
   if (text === "") return 0;
   const groups = text.split(":");
@@ -286,7 +286,7 @@ function isScope(scope: string): boolean {
 }
 
 function isOctet(text: string): boolean {
-  // A leading zero means octal to some systems and decimal to others, so it means nothing here.
+  // A leading zero means octal to some systems and decimal to others, so it is refused.
   return text.length <= 3 && isDigits(text) && Number(text) <= 255 && (text === "0" || !text.startsWith("0"));
 }
 
@@ -310,17 +310,17 @@ function refusal(text: string, why: string): MisuseError {
   return new MisuseError("ERR_ENDPOINT", `Invalid endpoint ${shown(text)}: ${why}`);
 }
 
-/** Text for a message: quoted, its control characters escaped, and short. */
+/** Text as messages show it: quoted, with control characters escaped, and shortened. */
 function shown(text: string): string {
   return JSON.stringify(text.length > 120 ? `${text.slice(0, 117)}...` : text);
 }
 
 const TEXT_LENGTH_MAX = 4096;
-/** The longest name that the domain name system can carry. */
+/** The longest name that DNS allows. */
 const HOST_LENGTH_MAX = 253;
 /** `sun_path` has 108 bytes on Linux, one of which is the NUL at the end or at the front. */
 const IPC_BYTES_MAX = 107;
 const INPROC_LENGTH_MAX = 256;
-/** Linux interface names have at most 15 characters; other systems are more generous. */
+/** Linux interface names have at most 15 characters; other systems allow more. */
 const SCOPE_LENGTH_MAX = 32;
 const MAPPED_PREFIX = "::ffff:";

@@ -1,5 +1,5 @@
 /**
- * The endpoints of a socket: what it is bound and connected to, and the sessions behind.
+ * The endpoints of a socket: what it is bound and connected to, and the sessions of each.
  *
  * @module
  */
@@ -19,8 +19,8 @@ import type { OptionValues } from "./options.ts";
 import { closedError } from "./wait_list.ts";
 
 /**
- * Connecting these types twice to one endpoint is connecting once, as in libzmq: with the others a second connection is a second
- * share of the messages.
+ * Connecting these types a second time to the same endpoint does nothing, as in libzmq. With the other types
+ * a second connection gets a second share of the messages.
  */
 const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "PUB", "REQ"];
 
@@ -30,22 +30,25 @@ export interface EndpointsOwner extends SessionOwner {
   readonly context: Context;
   readonly runtime: Runtime;
   readonly options: OptionValues;
-  /** Throws where the socket is closed. */
+  /** Throws `ERR_CLOSED` if the socket is closed. */
   assertOpen(): void;
-  /** A closed socket's last endpoint and session are gone. */
+  /** Called when the last endpoint and session of a closed socket are gone. */
   finish(): void;
-  /** No endpoint is left, and the last could never be had for `failure`; `undefined`: another one is tried. */
+  /**
+   * Called with `failure` when no endpoint is left because the last can never work, and with `undefined` when
+   * another one is tried.
+   */
   strand(failure: Error | undefined): void;
 }
 
-/** See the module. */
+/** The endpoints and sessions of one socket. */
 export class Endpoints {
   /** The real endpoint of the last bind, or the endpoint of the last connect. */
   last: string | null = null;
   readonly #core: EndpointsOwner;
   readonly #bindings: Map<string, ListenSession | InprocBinding> = new Map();
   readonly #sessions: Set<Session> = new Set();
-  /** Connecting sessions by the endpoint that was asked for. */
+  /** Connecting sessions, by the requested endpoint. */
   readonly #connects: Map<string, Set<Session>> = new Map();
   #opening = 0;
   #finished = false;
@@ -54,24 +57,24 @@ export class Endpoints {
     this.#core = core;
   }
 
-  /** What the socket is bound to, by its real endpoints. */
+  /** The real endpoints that the socket is bound to. */
   get bound(): string[] {
     return [...this.#bindings.keys()];
   }
 
-  /** What the socket is connected to, or tries to be, as it was asked for. */
+  /** The endpoints that the socket is connected to or is trying to reach, as requested. */
   get connected(): string[] {
     return [...this.#connects.keys()];
   }
 
-  /** Messages that were sent and that no transport has taken. */
+  /** Messages that were sent but not yet taken by a transport. */
   get queuedMessages(): number {
     let messages = 0;
     for (const session of this.#sessions) messages += session.queuedMessages;
     return messages;
   }
 
-  /** Binds and starts to accept. Resolves with the real endpoint. */
+  /** Binds and starts accepting. Resolves with the real endpoint. */
   async bind(address: string): Promise<string> {
     this.#core.assertOpen();
     const endpoint = parseEndpoint(address, "bind");
@@ -101,7 +104,7 @@ export class Endpoints {
     return session.endpoint;
   }
 
-  /** Stops accepting; accepted connections live on. `address` is the real endpoint (`lastEndpoint`). */
+  /** Stops accepting; accepted connections stay open. `address` is the real endpoint (`lastEndpoint`). */
   async unbind(address: string): Promise<void> {
     this.#core.assertOpen();
     const binding = this.#bindings.get(address);
@@ -113,7 +116,7 @@ export class Endpoints {
     this.#core.emit({ type: "close", address });
   }
 
-  /** Starts to connect, and keeps at it. */
+  /** Starts connecting, and reconnects whenever the connection is lost. */
   connect(address: string, routingId?: Uint8Array): void {
     this.#core.assertOpen();
     const endpoint = parseEndpoint(address, "connect");
@@ -132,7 +135,7 @@ export class Endpoints {
     const start = (factory: TransportFactory): void => {
       session.start(factory.dial(address, streamOptions));
     };
-    // A transport reads the address before anything is kept: what cannot be parsed throws here.
+    // The transport parses the address before anything is recorded: an invalid one throws here.
     if (!(transport instanceof Promise)) transport.dial(address, streamOptions);
     this.last = address;
     const session = new ConnectSession(this.#core, runtime, address, routingId);
@@ -145,7 +148,7 @@ export class Endpoints {
     }
   }
 
-  /** Ends all connections to `address`; what is queued may still leave for the linger time. */
+  /** Ends all connections to `address`; queued messages may still leave during the linger time. */
   disconnect(address: string): void {
     this.#core.assertOpen();
     const sessions = this.#connects.get(address);
@@ -159,7 +162,7 @@ export class Endpoints {
     for (const session of sessions) session.close(this.#core.options.linger);
   }
 
-  /** Closes all; `core.finish()` follows when nothing is left. */
+  /** Closes everything; `core.finish()` follows when nothing is left. */
   close(lingerMs: number): void {
     for (const binding of this.#bindings.values()) {
       if (binding instanceof InprocBinding) {
@@ -178,7 +181,7 @@ export class Endpoints {
     this.#review();
   }
 
-  /** A session is over. */
+  /** Called when a session is over. */
   sessionClosed(session: Session, failure: Error | undefined): void {
     this.#sessions.delete(session);
     const sessions = this.#connects.get(session.endpoint);
@@ -188,7 +191,7 @@ export class Endpoints {
     this.#review();
   }
 
-  /** High-water marks were changed: pipes that exist follow. */
+  /** Applies changed high-water marks to existing pipes. */
   marksChanged(): void {
     const { sendMark, receiveMark } = this.#core.patternOptions;
     for (const session of this.#sessions) session.setMarks(sendMark, receiveMark);

@@ -1,5 +1,5 @@
 /**
- * What can be sent, and what becomes of it.
+ * What can be sent, and its conversion into frames.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { Outgoing } from "../pattern/outbound_queue.ts";
 /**
  * One frame to send: bytes as they are, text and numbers as UTF-8, `null` as an empty frame.
  *
- * Bodies under 16 KiB are copied during `send`, except over inproc. Larger ones, and every body over inproc, are *given
- * away*: never change, resize or transfer them afterwards.
+ * Bodies under 16 KiB are copied during `send`, except over inproc. Larger ones, and every body over inproc,
+ * are *given away*: never change, resize or transfer them afterwards.
  */
 export type MessageLike =
   | Uint8Array
@@ -30,7 +30,8 @@ export type MessageInput = MessageLike | readonly MessageLike[];
 /**
  * Turns what a caller sends into frames.
  *
- * @throws {MisuseError} `ERR_MESSAGE`: something that is neither bytes nor text, or no frame at all.
+ * @throws {MisuseError} `ERR_MESSAGE`: a part is neither bytes, text, a number nor `null`, or there is no
+ * frame at all.
  */
 export function toOutgoing(input: MessageInput): Outgoing {
   if (input instanceof Uint8Array) return input;
@@ -38,7 +39,7 @@ export function toOutgoing(input: MessageInput): Outgoing {
   const parts = input as readonly MessageLike[];
   if (parts.length === 1) return toFrame(parts[0]!);
   if (parts.length === 0) {
-    throw new MisuseError("ERR_MESSAGE", "Cannot send: a message has at least one frame");
+    throw new MisuseError("ERR_MESSAGE", "Cannot send: a message must have at least one frame");
   }
   for (let i = 0; i < parts.length; i++) {
     if (!(parts[i] instanceof Uint8Array)) return parts.map(toFrame);
@@ -65,7 +66,7 @@ function isShared(part: unknown): part is SharedArrayBuffer {
   return typeof SharedArrayBuffer !== "undefined" && part instanceof SharedArrayBuffer;
 }
 
-/** Bytes of all bodies. */
+/** The total size of all frames' bodies, in bytes. */
 export function messageBytes(message: Outgoing): number {
   if (message instanceof Uint8Array) return message.length;
   let bytes = 0;

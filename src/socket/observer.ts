@@ -13,16 +13,16 @@ import { showAs } from "../inspect.ts";
 import { reportError } from "./report_error.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 
-/** Events that wait for an iterating reader; beyond it the oldest are dropped. */
+/** Events kept for a reader; beyond this the oldest are dropped. */
 const EVENTS_MAX = 1_000;
 
-/** Hears of one kind of events. What it throws surfaces as an error that nobody caught; the socket goes on. */
+/** A callback for one kind of event. What it throws surfaces as an uncaught error; the socket continues. */
 export type EventListener<Type extends SocketEventType = SocketEventType> = (
   event: SocketEvent<Type>,
 ) => void;
 
 /**
- * What happens to a socket. Events are kept for {@link receive} and iteration only once either was used.
+ * The events of a socket. They are kept for {@link receive} and iteration only once either has been used.
  *
  * ```ts
  * import { Pull } from "hawser";
@@ -40,7 +40,7 @@ export class Observer {
   #reading = false;
   #closed = false;
 
-  /** @internal Made by a socket. */
+  /** @internal Called by a socket. */
   static create(runtime: Runtime): Observer {
     return new Observer(runtime);
   }
@@ -56,8 +56,8 @@ export class Observer {
   }
 
   /**
-   * What `JSON.stringify` shows; `console.log` shows it in a line. `waiting`: events that nobody has
-   * received yet.
+   * The fields that `JSON.stringify` shows; `console.log` shows them on one line. `waiting` counts events not
+   * yet received.
    */
   toJSON(): Readonly<Record<string, unknown>> {
     const listeners = [...this.#listeners].flatMap(([type, { size }]) => size > 0 ? [type] : []);
@@ -65,9 +65,9 @@ export class Observer {
   }
 
   /**
-   * Calls `listener` with every event of a kind. The kind says which fields the event has.
+   * Calls `listener` with every event of one kind. The kind determines the fields of the event.
    *
-   * @throws {MisuseError} `ERR_OPTION`: there is no such kind of events, or `listener` is no function.
+   * @throws {MisuseError} `ERR_OPTION`: there is no such kind of event, or `listener` is not a function.
    */
   on<Type extends SocketEventType>(type: Type, listener: EventListener<Type>): this {
     checkListener(type, listener);
@@ -76,7 +76,7 @@ export class Observer {
     return this;
   }
 
-  /** Calls it no more. @throws {MisuseError} `ERR_OPTION`, as {@link on} does */
+  /** Stops calling `listener`. @throws {MisuseError} `ERR_OPTION`, as {@link on} does */
   off<Type extends SocketEventType>(type: Type, listener: EventListener<Type>): this {
     checkListener(type, listener);
     this.#listeners.get(type)?.delete(listener as EventListener);
@@ -84,7 +84,7 @@ export class Observer {
   }
 
   /**
-   * The next event.
+   * Returns the next event, now or when it happens.
    *
    * @throws {MisuseError} (rejects) `ERR_CLOSED` after the last, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION`
    */
@@ -98,7 +98,7 @@ export class Observer {
     return event;
   }
 
-  /** Every event from now on; ends behind `end`. */
+  /** Iterates over every event from now on; the last is `end`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<SocketEvent> {
     this.#reading = true;
     return {
@@ -113,7 +113,7 @@ export class Observer {
     };
   }
 
-  /** @internal Tells an event. Called by the socket. */
+  /** @internal Emits an event. Called by the socket. */
   emit(event: SocketEvent): void {
     if (this.#closed) return;
     const waiter = this.#waits.first();
@@ -123,7 +123,7 @@ export class Observer {
       try {
         listener(event);
       } catch (error) {
-        // A listener's fault must not reach the connection that is being served here.
+        // A listener's error must not reach the connection that is being served here.
         reportError(this.#host, error);
       }
     }

@@ -1,7 +1,9 @@
 /**
- * The options of every socket type: names and units of zeromq.js, checked by zod; options of ours carry their unit.
+ * The options of every socket type, checked by zod. Names and units are those of zeromq.js; hawser's own
+ * options carry their unit in the name.
  *
- * An option that is set later acts on later `bind` and `connect` calls, except those that say "at once".
+ * An option that is set later applies to later `bind` and `connect` calls, or at once where its comment says
+ * so.
  *
  * @module
  */
@@ -18,110 +20,157 @@ import { BYTES, show, TIMER_MAX, valueFault } from "./call_options.ts";
 /** Options that every socket has. */
 export interface SocketOptions {
   /**
-   * Milliseconds that queued messages may take to leave after `close`; a `drop` event tells of those that did not. -1: for
-   * ever, 0: they are dropped, which no event tells of. Default 1 000. At once.
+   * Milliseconds that queued messages may take to leave after `close`; a `drop` event reports those that did
+   * not. -1: forever, 0: they are dropped without an event. Default 1 000. At once.
    */
   linger?: number;
-  /** Bytes of one incoming frame; a peer that sends more is closed. -1: no limit. Default 256 MiB. */
+  /**
+   * Largest size of an incoming frame, in bytes; a peer that sends more is disconnected. -1: no limit.
+   * Default 256 MiB.
+   */
   maxMessageSize?: number;
-  /** Whether `*` and host names may mean IPv6. Default false. */
+  /** Whether `*` and host names may resolve to IPv6. Default false. */
   ipv6?: boolean;
-  /** Connections waiting to be accepted. Default 511. */
+  /** Connections that may wait to be accepted. Default 511. */
   backlog?: number;
-  /** Milliseconds for opening a stream. 0: as long as the system takes. Default 0. */
+  /** Milliseconds that opening a stream may take. 0: the system's own limit. Default 0. */
   connectTimeout?: number;
-  /** Milliseconds from dial or accept to the end of the handshake, opening the stream included. 0: no limit. Default 30 000. */
+  /**
+   * Milliseconds from dial or accept to the end of the handshake, including the opening of the stream. 0: no
+   * limit. Default 30 000.
+   */
   handshakeInterval?: number;
-  /** Milliseconds between two PINGs. 0: none. Default 0. */
+  /** Milliseconds between two PINGs. 0: no PINGs. Default 0. */
   heartbeatInterval?: number;
   /**
-   * Milliseconds of silence after a PING that end the connection. -1: `heartbeatInterval`. Default -1.
+   * Milliseconds of silence after a PING that end the connection. -1: as `heartbeatInterval`. Default -1.
    *
-   * A PING cannot be answered before all that was sent ahead of it has arrived. So the time counts from when
-   * the transport has taken the PING, and what was handed over and not confirmed by then is given its time as
-   * well: twice what it needs at the rate last seen, or at 1 MiB a second as long as none was seen. A slow
-   * link ends no large transfer; a peer that is lost in the middle of one is found as much later.
+   * A PING cannot be answered before everything sent ahead of it has arrived. So the time starts when the
+   * transport has taken the PING, and is extended for data handed over but not confirmed by then: by twice
+   * what that data needs at the last measured rate, or at 1 MiB a second until one is measured. A large
+   * transfer thus survives a slow link, and a peer lost partway through one is detected that much later.
    */
   heartbeatTimeout?: number;
-  /** Milliseconds of our silence after which the peer may end the connection; rounded up to tenths of a second. 0: none. Default 0. */
+  /**
+   * Milliseconds of silence from this side after which the peer may end the connection, rounded up to tenths
+   * of a second. 0: none. Default 0.
+   */
   heartbeatTimeToLive?: number;
   /**
-   * Milliseconds until a lost connection is tried again, at least; up to as much again is added by chance. Where more
-   * than three connections in a row end within 30 s, it doubles with each, up to 8 s. Below 10 it counts as 10. -1: never. Default 100.
+   * Minimum milliseconds before a lost connection is tried again; a random extra of up to the same amount is
+   * added. When more than three connections in a row end within 30 s, the wait doubles with each, up to 8 s.
+   * Values from 0 to 9 count as 10. -1: never. Default 100.
    */
   reconnectInterval?: number;
   /**
-   * Milliseconds up to which that wait doubles with every attempt, too, and which it never exceeds. 0, or not more than
-   * `reconnectInterval`: it does not grow with attempts. Default 0.
+   * Maximum milliseconds of the wait to reconnect, up to which it also doubles with every attempt. 0, or not
+   * more than `reconnectInterval`: it does not grow with attempts. Default 0.
    */
   reconnectMaxInterval?: number;
-  /** TCP keep-alive. 1: on, 0: off, -1: as the system has it. Default -1. */
+  /** TCP keep-alive. 1: on, 0: off, -1: the system's setting. Default -1. */
   tcpKeepalive?: number;
-  /** Seconds of silence before the first keep-alive probe. -1: as the system has it. Default -1. */
+  /** Seconds of silence before the first keep-alive probe. -1: the system's setting. Default -1. */
   tcpKeepaliveIdle?: number;
-  /** Properties (`X-…`) that peers are told of this socket. Bytes are copied. */
+  /** Properties (`X-…`) that this socket announces to its peers. Bytes are copied. */
   metadata?: Readonly<Record<string, string | Uint8Array>>;
-  /** Bytes of all frames of one incoming message. Default 512 MiB. */
+  /** Largest size of an incoming message, all frames together, in bytes. Default 512 MiB. */
   messageBytesMax?: number;
-  /** Frames of one incoming message. Default 65 536. */
+  /** Largest number of frames in an incoming message. Default 65 536. */
   messageFramesMax?: number;
-  /** Bytes that wait undecoded for one connection before it is paused. Default 10 MiB. */
+  /** Undecoded bytes that one connection may hold before it is paused. Default 10 MiB. */
   pendingBytesMax?: number;
-  /** Handshakes that one listener holds at a time; at the limit a newcomer takes the place of one. Default 1 000. */
+  /**
+   * Unfinished handshakes that one listener holds at a time; at the limit, a new one replaces another.
+   * Default 1 000.
+   */
   handshakesMax?: number;
 }
 
 /** Options of sockets that send. */
 export interface SendOptions {
-  /** Messages that wait for one peer before it counts as full. 0: no limit. Default 1 000. At once. */
+  /** Messages that may wait for one peer before it counts as full. 0: no limit. Default 1 000. At once. */
   sendHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
+  /**
+   * Bytes that may wait for one peer before it counts as full. 0: no limit. Default 64 MiB. libzmq has no
+   * such mark. At once.
+   */
   sendHighWaterMarkBytes?: number;
-  /** Milliseconds after which a blocked `send` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
+  /**
+   * Milliseconds after which a blocked `send` is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1.
+   * At once.
+   */
   sendTimeout?: number;
-  /** Sends that may be blocked at a time; more are rejected (`ERR_WAITERS`). Default 65 536. At once. */
+  /**
+   * Sends that may be blocked at the same time; any more are rejected (`ERR_WAITERS`). Default 65 536. At
+   * once.
+   */
   sendWaitersMax?: number;
-  /** Queue messages only for peers that are there. Default false. */
+  /** Queue messages only for connected peers. Default false. */
   immediate?: boolean;
 }
 
 /** Options of sockets that receive. */
 export interface ReceiveOptions {
-  /** Messages that wait to be received from one peer before decoding stops. 0: no limit. Default 1 000. At once. */
+  /**
+   * Messages that may wait to be received from one peer before decoding stops. 0: no limit. Default 1 000. At
+   * once.
+   */
   receiveHighWaterMark?: number;
-  /** Bytes, in addition. 0: no limit. Default 64 MiB (libzmq has no such mark). At once. */
+  /**
+   * Bytes that may wait to be received from one peer before decoding stops. 0: no limit. Default 64 MiB.
+   * libzmq has no such mark. At once.
+   */
   receiveHighWaterMarkBytes?: number;
-  /** Milliseconds after which a blocked `receive`, or the next of an iteration, is rejected (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once. */
+  /**
+   * Milliseconds after which a blocked `receive`, or the next step of an iteration, is rejected
+   * (`ERR_AGAIN`). -1: never, 0: at once. Default -1. At once.
+   */
   receiveTimeout?: number;
 }
 
-/** Options of sockets that keep only the newest message on request. */
+/** Options of sockets that can keep only the newest message. */
 export interface ConflateOptions {
-  /** Keep only the newest message per peer; high-water marks do not count then. For messages of one frame. Default false. */
+  /**
+   * Keep only the newest message per peer; high-water marks do not apply then. For single-frame messages.
+   * Default false.
+   */
   conflate?: boolean;
 }
 
-/** Options of sockets that tell peers who they are. */
+/** Options of sockets that identify themselves to their peers. */
 export interface RoutingIdOptions {
-  /** 1 to 255 bytes, the first not 0; `null`: none. Bytes are copied. */
+  /**
+   * The id by which peers know this socket: 1 to 255 bytes, the first not 0. `null`: none. Bytes are copied.
+   */
   routingId?: string | Uint8Array | null;
-  /** Send an empty message on each new connection, so that a Router learns of this socket. Default false. At once. */
+  /**
+   * Send an empty message on each new connection, so that a Router learns of this socket. Default false. At
+   * once.
+   */
   probeRouter?: boolean;
 }
 
 /** Options of `Router`. */
 export interface RouterOptions {
-  /** Reject sends to unknown peers (`ERR_UNROUTABLE`), and wait for full ones. Default false: they are dropped. At once. */
+  /**
+   * Reject sends to unknown peers (`ERR_UNROUTABLE`) and wait for full ones. Default false: such messages are
+   * dropped. At once.
+   */
   mandatory?: boolean;
-  /** A new peer with a routing id in use takes it over. Default false: it is refused. At once. */
+  /**
+   * Let a new peer take over a routing id that is in use. Default false: the new peer is refused. At once.
+   */
   handover?: boolean;
 }
 
 /** Options of `Request`. */
 export interface RequestOptions {
-  /** Number requests, so that only their own replies are taken. Default false. At once. */
+  /** Number requests, so that only matching replies are accepted. Default false. At once. */
   correlate?: boolean;
-  /** Allow a new request before the last one's reply; combine it with `correlate`. Default false. At once. */
+  /**
+   * Allow a new request before the reply to the last one; combine it with `correlate`. Default false. At
+   * once.
+   */
   relaxed?: boolean;
 }
 
@@ -129,30 +178,35 @@ export interface RequestOptions {
 export interface PublishOptions {
   /** Wait for full subscribers instead of dropping their messages. Default false. At once. */
   noDrop?: boolean;
-  /** Deliver to those whose subscriptions do *not* match. Set it on both sides. Default false. At once. */
+  /**
+   * Deliver to subscribers whose subscriptions do *not* match. Set it on both sides. Default false. At once.
+   */
   invertMatching?: boolean;
   /** Topics that one subscriber may hold. Default 500 000. At once. */
   subscriptionsMax?: number;
-  /** Bytes of all topics of one subscriber. Default 64 MiB. At once. */
+  /** Total bytes of the topics that one subscriber may hold. Default 64 MiB. At once. */
   subscriptionBytesMax?: number;
 }
 
 /** Options of `XPublisher`. */
 export interface XPublishOptions {
   /**
-   * `null`: only a topic's first and last subscriber are told. `"allSubs"`: every subscription. `"allSubsUnsubs"`:
-   * cancellations too. At once.
+   * What the socket receives. `null`: only a topic's first subscription and last cancellation. `"allSubs"`:
+   * every subscription. `"allSubsUnsubs"`: every cancellation too. At once.
    */
   verbosity?: "allSubs" | "allSubsUnsubs" | null;
-  /** The application decides: subscriptions take effect through `subscribe()` after they were received. Default false. At once. */
+  /**
+   * The application decides: a received subscription takes effect only through `subscribe()`. Default false.
+   * At once.
+   */
   manual?: boolean;
-  /** Sent to every new subscriber. `null`: none. Bytes are copied. At once. */
+  /** Message sent to every new subscriber. `null`: none. Bytes are copied. At once. */
   welcomeMessage?: string | Uint8Array | null;
 }
 
 /** Options of `Subscriber`. */
 export interface SubscribeOptions {
-  /** Receive what does *not* match. Set it on both sides. Default false. At once. */
+  /** Receive messages that do *not* match. Set it on both sides. Default false. At once. */
   invertMatching?: boolean;
 }
 
@@ -175,15 +229,15 @@ export type OptionValues = Required<AnyOptions>;
 /** The name of an option. */
 export type OptionName = keyof OptionValues;
 
-/** Everything about an option but its type and its text for people, which stand in the interfaces above. */
+/** Everything about an option except its type and its documentation, which are in the interfaces above. */
 export interface OptionRow {
   readonly schema: z.ZodTypeAny;
-  /** What the message of an error says is allowed. */
+  /** The allowed values, as error messages state them. */
   readonly allowed: string;
   readonly value: unknown;
   /**
-   * Copies an allowed value that holds memory of the caller's: what is kept must not change with it. What is kept is
-   * copied again for whoever reads the option.
+   * Copies an allowed value that refers to the caller's memory, so that later writes there do not change the
+   * option. Used again for a caller that reads the option.
    */
   readonly keep?: (value: unknown) => unknown;
 }
@@ -199,7 +253,7 @@ function whole(what: string, value: number, min: number, max = MAX): OptionRow {
   };
 }
 
-/** A count or size without "no limit". */
+/** A count or size that must have a limit. */
 function bound(what: string, value: number): OptionRow {
   return whole(what, value, 1);
 }
@@ -219,7 +273,10 @@ interface Group {
   readonly rows: Readonly<Record<string, OptionRow>>;
 }
 
-/** The options of one of the interfaces above, and the types of sockets that have them. The compiler misses none. */
+/**
+ * The options of one of the interfaces above, and the socket types that have them. The compiler checks that
+ * none is missing.
+ */
 function group<Options>(
   types: readonly SocketType[],
   rows: Readonly<Record<keyof Options, OptionRow>>,
@@ -312,13 +369,13 @@ const GROUPS: readonly Group[] = [
   }),
 ];
 
-/** Every option. */
+/** Every option, by name. */
 export const OPTION_ROWS: Readonly<Record<OptionName, OptionRow>> = Object.assign(
   {},
   ...GROUPS.map(({ rows }) => rows),
 );
 
-/** Which options a type of socket has. */
+/** The names of the options that each socket type has. */
 export const OPTION_NAMES: Readonly<Record<SocketType, readonly OptionName[]>> = Object.fromEntries(
   ALL.map((type): readonly [SocketType, readonly OptionName[]] => [type, namesOf(type)]),
 ) as Record<SocketType, readonly OptionName[]>;
@@ -327,7 +384,7 @@ function namesOf(type: SocketType): readonly OptionName[] {
   return GROUPS.flatMap(({ types, rows }) => types.includes(type) ? Object.keys(rows) as OptionName[] : []);
 }
 
-/** Every option's default. */
+/** Returns every option with its default. */
 export function defaultOptions(): OptionValues {
   return Object.fromEntries(
     Object.entries(OPTION_ROWS).map(([name, row]) => [name, row.value]),
@@ -335,9 +392,10 @@ export function defaultOptions(): OptionValues {
 }
 
 /**
- * Checks one option of a socket type and answers the value.
+ * Checks one option of a socket type and returns the value to keep.
  *
- * @throws {MisuseError} `ERR_OPTION`: the type has no such option, or the value is not allowed; the message names both.
+ * @throws {MisuseError} `ERR_OPTION`: the type has no such option, or the value is not allowed. The message
+ * says what is.
  */
 export function checkOption(type: SocketType, name: string, value: unknown): unknown {
   const names: readonly string[] = OPTION_NAMES[type];
@@ -352,7 +410,10 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
   throw valueFault(name, value, row.allowed);
 }
 
-/** The value of an option for its reader. Bytes in it are copies: writing into them changes nothing here. */
+/**
+ * Returns the value of an option for a caller. Bytes in it are copies: writing to them does not change the
+ * option.
+ */
 export function readOption(name: OptionName, kept: unknown): unknown {
   return OPTION_ROWS[name].keep?.(kept) ?? kept;
 }
@@ -366,15 +427,15 @@ function copyMetadata(value: unknown): unknown {
   return Object.freeze(Object.fromEntries(properties.map(([name, told]) => [name, copyIfBytes(told)])));
 }
 
-/** Text as UTF-8, bytes as a copy of their own: for what is kept longer than the call. */
+/** Encodes text as UTF-8 and copies bytes, for values that are kept longer than the call. */
 export function ownBytes(value: string | Uint8Array): Uint8Array {
   return typeof value === "string" ? encodeUtf8(value) : copyOf(optionBytes(value));
 }
 
-/** Text as UTF-8, bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */
+/** Encodes text as UTF-8 and returns bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */
 export function optionBytes(value: string | Uint8Array): Uint8Array {
   if (!BYTES.allows(value)) {
-    throw new MisuseError("ERR_OPTION", `Cannot take ${show(value)} for bytes: allowed is ${BYTES.allowed}`);
+    throw new MisuseError("ERR_OPTION", `Cannot use ${show(value)} as bytes: allowed is ${BYTES.allowed}`);
   }
   return typeof value === "string" ? encodeUtf8(value) : value;
 }

@@ -1,5 +1,5 @@
 /**
- * A proxy: messages of one socket go to another, both ways, envelopes untouched.
+ * A proxy that moves messages between two sockets, in both directions, with envelopes untouched.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { showAs } from "../inspect.ts";
 import { ReceivingSocket, SendingSocket, type Socket } from "./socket.ts";
 import { Router } from "./sockets.ts";
 
-/** Messages in one direction before the other has its turn. */
+/** Messages moved in one direction before the other gets its turn. */
 const BURST_MAX = 1_000;
 
 /** What a proxy has moved in one direction. */
@@ -21,7 +21,7 @@ export interface ProxyFlow {
   readonly bytes: number;
 }
 
-/** Both directions. */
+/** What a proxy has moved in both directions. */
 export interface ProxyStatistics {
   /** From the front socket to the back socket. */
   readonly frontToBack: ProxyFlow;
@@ -34,7 +34,10 @@ interface Flow {
   bytes: number;
 }
 
-/** A message that was taken from one side and has no room on the other yet, and the side's counters. */
+/**
+ * One direction: its sockets, its counters, and a message taken from one side that the other has no room for
+ * yet.
+ */
 interface Direction {
   readonly from: ReceivingSocket;
   readonly to: SendingSocket;
@@ -43,9 +46,9 @@ interface Direction {
 }
 
 /**
- * Moves messages between a front and a back socket (Router–Dealer, XSubscriber–XPublisher, Pull–Push) until it is
- * terminated or a socket closes. What is taken from one side is sent to the other before anything else is taken: a full side
- * holds the other back, and nothing is lost.
+ * Moves messages between a front and a back socket (Router–Dealer, XSubscriber–XPublisher, Pull–Push) until
+ * it is terminated or a socket closes. A message taken from one side is sent to the other before the next is
+ * taken, so a full side holds the other back and nothing is lost.
  *
  * ```ts
  * import { Dealer, Proxy, Router } from "hawser";
@@ -77,9 +80,10 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
   #stop = new Interrupt();
 
   /**
-   * `capture`: a Push, Publisher, Pair or Dealer that gets a copy of every message; what it cannot take at once is not captured.
+   * `capture` is a Push, Publisher, Pair or Dealer that gets a copy of every message that it can take at
+   * once; the others are not captured.
    *
-   * @throws {MisuseError} `ERR_STATE`: nothing could ever flow between these two.
+   * @throws {MisuseError} `ERR_STATE`: no message could ever flow between the two sockets.
    */
   constructor(frontEnd: Front, backEnd: Back, capture?: SendingSocket) {
     this.frontEnd = frontEnd;
@@ -95,30 +99,30 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     }
   }
 
-  /** What was moved so far. */
+  /** What has been moved so far. */
   get statistics(): ProxyStatistics {
     return { frontToBack: { ...this.#flows.frontToBack }, backToFront: { ...this.#flows.backToFront } };
   }
 
-  /** Whether {@link pause} is in force. */
+  /** Whether the proxy is paused. */
   get paused(): boolean {
     return this.#paused;
   }
 
   /**
-   * Moves messages. Resolves when the proxy was terminated or one of its sockets was closed.
+   * Moves messages. Resolves when the proxy is terminated or one of its sockets is closed.
    *
-   * @throws {MisuseError} (rejects) `ERR_STATE`: it runs already, or was terminated.
+   * @throws {MisuseError} (rejects) `ERR_STATE`: it is already running, or was terminated.
    */
   async run(): Promise<void> {
     if (this.#running || this.#terminated) {
       throw new MisuseError(
         "ERR_STATE",
-        `Cannot run the proxy: it ${this.#terminated ? "was terminated" : "runs already"}`,
+        `Cannot run the proxy: it ${this.#terminated ? "was terminated" : "is already running"}`,
       );
     }
     this.#running = true;
-    // A side that only sends, or a proxy that is paused, would not notice.
+    // Without this, a side that only sends, or a paused proxy, would not notice the end.
     const end = (): void => this.terminate();
     const sides = [this.frontEnd, this.backEnd];
     for (const side of sides) side.events.on("end", end);
@@ -138,13 +142,13 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     this.#interrupt();
   }
 
-  /** Moves them again. */
+  /** Resumes moving messages. */
   resume(): void {
     this.#paused = false;
     this.#resumed?.();
   }
 
-  /** What `JSON.stringify` shows of a proxy; `console.log` shows it in a line. */
+  /** The fields that `JSON.stringify` shows; `console.log` shows them on one line. */
   toJSON(): Readonly<Record<string, unknown>> {
     return {
       frontEnd: this.frontEnd.type,
@@ -155,7 +159,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     };
   }
 
-  /** As {@link terminate}, for `using`. */
+  /** Same as {@link terminate}, for `using`. */
   [Symbol.dispose](): void {
     this.terminate();
   }
@@ -177,7 +181,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     try {
       await this.#moveUntilEnd(direction);
     } finally {
-      // What was taken from one side waits in the other from here on.
+      // A message already taken from one side waits in the other from here on.
       if (direction.held !== undefined && !direction.to.closed) void this.#handOver(direction);
     }
   }
@@ -188,7 +192,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
     try {
       await direction.to.send(message);
     } catch {
-      // Closed meanwhile, or out of time: as for any other send, there is no later.
+      // Closed meanwhile, or timed out: as with any other send, there is no retry.
       return;
     }
     this.#moved(direction, message);
@@ -210,7 +214,8 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
       if (from.closed || to.closed) return this.terminate();
       const moved = this.#burst(direction);
       try {
-        // Whoever stopped the burst is waited for: room on one side, messages on the other, or just the next turn.
+        // Wait for what stopped the burst: room on one side, messages on the other, or the other direction's
+        // turn.
         if (direction.held !== undefined) await roomFor(direction.held, to, this.#stop);
         else if (moved < BURST_MAX) await from.waitReadable({ signal: this.#stop });
         else await Promise.resolve();
@@ -251,7 +256,10 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
 
 showAs(Proxy.prototype, (proxy) => proxy.toJSON());
 
-/** Waits until `to` can take just this message: of a Router that means its peer, not any. */
+/**
+ * Waits until `to` can take this very message. A Router must have room for that message's peer, not for any
+ * peer.
+ */
 function roomFor(message: Message, to: SendingSocket, signal: AbortSignalLike): Promise<void> {
   return to instanceof Router
     ? to.waitWritable({ signal, routingId: message[0]! })

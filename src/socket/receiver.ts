@@ -17,11 +17,11 @@ const DONE: Promise<void> = Promise.resolve();
 const MANY = wholeNumber("messages", 0);
 const BATCH = wholeNumber("messages", 1);
 
-/** See the module. */
+/** The receiving half of a socket, with its waiting calls. */
 export class Receiver {
   readonly #pattern: Pattern;
   readonly #options: OptionValues;
-  /** `undefined` is the answer when the socket closes: iteration ends, `receive` fails. */
+  /** Resolved with `undefined` when the socket closes: iteration then ends and `receive` rejects. */
   readonly #receives: WaitList<undefined, Message | undefined>;
   readonly #readables: WaitList<undefined, boolean>;
   readonly #host: Host;
@@ -36,7 +36,7 @@ export class Receiver {
     this.#readables = new WaitList(runtime);
   }
 
-  /** The next message, now or later. */
+  /** Returns the next message, now or when it arrives. */
   receive(options?: WaitOptions): Promise<Message> {
     try {
       if (this.#closed) throw closedError();
@@ -60,13 +60,13 @@ export class Receiver {
     );
   }
 
-  /** The next message, or `undefined`: there is none now. */
+  /** Returns the next message, or `undefined` when there is none now. */
   tryReceive(): Message | undefined {
     if (this.#closed) throw closedError();
     return this.#pattern.tryReceive();
   }
 
-  /** As many messages as are there, at most `max`. */
+  /** Returns the messages that have arrived, at most `max`. */
   receiveMany(max: number): Message[] {
     if (this.#closed) throw closedError();
     checkValue("max", max, MANY);
@@ -78,7 +78,8 @@ export class Receiver {
         messages.push(message);
       }
     } catch (error) {
-      // A Reply has one request at a time, a Request one reply: what was taken is not lost for it.
+      // A Reply has one request at a time and a Request one reply, so a second call throws: keep what was
+      // taken.
       if (messages.length === 0) throw error;
     }
     return messages;
@@ -98,18 +99,21 @@ export class Receiver {
     });
   }
 
-  /** One message after the other, until the socket closes. */
+  /** Iterates over messages until the socket closes. */
   messages(): AsyncIterableIterator<Message> {
     return iterate(() => this.#nextMessage());
   }
 
-  /** Whatever is there, in arrays of 1 to `max` messages, until the socket closes. What is not taken is not lost. */
+  /**
+   * Iterates over what has arrived, in arrays of 1 to `max` messages, until the socket closes. What is not
+   * taken is not lost.
+   */
   batches(max: number): AsyncIterableIterator<Message[]> {
     checkValue("max", max, BATCH);
     return iterate(() => this.#nextBatch(max, undefined));
   }
 
-  /** `endMs`: when it is rejected, where it waited before and others took what came. */
+  /** `endMs`: when the call times out, if it has waited before and other calls took what arrived. */
   #nextBatch(max: number, endMs: number | undefined): Promise<IteratorResult<Message[]>> {
     if (this.#closed) return Promise.resolve({ value: undefined, done: true });
     let batch: Message[];
@@ -130,7 +134,7 @@ export class Receiver {
     return this.#readables.wait(undefined, { timeoutMs: end - nowMs }).then(() => this.#nextBatch(max, end));
   }
 
-  /** Messages have arrived, or the socket's state allows to receive again. */
+  /** Serves waiting calls: messages have arrived, or the socket's state allows receiving again. */
   pump(): void {
     while (this.#receives.size > 0 && this.#pattern.canReceive) {
       const message = this.#pattern.tryReceive();
@@ -155,7 +159,10 @@ export class Receiver {
     return this.#receives.wait(undefined, { timeoutMs: receiveTimeout }).then(asResult);
   }
 
-  /** No message will ever come, for this reason; `undefined`: one may. */
+  /**
+   * Rejects waiting and later calls with `failure`, because no message will ever arrive. `undefined` lifts
+   * this.
+   */
   strand(failure: Error | undefined): void {
     this.#stranded = failure;
     if (failure === undefined) return;
@@ -170,7 +177,7 @@ export class Receiver {
   }
 }
 
-/** An iterator that nothing is lost by leaving: it takes a message only when it is asked for one. */
+/** Returns an iterator that can be left without losing anything: it takes a message only on request. */
 function iterate<Value>(next: () => Promise<IteratorResult<Value>>): AsyncIterableIterator<Value> {
   return {
     next,

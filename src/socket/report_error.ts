@@ -1,12 +1,13 @@
 /**
- * A fault of the application's own code that nobody of ours can answer for, such as a listener that throws.
+ * Reporting of errors in application code that no caller can receive, such as those of a listener that
+ * throws.
  *
  * @module
  */
 
 import type { Host } from "../ports.ts";
 
-/** Lets `error` surface as the runtime shows errors that nobody caught. Returns, and the caller goes on. */
+/** Surfaces `error` as an uncaught error of the runtime, and returns so that the caller can continue. */
 export function reportError(host: Host, error: unknown): void {
   if (host.reportError !== undefined) return host.reportError(error);
   host.microtask(() => {

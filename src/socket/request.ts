@@ -1,5 +1,6 @@
 /**
- * REQ, with what everybody writes around it: a time-out, and a retry that cannot take an old reply for a new one.
+ * REQ, with what most applications need around it: a time-out, and a retry that cannot mistake an old reply
+ * for a new one.
  *
  * @module
  */
@@ -28,9 +29,9 @@ import { type ContextOption, defineOptions, DuplexSocket } from "./socket.ts";
 export interface RequestSocketOptions
   extends SocketOptions, SendOptions, ReceiveOptions, RoutingIdOptions, RequestOptions {}
 
-/** How {@link Request.request} waits. */
+/** Options of {@link Request.request}. */
 export interface RetryOptions extends WaitOptions {
-  /** Milliseconds that one attempt may take. Missing or -1: as long as it takes. */
+  /** Milliseconds that one attempt may take. If omitted or -1, there is no limit. */
   readonly timeoutMs?: number | undefined;
   /** Attempts after the first, each to the next peer in turn. Default 0. */
   readonly retries?: number;
@@ -42,7 +43,7 @@ const RETRY_OPTIONS: CallOptions<keyof RetryOptions> = {
 };
 
 /**
- * REQ: a request, then its reply, in turn.
+ * REQ: sends a request, then receives its reply, in turn.
  *
  * ```ts
  * import { Reply, Request } from "hawser";
@@ -67,12 +68,13 @@ export class Request extends DuplexSocket {
   }
 
   /**
-   * Sends a request and answers with its reply; after `timeoutMs` the request is sent again, to the next peer, at most
-   * `retries` times. With retries, set `correlate`, or a late reply may be taken for the answer to a later attempt.
+   * Sends a request and resolves with its reply. After `timeoutMs` the request is sent again, to the next
+   * peer, at most `retries` times. Retries require `correlate`, because without it a late reply could be
+   * taken for the reply to a later attempt.
    *
-   * @throws {MisuseError} (rejects) `ERR_TIMEOUT`: no reply came. `ERR_STATE`: a request is under way, or retries without
-   * `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`, `ERR_OPTION`. The socket can be used again
-   * after each but `ERR_CLOSED`.
+   * @throws {MisuseError} (rejects) `ERR_TIMEOUT`: no reply came. `ERR_STATE`: a request is pending, or
+   * retries without `correlate`. `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MESSAGE`, `ERR_OPTION`. The socket stays
+   * usable after all of these except `ERR_CLOSED`.
    */
   async request(message: MessageInput, options?: RetryOptions): Promise<Message> {
     if (options !== undefined) {
@@ -103,7 +105,7 @@ export class Request extends DuplexSocket {
     );
   }
 
-  /** One attempt; `undefined`: its time ran out. */
+  /** Makes one attempt. Returns `undefined` when it times out. */
   async #attempt(
     message: MessageInput,
     timeoutMs: number,
@@ -129,7 +131,7 @@ export class Request extends DuplexSocket {
 export interface Request extends Required<RequestSocketOptions> {}
 defineOptions(Request.prototype, "REQ");
 
-/** A signal that is aborted by the caller's own, or by time. */
+/** A signal that is aborted by the caller's signal or by the attempt's time-out. */
 class Attempt {
   timedOut = false;
   readonly #signal: WaitOptions["signal"];
@@ -146,9 +148,7 @@ class Attempt {
   }
 
   get reason(): unknown {
-    return this.timedOut
-      ? new MisuseError("ERR_TIMEOUT", "The attempt's time is over")
-      : this.#signal?.reason;
+    return this.timedOut ? new MisuseError("ERR_TIMEOUT", "The attempt timed out") : this.#signal?.reason;
   }
 
   addEventListener(_type: "abort", listener: () => void): void {

@@ -1,17 +1,18 @@
 /**
- * Fairness: a socket hands over so much per turn of the event loop and no more. Otherwise an endless `await send()` would
- * starve timers and reads, because awaiting a settled promise never leaves the microtask queue.
+ * Fairness: a socket hands over only a limited amount per turn of the event loop. Otherwise an endless loop
+ * of `await send()` would starve timers and reads, because awaiting a settled promise never leaves the
+ * microtask queue.
  *
  * @module
  */
 
 import type { Scheduler, Task } from "../engine/scheduler.ts";
 
-/** Messages and bytes per loop turn, whichever comes first. */
+/** Messages and bytes per turn of the event loop, whichever limit is reached first. */
 const MESSAGES_MAX = 4_096;
 const BYTES_MAX = 1_048_576;
 
-/** See the module. */
+/** Limits the messages and bytes that a socket hands over in one turn of the event loop. */
 export class SendBudget implements Task {
   readonly #scheduler: Scheduler;
   readonly #renewed: () => void;
@@ -21,7 +22,7 @@ export class SendBudget implements Task {
   #nextTurn: Promise<void> | undefined;
   #endTurn: (() => void) | undefined;
 
-  /** `renewed` is called at the end of a turn in which the budget was spent. */
+  /** `renewed` is called at the end of a turn in which the budget was used up. */
   constructor(scheduler: Scheduler, renewed: () => void) {
     this.#scheduler = scheduler;
     this.#renewed = renewed;
@@ -31,7 +32,7 @@ export class SendBudget implements Task {
     return this.#messages <= 0 || this.#bytes <= 0;
   }
 
-  /** One message was handed over. */
+  /** Records that one message was handed over. */
   spend(bytes: number): void {
     this.#messages--;
     this.#bytes -= bytes;
@@ -40,7 +41,7 @@ export class SendBudget implements Task {
     this.#scheduler.afterTurn(this);
   }
 
-  /** Resolves when this turn ends: one promise for all that wait in it. */
+  /** Resolves when this turn ends. All callers in a turn share one promise. */
   get nextTurn(): Promise<void> {
     return this.#nextTurn ??= new Promise((resolve) => {
       this.#endTurn = resolve;

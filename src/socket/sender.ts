@@ -1,5 +1,5 @@
 /**
- * The sending half of a socket: what blocks waits here, first come, first served.
+ * The sending half of a socket. Blocked sends wait here and are served in order of arrival.
  *
  * @module
  */
@@ -17,14 +17,17 @@ import { closedError, WaitList } from "./wait_list.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
-/** See the module. */
+/** The sending half of a socket, with its blocked sends. */
 export class Sender {
   readonly #pattern: Pattern;
   readonly #options: OptionValues;
   readonly #budget: SendBudget;
   readonly #sends: WaitList<Outgoing, void>;
   readonly #writables: WaitList<(() => boolean) | undefined, void>;
-  /** Sends that wait for one certain peer (a mandatory Router's), counted: they keep their order among themselves only. */
+  /**
+   * How many sends wait for one particular peer (of a mandatory Router). They keep their order only among
+   * themselves.
+   */
   readonly #blocked: Map<Pipe, number> = new Map();
   #blockedSends = 0;
   #closed = false;
@@ -39,12 +42,12 @@ export class Sender {
     this.#budget = new SendBudget(runtime.scheduler, () => this.pump());
   }
 
-  /** Sends that are blocked. */
+  /** Number of blocked sends. */
   get waiting(): number {
     return this.#sends.size;
   }
 
-  /** Takes a message now, or waits for room. */
+  /** Sends a message now, or waits for room. */
   send(input: MessageInput, options?: WaitOptions): Promise<void> {
     let message: Outgoing;
     try {
@@ -64,7 +67,7 @@ export class Sender {
     return this.#wait(message, options);
   }
 
-  /** Takes a message now, or answers false. Throws what `send` would reject with. */
+  /** Sends a message now, or returns false. Throws what `send` would reject with. */
   trySend(input: MessageInput): boolean {
     if (this.#closed) throw closedError();
     const message = toOutgoing(input);
@@ -73,7 +76,9 @@ export class Sender {
     return true;
   }
 
-  /** Resolves when `trySend` is worth a try. `ask`: whether it is, where that is a question of its own. */
+  /**
+   * Resolves when `trySend` is worth a try. `ask` says whether it is, in place of the pattern's own check.
+   */
   waitWritable(options?: WaitOptions, ask?: () => boolean, known?: CallOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (options !== undefined) {
@@ -86,7 +91,7 @@ export class Sender {
     return this.#writables.wait(ask, options);
   }
 
-  /** Somebody may have room, or the turn's budget is new. */
+  /** Serves waiting calls: a peer may have room, or the turn's budget was renewed. */
   pump(): void {
     if (this.#closed || this.#pumping || (this.#sends.size === 0 && this.#writables.size === 0)) return;
     this.#pumping = true;
@@ -99,7 +104,10 @@ export class Sender {
     }
   }
 
-  /** Nobody will ever take anything, for this reason; `undefined`: somebody may. */
+  /**
+   * Rejects waiting and later calls with `failure`, because no peer will ever take a message. `undefined`
+   * lifts this.
+   */
   strand(failure: Error | undefined): void {
     this.#stranded = failure;
     if (failure === undefined) return;
@@ -120,7 +128,9 @@ export class Sender {
     return only === undefined ? this.#anyoneWaits : this.#blocked.has(only);
   }
 
-  /** Whether sends wait that any peer could serve. Those that wait for one certain peer hold up nobody else. */
+  /**
+   * Whether sends wait that any peer could serve. Those that wait for one particular peer hold up no others.
+   */
   get #anyoneWaits(): boolean {
     return this.#sends.size > this.#blockedSends;
   }
@@ -130,10 +140,11 @@ export class Sender {
     const { sendTimeout, sendWaitersMax } = this.#options;
     const timeoutMs = options?.timeoutMs ?? sendTimeout;
     if (timeoutMs === 0) {
-      return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot send now: nobody has room"));
+      return Promise.reject(new MisuseError("ERR_AGAIN", "Cannot send now: no peer has room"));
     }
     if (this.#sends.size >= sendWaitersMax) {
-      const message = `Cannot send: ${this.#sends.size} sends wait already, the limit of "sendWaitersMax"`;
+      const message =
+        `Cannot send: ${this.#sends.size} sends are already waiting, the limit of "sendWaitersMax"`;
       return Promise.reject(new MisuseError("ERR_WAITERS", message));
     }
     const only = this.#pattern.onlyPipeFor(message);

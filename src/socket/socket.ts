@@ -1,5 +1,6 @@
 /**
- * The base classes of all sockets: endpoints and events; sending; receiving; both. The concrete types are in sockets.ts.
+ * The base classes of all sockets, of those that send, of those that receive, and of those that do both. The
+ * concrete types are in sockets.ts.
  *
  * @module
  */
@@ -22,37 +23,41 @@ import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
 import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 
-/** The context that a socket lives in; missing: the shared one. */
+/** The context that a socket belongs to. If omitted, the shared one. */
 export interface ContextOption {
   readonly context?: Context;
 }
 
-/** What a socket says of itself. */
+/** A summary of a socket, as `toJSON` returns it. */
 export interface SocketSummary {
   readonly type: SocketType;
-  /** Endpoints that it is bound to, and that it is connected to or tries to be. */
+  /** Endpoints that the socket is bound to. */
   readonly bound: readonly string[];
+  /** Endpoints that the socket is connected to or is trying to reach. */
   readonly connected: readonly string[];
-  /** How many peers are there. */
+  /** Number of connected peers. */
   readonly peers: number;
-  /** Messages that were sent and that no transport has taken. */
+  /** Messages that were sent but not yet taken by a transport. */
   readonly queued: number;
   readonly closed: boolean;
 }
 
 const CONTEXT: CallOption = { allowed: "a Context", allows: (value) => value instanceof Context };
 
-/** What every socket can do. */
+/** The base class of all sockets: endpoints, peers and events. */
 export abstract class Socket {
   /** @internal For hawser's own classes. */
   protected readonly core: SocketCore;
 
-  /** @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a closed context. */
+  /**
+   * @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a
+   * closed context.
+   */
   constructor(type: SocketType, options: object & ContextOption = {}) {
     if (!isPlainObject(options)) {
       throw new MisuseError(
         "ERR_OPTION",
-        `Cannot take ${show(options)} for the options of a ${type} socket: allowed is a plain object`,
+        `Cannot use ${show(options)} as the options of a ${type} socket: allowed is a plain object`,
       );
     }
     const { context } = options as ContextOption;
@@ -60,12 +65,12 @@ export abstract class Socket {
     this.core = new SocketCore(type, context ?? sharedContext(), options);
   }
 
-  /** The type as peers see it, `"PUSH"`. */
+  /** The type as peers see it, such as `"PUSH"`. */
   get type(): SocketType {
     return this.core.type;
   }
 
-  /** The context that the socket lives in. */
+  /** The context that the socket belongs to. */
   get context(): Context {
     return this.core.context;
   }
@@ -75,48 +80,52 @@ export abstract class Socket {
     return this.core.closed;
   }
 
-  /** The real endpoint of the last `bind` (with the port the system chose), or of the last `connect`; `null` before. */
+  /**
+   * The real endpoint of the last `bind` (with the port the system chose), or of the last `connect`; `null`
+   * before either.
+   */
   get lastEndpoint(): string | null {
     return this.core.endpoints.last;
   }
 
-  /** What happens to the socket's endpoints and peers. */
+  /** The events of the socket's endpoints and peers. */
   get events(): Observer {
     return this.core.observer;
   }
 
-  /** The peers that are there. */
+  /** The connected peers. */
   get peers(): readonly Peer[] {
     return this.core.peers;
   }
 
   /**
-   * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free port),
-   * `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint, with
-   * the port or path that the system chose: what others connect to.
+   * Binds to an endpoint and accepts connections: `tcp://127.0.0.1:5555`, `tcp://*:0` (any interface, a free
+   * port), `ipc:///path`, `ipc://@name` (Linux, abstract), `inproc://name`. Resolves with the real endpoint,
+   * including the port or path that the system chose, which others can connect to.
    *
-   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`, `ERR_CLOSED`. The socket
-   * is as before.
+   * @throws {MisuseError} (rejects) `ERR_ENDPOINT`, `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS`, `ERR_PERMISSION`,
+   * `ERR_CLOSED`. The socket is unchanged then.
    */
   bind(address: string): Promise<string> {
     return this.core.endpoints.bind(address);
   }
 
   /**
-   * Stops accepting on a bound endpoint (what `bind` resolved with); accepted connections live on. Rejects
-   * with `ERR_NOT_BOUND`.
+   * Stops accepting on a bound endpoint (the one that `bind` resolved with); accepted connections stay open.
+   * Rejects with `ERR_NOT_BOUND` if the socket is not bound to it.
    */
   unbind(address: string): Promise<void> {
     return this.core.endpoints.unbind(address);
   }
 
   /**
-   * Connects to an endpoint, now and whenever the connection is lost. Returns at once; the peer need not be there yet.
-   * Where the runtime was started without the permission for it, that is final: the event `connect:delay` tells
-   * (`ERR_PERMISSION`), then `close`, and once the socket has no other endpoint its calls reject with the same error
-   * instead of waiting, until another is bound or connected.
-   * A Dealer, Subscriber, Publisher or Request that is connected to an endpoint already stays as it is, as in libzmq; the other
-   * types make another connection.
+   * Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once; the peer need
+   * not be running yet. If the runtime lacks the permission to connect, the failure is final: the event
+   * `connect:delay` reports it (`ERR_PERMISSION`), then `close` follows. Once the socket has no other
+   * endpoint, its calls reject with the same error instead of waiting, until another is bound or connected.
+   *
+   * Connecting a Dealer, Subscriber, Publisher or Request again to the same endpoint does nothing, as in
+   * libzmq; the other types make another connection.
    *
    * @throws {MisuseError} `ERR_ENDPOINT`, `ERR_CLOSED`
    */
@@ -132,20 +141,23 @@ export abstract class Socket {
   }
 
   /**
-   * Resolves when `peers` peers (default 1) are there, handshake done.
+   * Resolves when `peers` peers (default 1) are connected and have completed the handshake.
    *
-   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_ABORTED`
+   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION`
    */
   ready(options?: ReadyOptions): Promise<void> {
     return this.core.waitForPeers(options);
   }
 
-  /** Closes. Returns at once: waiting operations are rejected (`ERR_CLOSED`), queued messages may leave for the linger time. */
+  /**
+   * Closes the socket and returns at once. Waiting operations are rejected (`ERR_CLOSED`); queued messages
+   * may still leave during the linger time.
+   */
   close(): void {
     this.core.close();
   }
 
-  /** What `JSON.stringify` shows of a socket; `console.log` shows it in a line. */
+  /** The fields that `JSON.stringify` shows; `console.log` shows them on one line. */
   toJSON(): SocketSummary {
     const { type, endpoints, peers, sender, closed } = this.core;
     return {
@@ -158,40 +170,40 @@ export abstract class Socket {
     };
   }
 
-  /** As {@link close}, for `using`. */
+  /** Same as {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Closes and waits until everything is gone, at most the linger time. For `await using`. */
+  /** Closes the socket and waits until everything is gone, at most for the linger time. For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return this.core.ended;
   }
 }
 
-/** What every socket that sends can do, whatever else it can. */
+/** The methods of every socket that sends. */
 export interface SendMethods {
   /** Whether `trySend` is worth a try. */
   readonly writable: boolean;
   /**
-   * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer; waits while nobody has room.
-   * Many sends may be in flight; they are served in order.
+   * Sends a message: one frame, or several as an array. Resolves when it is queued for a peer, and waits
+   * while no peer has room. Many sends may be pending; they are served in order.
    *
    * @throws {MisuseError} (rejects) `ERR_MESSAGE`, `ERR_CLOSED`, `ERR_AGAIN`, `ERR_WAITERS`, `ERR_ABORTED`,
    * `ERR_OPTION`
    */
   send(message: MessageInput, options?: WaitOptions): Promise<void>;
   /**
-   * Sends a message if it can be queued now; false: nothing happened, `waitWritable` tells when to try
-   * again. Makes no promise.
+   * Sends a message if it can be queued now. Otherwise returns false, and `waitWritable` resolves when it is
+   * worth another try. Creates no promise.
    */
   trySend(message: MessageInput): boolean;
   /** Resolves when `trySend` is worth a try. @throws {MisuseError} (rejects) as {@link send} */
   waitWritable(options?: WaitOptions): Promise<void>;
 }
 
-/** A socket that sends. Those that also receive are instances of it, too. */
+/** A socket that sends. Sockets that also receive are instances of it too. */
 export abstract class SendingSocket extends Socket implements SendMethods {
   get writable(): boolean {
     return !this.core.closed && this.core.pattern.canSend;
@@ -210,7 +222,7 @@ export abstract class SendingSocket extends Socket implements SendMethods {
   }
 }
 
-/** A socket that receives. Those that also send are instances of it, too. */
+/** A socket that receives. Sockets that also send are instances of it too. */
 export abstract class ReceivingSocket extends Socket {
   /** Whether `tryReceive` is worth a try. */
   get readable(): boolean {
@@ -218,21 +230,21 @@ export abstract class ReceivingSocket extends Socket {
   }
 
   /**
-   * The next message, as an array of frames. Frames are views of what arrived: a small one that is kept keeps its whole
-   * chunk alive; `frame.slice()` makes a copy of its own.
+   * Returns the next message as an array of frames. Frames are views into received chunks: keeping a small
+   * frame keeps its whole chunk in memory. `frame.slice()` makes a separate copy.
    *
-   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_AGAIN`, `ERR_ABORTED`
+   * @throws {MisuseError} (rejects) `ERR_CLOSED`, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION`
    */
   receive(options?: WaitOptions): Promise<Message> {
     return this.core.receiver.receive(options);
   }
 
-  /** The next message if one is there. */
+  /** Returns the next message, or `undefined` when there is none now. */
   tryReceive(): Message | undefined {
     return this.core.receiver.tryReceive();
   }
 
-  /** What is there, at most `max` messages (default 1 000); perhaps none. */
+  /** Returns the messages that have arrived, at most `max` (default 1 000), possibly none. */
   receiveMany(max = 1_000): Message[] {
     return this.core.receiver.receiveMany(max);
   }
@@ -242,22 +254,25 @@ export abstract class ReceivingSocket extends Socket {
     return this.core.receiver.waitReadable(options);
   }
 
-  /** What is there, in arrays of 1 to `max` messages, again and again until the socket closes. Waits for `receiveTimeout`. */
+  /**
+   * Iterates over what has arrived, in arrays of 1 to `max` messages (default 1 000), until the socket
+   * closes. Waits at most `receiveTimeout` for each.
+   */
   batches(max = 1_000): AsyncIterableIterator<Message[]> {
     return this.core.receiver.batches(max);
   }
 
-  /** Every message, until the socket closes. Waits for `receiveTimeout`. */
+  /** Iterates over every message until the socket closes. Waits at most `receiveTimeout` for each. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Message> {
     return this.core.receiver.messages();
   }
 }
 
-/** A socket that does both. */
+/** A socket that sends and receives. */
 export abstract class DuplexSocket extends ReceivingSocket {}
 export interface DuplexSocket extends SendMethods {}
 
-// A class has one base; the other's members are its very functions.
+// A class can extend only one base, so the other's members are copied over unchanged.
 for (const name of ["writable", "send", "trySend", "waitWritable"] satisfies (keyof SendMethods)[]) {
   Object.defineProperty(
     DuplexSocket.prototype,
@@ -266,7 +281,8 @@ for (const name of ["writable", "send", "trySend", "waitWritable"] satisfies (ke
   );
 }
 
-// To the compiler a socket that does both is a SendingSocket, for it has all of its members; `instanceof` says the same.
+// To the compiler a DuplexSocket is a SendingSocket, because it has all of its members. `instanceof` must
+// agree.
 Object.defineProperty(SendingSocket, Symbol.hasInstance, {
   value(this: unknown, value: unknown): boolean {
     const isInstance = (kind: unknown): boolean => Function.prototype[Symbol.hasInstance].call(kind, value);
@@ -285,7 +301,7 @@ showAs(Socket.prototype, (socket) => {
   };
 });
 
-/** Gives a class its options as properties. */
+/** Defines the options of a socket type as properties of its class. */
 export function defineOptions(prototype: Socket, type: SocketType): void {
   for (const name of OPTION_NAMES[type]) {
     Object.defineProperty(prototype, name, {

@@ -1,6 +1,6 @@
 /**
- * The inside of a socket: its pattern, endpoints, sessions, options and events. The public classes are thin shells
- * around it.
+ * The internals of a socket: its pattern, endpoints, sessions, options and events. The public classes are
+ * thin shells around it.
  *
  * @module
  */
@@ -32,18 +32,18 @@ import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 
-/** How {@link SocketCore.waitForPeers} waits. */
+/** Options of a socket's `ready`. */
 export interface ReadyOptions extends WaitOptions {
-  /** Peers that must be there. Default 1. */
+  /** Number of connected peers to wait for. Default 1. */
   readonly peers?: number;
 }
 
 const READY_OPTIONS: CallOptions<keyof ReadyOptions> = { ...WAIT_OPTIONS, peers: wholeNumber("peers", 0) };
 
-/** The shortest wait before a connection is tried again, whatever the option says: an attempt costs both sides. */
+/** The shortest wait before reconnecting, whatever the option says, because an attempt costs both sides. */
 const RECONNECT_MS_MIN = 10;
 
-/** See the module. */
+/** The internals that every public socket class wraps. */
 export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly type: SocketType;
   readonly id: number;
@@ -57,7 +57,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   readonly endpoints: Endpoints;
   readonly patternOptions: PatternOptions;
   closed = false;
-  /** Installed by the log before the first endpoint. */
+  /** Set by the log before the first endpoint is made. */
   allocatorFor: SessionOwner["allocatorFor"];
   readonly #peers: Map<number, Peer> = new Map();
   readonly #peerWaits: WaitList<number, void>;
@@ -68,7 +68,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   #sessionOptions: SessionOptions | undefined;
   #end: () => void = () => {};
 
-  /** `makePattern`: another pattern than the type's own, that speaks the same on the wire. */
+  /** `makePattern` replaces the type's own pattern with another that speaks the same protocol on the wire. */
   constructor(
     type: SocketType,
     context: Context,
@@ -102,7 +102,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     context.add(this);
   }
 
-  /** Sets an option; throws `MisuseError` and changes nothing if it is not allowed. */
+  /** Sets an option. Throws `MisuseError` and changes nothing if the value is not allowed. */
   setOption(name: OptionName, value: unknown): void {
     if (this.closed) throw closedError();
     (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
@@ -113,7 +113,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.writable();
   }
 
-  /** Closes at once; what is queued may still leave for the linger time. */
+  /** Closes at once; queued messages may still leave during the linger time. */
   close(): void {
     if (this.closed) return;
     this.pattern.closing();
@@ -126,12 +126,12 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.endpoints.close(this.options.linger);
   }
 
-  /** What the socket's type does besides when it is closed, by itself or with its context. */
+  /** Sets the function that runs when the socket is closed, directly or with its context. */
   whenClosed(run: () => void): void {
     this.#whenClosed = run;
   }
 
-  /** Resolves when a closed socket holds nothing any more. */
+  /** Resolves when the socket is closed and no longer holds anything. */
   get ended(): Promise<void> {
     return this.#ended;
   }
@@ -141,7 +141,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.#peers.clear();
     this.#flushDrops();
     this.emit({ type: "end", address: "" });
-    // Last, when nobody waits for anything of this socket any more: what held the process lets go of it here.
+    // Last, when nothing waits for this socket any longer: from here on it does not keep the process alive.
     this.context.remove(this);
     this.#end();
   }
@@ -150,7 +150,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     return [...this.#peers.values()];
   }
 
-  /** Resolves when so many peers are there. */
+  /** Resolves when `options.peers` peers (default 1) are connected. */
   waitForPeers(options?: ReadyOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
     if (options !== undefined) {
@@ -187,7 +187,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
 
   // What sessions need.
 
-  /** One for all endpoints, until an option changes. */
+  /** One object for all endpoints, replaced when an option changes. */
   get sessionOptions(): SessionOptions {
     return this.#sessionOptions ??= this.#makeSessionOptions();
   }
@@ -259,7 +259,10 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.endpoints.sessionClosed(session, failure);
   }
 
-  /** See {@link EndpointsOwner.strand}: nobody could ever serve what waits, so it fails, and what would wait fails at once. */
+  /**
+   * Rejects calls that wait, and later calls that would wait, because no peer could ever serve them. See
+   * {@link EndpointsOwner.strand}.
+   */
   strand(failure: Error | undefined): void {
     if (this.#stranded === failure) return;
     this.#stranded = failure;
@@ -268,14 +271,14 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     if (failure !== undefined) this.#peerWaits.rejectAll(failure);
   }
 
-  /** Fails an operation of a closed socket. */
+  /** Throws `ERR_CLOSED` if the socket is closed. */
   assertOpen(): void {
     if (this.closed) throw closedError();
   }
 
-  /** Fails for `name` where this type of socket cannot do it. */
+  /** Returns the error for `what`, which this type of socket cannot do. */
   misuse(what: string): MisuseError {
-    return new MisuseError("ERR_STATE", `Cannot ${what}: not with a ${this.type} socket`);
+    return new MisuseError("ERR_STATE", `Cannot ${what} with a ${this.type} socket`);
   }
 
   #flushDrops(): void {
@@ -288,7 +291,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   }
 }
 
-/** Most options of patterns are the socket's own, by the same names. */
+/** Most pattern options are socket options of the same name. */
 function makePatternOptions(options: OptionValues): PatternOptions {
   return {
     ...options,

@@ -1,5 +1,5 @@
 /**
- * The socket types, as a user holds them. Options are constructor fields and properties of the same name.
+ * The public socket types. Options are passed to the constructor and are properties of the same name.
  *
  * @module
  */
@@ -66,7 +66,7 @@ function isRoutingIdLength(bytes: number): boolean {
   return bytes >= 1 && bytes <= 255;
 }
 
-/** PAIR: exactly one peer. */
+/** PAIR: exchanges messages with exactly one peer. */
 export class Pair extends DuplexSocket {
   constructor(options: PairOptions & ContextOption = {}) {
     super("PAIR", options);
@@ -75,7 +75,7 @@ export class Pair extends DuplexSocket {
 export interface Pair extends Required<PairOptions> {}
 defineOptions(Pair.prototype, "PAIR");
 
-/** PUSH: each message to one of the pulling peers, in turn. */
+/** PUSH: sends each message to one of its Pull peers, in turn. */
 export class Push extends SendingSocket {
   constructor(options: PushOptions & ContextOption = {}) {
     super("PUSH", options);
@@ -84,7 +84,7 @@ export class Push extends SendingSocket {
 export interface Push extends Required<PushOptions> {}
 defineOptions(Push.prototype, "PUSH");
 
-/** PULL: messages from all pushing peers, one of each in turn. */
+/** PULL: receives messages from all its Push peers, one from each in turn. */
 export class Pull extends ReceivingSocket {
   constructor(options: PullOptions & ContextOption = {}) {
     super("PULL", options);
@@ -93,7 +93,7 @@ export class Pull extends ReceivingSocket {
 export interface Pull extends Required<PullOptions> {}
 defineOptions(Pull.prototype, "PULL");
 
-/** DEALER: sends to peers in turn, receives from peers in turn. */
+/** DEALER: sends to its peers in turn and receives from them in turn. */
 export class Dealer extends DuplexSocket {
   constructor(options: DealerOptions & ContextOption = {}) {
     super("DEALER", options);
@@ -108,7 +108,10 @@ export class Router extends DuplexSocket {
     super("ROUTER", options);
   }
 
-  /** Connects to a peer that is known here as `routingId`, whatever it calls itself, and even before it is there. */
+  /**
+   * Connects to an endpoint. With `routingId`, this socket knows the peer by that id, whatever id the peer
+   * announces, and even before it is connected.
+   */
   override connect(address: string, options?: { readonly routingId?: string | Uint8Array }): void {
     if (options !== undefined) {
       const fault = callFault("connect", options, CONNECT_OPTIONS);
@@ -119,7 +122,7 @@ export class Router extends DuplexSocket {
     this.core.endpoints.connect(address, ownBytes(routingId));
   }
 
-  /** Resolves when `trySend` is worth a try; with a `routingId`, to that peer. */
+  /** Resolves when `trySend` is worth a try; with `routingId`, when it is for that peer. */
   override waitWritable(options?: WaitOptions & { readonly routingId?: Uint8Array }): Promise<void> {
     const routingId = options?.routingId;
     const pattern = this.core.pattern as RouterPattern;
@@ -132,7 +135,7 @@ export class Router extends DuplexSocket {
 export interface Router extends Required<RouterSocketOptions> {}
 defineOptions(Router.prototype, "ROUTER");
 
-/** REP: takes a request, then sends its reply. */
+/** REP: receives a request, then sends its reply. */
 export class Reply extends DuplexSocket {
   constructor(options: ReplyOptions & ContextOption = {}) {
     super("REP", options);
@@ -141,7 +144,7 @@ export class Reply extends DuplexSocket {
 export interface Reply extends Required<ReplyOptions> {}
 defineOptions(Reply.prototype, "REP");
 
-/** PUB: every message to the peers that subscribed to a prefix of its first frame. */
+/** PUB: sends every message to the peers that subscribed to a prefix of its first frame. */
 export class Publisher extends SendingSocket {
   readonly #waits: SubscriptionWaits;
 
@@ -150,7 +153,10 @@ export class Publisher extends SendingSocket {
     this.#waits = new SubscriptionWaits(this.core);
   }
 
-  /** Resolves when a message that begins with `topic` would reach somebody: no more lost first messages. */
+  /**
+   * Resolves when a message that begins with `topic` would reach a subscriber, so that the first messages are
+   * not lost.
+   */
   subscribed(topic: string | Uint8Array, options?: WaitOptions): Promise<void> {
     return this.#waits.wait(topic, options);
   }
@@ -158,18 +164,21 @@ export class Publisher extends SendingSocket {
 export interface Publisher extends Required<PublisherOptions> {}
 defineOptions(Publisher.prototype, "PUB");
 
-/** SUB: messages whose first frame begins with a topic that was subscribed to. */
+/** SUB: receives messages whose first frame begins with a subscribed topic. */
 export class Subscriber extends ReceivingSocket {
   constructor(options: SubscriberOptions & ContextOption = {}) {
     super("SUB", options);
   }
 
-  /** Adds topics (prefixes); without an argument: everything. Topics are counted. They are never dropped, and told again to every new peer. */
+  /**
+   * Subscribes to topics (prefixes); without an argument, to everything. Subscriptions are counted: each
+   * needs its own `unsubscribe`. They are never dropped, and every new peer gets them again.
+   */
   subscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#change(topics, true);
   }
 
-  /** Takes topics back. */
+  /** Cancels subscriptions to topics; without an argument, one to everything. */
   unsubscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#change(topics, false);
   }
@@ -185,7 +194,10 @@ export class Subscriber extends ReceivingSocket {
 export interface Subscriber extends Required<SubscriberOptions> {}
 defineOptions(Subscriber.prototype, "SUB");
 
-/** XPUB: a publisher that sees subscriptions, as messages whose first byte is 1 (subscribed) or 0 (cancelled). */
+/**
+ * XPUB: a publisher that receives subscriptions as messages whose first byte is 1 (subscribed) or 0
+ * (cancelled).
+ */
 export class XPublisher extends DuplexSocket {
   readonly #waits: SubscriptionWaits;
 
@@ -194,17 +206,17 @@ export class XPublisher extends DuplexSocket {
     this.#waits = new SubscriptionWaits(this.core);
   }
 
-  /** Resolves when a message that begins with `topic` would reach somebody. */
+  /** Resolves when a message that begins with `topic` would reach a subscriber. */
   subscribed(topic: string | Uint8Array, options?: WaitOptions): Promise<void> {
     return this.#waits.wait(topic, options);
   }
 
-  /** In manual mode: lets the peer whose request was received last have these topics. */
+  /** In manual mode, subscribes the peer whose request was received last to these topics. */
   subscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#decide(topics, true);
   }
 
-  /** In manual mode: takes topics from the peer whose request was received last. */
+  /** In manual mode, cancels these topics for the peer whose request was received last. */
   unsubscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#decide(topics, false);
   }
@@ -220,18 +232,21 @@ export class XPublisher extends DuplexSocket {
 export interface XPublisher extends Required<XPublisherOptions> {}
 defineOptions(XPublisher.prototype, "XPUB");
 
-/** XSUB: a subscriber whose subscriptions are messages: `1` and the topic, `0` and the topic. */
+/**
+ * XSUB: a subscriber that subscribes by sending messages: a byte 1 and the topic, or a byte 0 and the topic
+ * to cancel.
+ */
 export class XSubscriber extends DuplexSocket {
   constructor(options: XSubscriberOptions & ContextOption = {}) {
     super("XSUB", options);
   }
 
-  /** Short for sending `1` and the topic. */
+  /** Shorthand for sending a byte 1 and the topic. */
   subscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#change(topics, true);
   }
 
-  /** Short for sending `0` and the topic. */
+  /** Shorthand for sending a byte 0 and the topic. */
   unsubscribe(...topics: readonly (string | Uint8Array)[]): void {
     this.#change(topics, false);
   }
@@ -244,5 +259,5 @@ export class XSubscriber extends DuplexSocket {
 export interface XSubscriber extends Required<XSubscriberOptions> {}
 defineOptions(XSubscriber.prototype, "XSUB");
 
-/** What can stand for a topic or a routing id. */
+/** Text or bytes, for a topic or a routing id. */
 export type BytesLike = Extract<MessageLike, string | Uint8Array>;

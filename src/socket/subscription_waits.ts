@@ -1,5 +1,5 @@
 /**
- * Waiting for subscribers: the answer to slow joiners.
+ * Waiting for subscribers, which solves the slow-joiner problem.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { optionBytes } from "./options.ts";
 import type { SocketCore } from "./socket_core.ts";
 import { closedError, WaitList } from "./wait_list.ts";
 
-/** Who waits for a subscription to which topic. */
+/** The callers that wait until a topic has a subscriber. */
 export class SubscriptionWaits {
   readonly #pattern: XPubPattern;
   readonly #waits: WaitList<Uint8Array, void>;

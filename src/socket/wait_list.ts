@@ -1,5 +1,6 @@
 /**
- * Operations that wait: first come, first served; each may end early by its signal, its time-out or the socket's close.
+ * Waiting operations, served in order of arrival. Each may end early by its signal, its time-out or the
+ * closing of the socket.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { MisuseError } from "../errors.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { abortedError, type WaitOptions } from "./call_options.ts";
 
-/** One operation that waits. */
+/** One waiting operation. */
 export interface Waiter<Task, Answer> {
   readonly task: Task;
   /** Ends the wait. Only the first call counts. */
@@ -16,7 +17,10 @@ export interface Waiter<Task, Answer> {
   reject(error: Error): void;
 }
 
-/** A list in order of arrival, with removal from anywhere. While it is not empty, the process lives. */
+/**
+ * Waiting operations in order of arrival, any of which may end first. While the list is not empty, it keeps
+ * the process alive.
+ */
 export class WaitList<Task, Answer> {
   readonly #runtime: Runtime;
   readonly #waiters: Set<Waiter<Task, Answer>> = new Set();
@@ -29,18 +33,21 @@ export class WaitList<Task, Answer> {
     return this.#waiters.size;
   }
 
-  /** In order of arrival. Waiters may end while the list is walked. */
+  /** Iterates in order of arrival. Waiters may end during the iteration. */
   [Symbol.iterator](): IterableIterator<Waiter<Task, Answer>> {
     return this.#waiters.values();
   }
 
-  /** The one that waits longest. */
+  /** The operation that has waited longest, or `undefined`. */
   first(): Waiter<Task, Answer> | undefined {
     for (const waiter of this.#waiters) return waiter;
     return undefined;
   }
 
-  /** Adds an operation. The options are checked ones. `ended` is called when it has ended, however. */
+  /**
+   * Adds an operation. `options` must have been checked. `ended` is called when it has ended, for whatever
+   * reason.
+   */
   wait(task: Task, options: WaitOptions = {}, ended?: () => void): Promise<Answer> {
     const { signal, timeoutMs = -1 } = options;
     if (signal?.aborted === true) return this.#refuse(abortedError(signal), ended);
@@ -75,22 +82,22 @@ export class WaitList<Task, Answer> {
     return Promise.reject(error);
   }
 
-  /** Ends all with an error. */
+  /** Rejects every wait with `error`. */
   rejectAll(error: Error): void {
     for (const waiter of this.#waiters) waiter.reject(error);
   }
 
-  /** Ends all with the same answer. */
+  /** Resolves every wait with the same value. */
   resolveAll(answer: Answer): void {
     for (const waiter of this.#waiters) waiter.resolve(answer);
   }
 }
 
 function timedOut(timeoutMs: number): MisuseError {
-  return new MisuseError("ERR_AGAIN", `Nothing happened within ${Math.ceil(timeoutMs)} ms`);
+  return new MisuseError("ERR_AGAIN", `Timed out after ${Math.ceil(timeoutMs)} ms`);
 }
 
-/** The error of every operation on a closed socket. */
+/** Returns the error for an operation on a closed socket. */
 export function closedError(): MisuseError {
   return new MisuseError("ERR_CLOSED", "The socket is closed");
 }

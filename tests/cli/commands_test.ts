@@ -279,7 +279,7 @@ test("what cannot be done is told in a line", async () => {
       [["subscribe", "a", "--count", "0", ...to], 2, /--count is a whole number, 1 or more, not "0"/],
       [["subscribe", "a", "--format", "xml", ...to], 2, /--format is line, json, raw, not "xml"/],
       [["status", "--connect", "nonsense"], 2, /"connect" to \["nonsense"\]/],
-      [["status", "--connect", "tcp://127.0.0.1:70000"], 2, /the port is "70000"; allowed are 1 to 65535/],
+      [["status", "--connect", "tcp://127.0.0.1:70000"], 2, /the port is "70000"; allowed is 1 to 65535/],
     ];
     for (const [args, expected, said] of cases) {
       const { code, stdout, stderr } = await hawser(args);
