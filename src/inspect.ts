@@ -17,8 +17,9 @@ export const PRESENT: unique symbol = Symbol("present");
 export type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, under `name`
- * (by default the name of the instance's class). Call it in a static block where `facts` reads private fields.
+ * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, under
+ * `name` (by default the name of the instance's class). Call it in a static block where `facts` reads private
+ * fields.
  */
 export function showAs<Shown extends object>(
   prototype: Shown,

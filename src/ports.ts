@@ -58,9 +58,9 @@ export interface TransportHandlers {
   /** The peer finished sending. The other direction stays open until the core calls `close`, as it will. */
   end(): void;
   /**
-   * The stream is closed. Called once, last, when no lent memory is in use any longer. A `MisuseError` with the
-   * code `ERR_PERMISSION` as the cause says that this process may not open the stream at all: it is not tried
-   * again.
+   * The stream is closed. Called once, last, when no lent memory is in use any longer. A `MisuseError` with
+   * the code `ERR_PERMISSION` as the cause says that this process may not open the stream at all: it is not
+   * tried again.
    */
   close(cause?: unknown): void;
 }

@@ -36,7 +36,8 @@ export class SubscriptionsTotal {
       most.refuse(
         new PeerError(
           "ERR_PEER_SUBSCRIPTIONS",
-          `Cannot keep the peer's subscriptions: those of all peers take more than ${this.bytesMax} bytes, and this peer holds the most`,
+          `Cannot keep the peer's subscriptions: those of all peers take more than ${this.bytesMax} bytes, ` +
+            "and this peer holds the most",
         ),
       );
       if (most === pipe) return false;

@@ -277,7 +277,8 @@ export class XPubPattern extends Pattern {
     pipe.refuse(
       new PeerError(
         "ERR_PEER_SUBSCRIPTIONS",
-        `Cannot accept subscription: the limit is ${subscriptionsMax} topics and ${subscriptionBytesMax} bytes`,
+        `Cannot accept subscription: the limit is ${subscriptionsMax} topics ` +
+          `and ${subscriptionBytesMax} bytes`,
       ),
     );
     return false;
