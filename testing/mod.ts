@@ -4,4 +4,5 @@
  * @module
  */
 
-export { type SuiteTest, transportSuite, type TransportSuiteOptions } from "./transport_suite.ts";
+export type { TransportSuiteOptions } from "./bench.ts";
+export { type SuiteTest, transportSuite } from "./transport_suite.ts";

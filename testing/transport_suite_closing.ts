@@ -5,7 +5,7 @@
  */
 
 import { check } from "./probe.ts";
-import { FILL_BYTES_MAX, type SuiteCase } from "./transport_suite.ts";
+import { FILL_BYTES_MAX, type SuiteCase } from "./bench.ts";
 
 /** Cases about the end of a stream. */
 export const closingCases: readonly SuiteCase[] = [

@@ -284,6 +284,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const SHARED_FILES = [
   "src/ports.ts",
   "src/errors.ts",
+  "src/arguments.ts",
   "src/assert.ts",
   "src/inspect.ts",
   "src/state_table.ts",

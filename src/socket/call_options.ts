@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPlainObject, isSignal } from "../arguments.ts";
 import { MisuseError } from "../errors.ts";
 import type { AbortSignalLike } from "../ports.ts";
 
@@ -112,21 +113,6 @@ class AbortError extends MisuseError {
 /** Returns the error for an operation whose signal is aborted. */
 export function abortedError(signal: AbortSignalLike): MisuseError {
   return new AbortError("ERR_ABORTED", "The wait was aborted", { cause: signal.reason });
-}
-
-/** Whether `signal` can end a wait: an `AbortSignal` or an equivalent. */
-export function isSignal(signal: unknown): signal is AbortSignalLike {
-  const given = signal as Partial<AbortSignalLike> | null;
-  return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
-    typeof given.addEventListener === "function" && typeof given.removeEventListener === "function";
-}
-
-/** Whether `value` is a plain object, such as a literal creates, from any realm. */
-export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  // A literal's prototype has none itself; that of an array, a map or a class instance does.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A value as error messages show it: text in quotes, bytes and objects by size or kind, never by content. */

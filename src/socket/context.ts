@@ -8,7 +8,8 @@ import { platform } from "#platform";
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
 import { Runtime } from "../session/runtime.ts";
-import { callFault, type CallOptions, isPlainObject, wholeNumber } from "./call_options.ts";
+import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
+import { isPlainObject } from "../arguments.ts";
 import { showAs } from "../inspect.ts";
 
 /** Options of a {@link Context}. */

@@ -8,14 +8,8 @@
 import { MisuseError } from "../errors.ts";
 import type { Message, Peer } from "../pattern/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import {
-  callFault,
-  type CallOption,
-  checkValue,
-  isPlainObject,
-  show,
-  type WaitOptions,
-} from "./call_options.ts";
+import { callFault, type CallOption, checkValue, show, type WaitOptions } from "./call_options.ts";
+import { isPlainObject } from "../arguments.ts";
 import { Context, sharedContext } from "./context.ts";
 import { showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";

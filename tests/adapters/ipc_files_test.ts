@@ -8,7 +8,7 @@ import { detectRuntime } from "../../adapters/detect.ts";
 import { codeOf } from "../../adapters/system_errors.ts";
 import { MisuseError } from "../../src/errors.ts";
 import { benchOf, candidates, errorOf, freshPath, withProgram } from "./support.ts";
-import type { Bench } from "../../testing/transport_suite.ts";
+import type { Bench } from "../../testing/bench.ts";
 
 const all = await candidates("ipc");
 

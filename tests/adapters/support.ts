@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { detectRuntime, loadAdapter } from "../../adapters/detect.ts";
 import type { Adapter, StreamOptions, TransportFactory } from "../../src/ports.ts";
-import { Bench } from "../../testing/transport_suite.ts";
+import { Bench } from "../../testing/bench.ts";
 
 /** The transport of `adapter` for `scheme`. */
 export function factoryOf(adapter: Adapter, scheme: string): TransportFactory {

@@ -20,7 +20,7 @@ import {
   show,
 } from "../configuration/fields.ts";
 import type { LogError } from "../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { MemoryStores } from "../store/memory_store.ts";
 import { EmbeddedLink } from "./embedded_link.ts";

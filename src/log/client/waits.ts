@@ -7,10 +7,10 @@
 
 import { MisuseError } from "../../errors.ts";
 import type { AbortSignalLike } from "../../ports.ts";
-import { isSignal, SIGNAL_ALLOWED } from "../configuration/client.ts";
+import { isPlainObject, isSignal } from "../../arguments.ts";
+import { SIGNAL_ALLOWED } from "../configuration/client.ts";
 import { show, TIMER_MS_MAX, unknownOption } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
 
 /** How long to wait. */
 export interface LogWaitOptions {

@@ -7,7 +7,7 @@
 
 import { z } from "zod/v3";
 import { MisuseError } from "../../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import {

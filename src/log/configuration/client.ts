@@ -6,7 +6,7 @@
 
 import { z } from "zod/v3";
 import type { AbortSignalLike } from "../../ports.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject, isSignal } from "../../arguments.ts";
 import type { Durability } from "../store/store.ts";
 import type { Ack, TopicOptions } from "../topic_options.ts";
 import {
@@ -239,13 +239,6 @@ function isFrom(from: unknown): from is From {
   if (!isPlainObject(from) || Object.keys(from).length !== 1) return false;
   const timestampMs = from["timestampMs"];
   return typeof timestampMs === "number" && Number.isSafeInteger(timestampMs) && timestampMs >= 0;
-}
-
-/** Whether `signal` can end a wait. */
-export function isSignal(signal: unknown): signal is AbortSignalLike {
-  const given = signal as Partial<AbortSignalLike> | null;
-  return typeof given === "object" && given !== null && typeof given.aborted === "boolean" &&
-    typeof given.addEventListener === "function" && typeof given.removeEventListener === "function";
 }
 
 /** What an error says a signal may be. */

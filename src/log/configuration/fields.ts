@@ -9,7 +9,7 @@
 import { z } from "zod/v3";
 import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import { nearest } from "./nearest.ts";
 import { formatDuration, formatSize } from "./units.ts";
 

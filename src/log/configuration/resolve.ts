@@ -6,7 +6,7 @@
  */
 
 import { MisuseError } from "../../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import { ANY_TOPIC, type BrokerOptions, checkBrokerOptions, topicOptionsFor } from "./broker.ts";
 import {
   checkLease,

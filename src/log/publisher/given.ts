@@ -5,7 +5,7 @@
  */
 
 import { MisuseError } from "../../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import { refuseUnknown, show } from "../configuration/fields.ts";
 import { LogError } from "../errors.ts";
 

@@ -8,7 +8,7 @@ import { assert } from "../../assert.ts";
 import { viewOf } from "../../bytes/bytes.ts";
 import { encodeUtf8, writeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
-import { isPlainObject } from "../plain_object.ts";
+import { isPlainObject } from "../../arguments.ts";
 import { viewOver } from "./fields.ts";
 import { RECORD_BYTES_MAX, RECORD_HEAD_BYTES } from "./layout.ts";
 
