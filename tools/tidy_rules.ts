@@ -292,7 +292,7 @@ const SHARED_FILES = [
 /** Entries list what others have; they may name every layer. */
 const ENTRY_FILES = ["src/core.ts"];
 /** Where options are schemas. */
-const ZOD_LAYERS = ["socket", "log"];
+const ZOD_LAYERS = ["log"];
 
 function checkLayers({ path, text, masked, report }: Code): void {
   const layer = layerOf(path);

@@ -1,5 +1,5 @@
 /**
- * The options of every socket type, checked by zod. Names and units are those of zeromq.js; hawser's own
+ * The options of every socket type. Names and units are those of zeromq.js; hawser's own
  * options carry their unit in the name.
  *
  * An option that is set later applies to later `bind` and `connect` calls, or at once where its comment says
@@ -8,14 +8,14 @@
  * @module
  */
 
-import { z } from "zod/v3";
+import { isPlainObject } from "../arguments.ts";
 import { copyOf } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { DEFAULT_LIMITS, HANDSHAKES_MAX, HIGH_WATER_MARK_BYTES } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { BYTES, show, TIMER_MAX, valueFault } from "./call_options.ts";
+import { BYTES, type CallOption, show, TIMER_MAX, valueFault, wholeNumber } from "./call_options.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
@@ -223,6 +223,9 @@ export type AnyOptions =
   & XPublishOptions
   & SubscribeOptions;
 
+/** What can stand for a topic, a routing id or other bytes. */
+export type BytesLike = string | Uint8Array;
+
 /** All options with their values. */
 export type OptionValues = Required<AnyOptions>;
 
@@ -230,10 +233,8 @@ export type OptionValues = Required<AnyOptions>;
 export type OptionName = keyof OptionValues;
 
 /** Everything about an option except its type and its documentation, which are in the interfaces above. */
-export interface OptionRow {
-  readonly schema: z.ZodTypeAny;
-  /** The allowed values, as error messages state them. */
-  readonly allowed: string;
+export interface OptionRow extends CallOption {
+  /** The default. */
   readonly value: unknown;
   /**
    * Copies an allowed value that refers to the caller's memory, so that later writes there do not change the
@@ -242,15 +243,8 @@ export interface OptionRow {
   readonly keep?: (value: unknown) => unknown;
 }
 
-const MAX = Number.MAX_SAFE_INTEGER;
-
-function whole(what: string, value: number, min: number, max = MAX): OptionRow {
-  const upTo = max === MAX ? "or more" : `to ${max}`;
-  return {
-    schema: z.number().int().min(min).max(max),
-    allowed: `${what}: a whole number, ${min} ${upTo}`,
-    value,
-  };
+function whole(what: string, value: number, min: number, max?: number): OptionRow {
+  return { ...wholeNumber(what, min, max), value };
 }
 
 /** A count or size that must have a limit. */
@@ -258,8 +252,11 @@ function bound(what: string, value: number): OptionRow {
   return whole(what, value, 1);
 }
 
-const FLAG: OptionRow = { schema: z.boolean(), allowed: "true or false", value: false };
-const BYTES_OR_TEXT = z.union([z.string(), z.instanceof(Uint8Array)]);
+const FLAG: OptionRow = {
+  allowed: "true or false",
+  allows: (value) => typeof value === "boolean",
+  value: false,
+};
 
 function time(value: number, min: number): OptionRow {
   return whole("milliseconds", value, min, TIMER_MAX);
@@ -300,7 +297,7 @@ const GROUPS: readonly Group[] = [
     tcpKeepalive: whole("-1 (system), 0 (off) or 1 (on)", -1, -1, 1),
     tcpKeepaliveIdle: whole("seconds, -1 for the system's", -1, -1, 32_767),
     metadata: {
-      schema: z.record(z.string(), BYTES_OR_TEXT).refine(isMetadata),
+      allows: isMetadata,
       allowed: "an object of strings or Uint8Arrays by different names of 1 to 255 of A-Z a-z 0-9 - _ . +, " +
         "neither Socket-Type nor Identity",
       value: Object.freeze({}),
@@ -329,7 +326,8 @@ const GROUPS: readonly Group[] = [
   }),
   group<RoutingIdOptions>(["DEALER", "ROUTER", "REQ"], {
     routingId: {
-      schema: BYTES_OR_TEXT.nullable().refine(isRoutingId),
+      allows: (value) =>
+        value === null || (BYTES.allows(value) && isRoutingId(optionBytes(value as BytesLike))),
       allowed: "null, or a string or Uint8Array of 1 to 255 bytes whose first is not 0",
       value: null,
       keep: copyIfBytes,
@@ -352,13 +350,13 @@ const GROUPS: readonly Group[] = [
   }),
   group<XPublishOptions>(["XPUB"], {
     verbosity: {
-      schema: z.enum(["allSubs", "allSubsUnsubs"]).nullable(),
+      allows: (value) => value === null || value === "allSubs" || value === "allSubsUnsubs",
       allowed: 'null, "allSubs" or "allSubsUnsubs"',
       value: null,
     },
     manual: FLAG,
     welcomeMessage: {
-      schema: BYTES_OR_TEXT.nullable(),
+      allows: (value) => value === null || BYTES.allows(value),
       allowed: "null, a string or a Uint8Array",
       value: null,
       keep: copyIfBytes,
@@ -406,7 +404,7 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
     );
   }
   const row = OPTION_ROWS[name as OptionName];
-  if (row.schema.safeParse(value).success) return row.keep === undefined ? value : row.keep(value);
+  if (row.allows(value)) return row.keep === undefined ? value : row.keep(value);
   throw valueFault(name, value, row.allowed);
 }
 
@@ -428,25 +426,26 @@ function copyMetadata(value: unknown): unknown {
 }
 
 /** Encodes text as UTF-8 and copies bytes, for values that are kept longer than the call. */
-export function ownBytes(value: string | Uint8Array): Uint8Array {
+export function ownBytes(value: BytesLike): Uint8Array {
   return typeof value === "string" ? encodeUtf8(value) : copyOf(optionBytes(value));
 }
 
 /** Encodes text as UTF-8 and returns bytes as they are. @throws {MisuseError} `ERR_OPTION`: it is neither. */
-export function optionBytes(value: string | Uint8Array): Uint8Array {
+export function optionBytes(value: BytesLike): Uint8Array {
   if (!BYTES.allows(value)) {
     throw new MisuseError("ERR_OPTION", `Cannot use ${show(value)} as bytes: allowed is ${BYTES.allowed}`);
   }
   return typeof value === "string" ? encodeUtf8(value) : value;
 }
 
-function isMetadata(value: Readonly<Record<string, string | Uint8Array>>): boolean {
-  const properties = Object.entries(value).map(([name, told]) => [name, optionBytes(told)] as const);
+function isMetadata(value: unknown): boolean {
+  if (!isPlainObject(value) || !Object.values(value).every((told) => BYTES.allows(told))) return false;
+  const properties = Object.entries(value).map(([name, told]) =>
+    [name, optionBytes(told as BytesLike)] as const
+  );
   return areOwnProperties(properties);
 }
 
-function isRoutingId(value: string | Uint8Array | null): boolean {
-  if (value === null) return true;
-  const bytes = optionBytes(value);
+function isRoutingId(bytes: Uint8Array): boolean {
   return bytes.length >= 1 && bytes.length <= 255 && bytes[0] !== 0;
 }

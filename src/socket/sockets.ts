@@ -21,9 +21,8 @@ import type {
   SubscribeOptions,
   XPublishOptions,
 } from "./options.ts";
-import { optionBytes, ownBytes } from "./options.ts";
+import { type BytesLike, optionBytes, ownBytes } from "./options.ts";
 import { type ContextOption, defineOptions, DuplexSocket, ReceivingSocket, SendingSocket } from "./socket.ts";
-import type { MessageLike } from "./message.ts";
 import { BYTES, callFault, type CallOptions, WAIT_OPTIONS, type WaitOptions } from "./call_options.ts";
 import { SubscriptionWaits } from "./subscription_waits.ts";
 
@@ -258,6 +257,3 @@ export class XSubscriber extends DuplexSocket {
 }
 export interface XSubscriber extends Required<XSubscriberOptions> {}
 defineOptions(XSubscriber.prototype, "XSUB");
-
-/** Text or bytes, for a topic or a routing id. */
-export type BytesLike = Extract<MessageLike, string | Uint8Array>;

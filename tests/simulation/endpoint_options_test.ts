@@ -301,7 +301,7 @@ test("every option either acts at once, and says so, or is kept by endpoints, wh
   const source = readFileSync("src/socket/options.ts", "utf8");
   for (const name of Object.keys(defaultOptions())) {
     const at = source.indexOf(`\n  ${name}?:`);
-    const comment = source.slice(source.lastIndexOf("/**", at), at);
+    const comment = source.slice(source.lastIndexOf("/**", at), at).replaceAll(/\s*\n\s*\* /g, " ");
     assertEquals(/at once\. \*\/|At once\./i.test(comment), AT_ONCE.includes(name as OptionName), name);
   }
 });
