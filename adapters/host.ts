@@ -5,29 +5,21 @@
  */
 
 import type { Host } from "../src/ports.ts";
-import { builtin, hasBuiltins } from "./builtin.ts";
+import { builtin, hasBuiltins, type Performance, type Timer, type Timers } from "./builtin.ts";
 import { trace } from "./trace.ts";
-
-interface Timer {
-  ref?(): void;
-  unref?(): void;
-}
 
 interface Port {
   onmessage: (() => void) | null;
   postMessage(value: unknown): void;
 }
 
-interface Globals {
-  readonly performance: { now(): number };
+interface Globals extends Timers {
+  readonly Deno?: unknown;
+  readonly Bun?: unknown;
+  readonly performance: Performance;
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
   readonly queueMicrotask: (run: () => void) => void;
-  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
-  readonly clearTimeout: (timer: Timer) => void;
-  readonly setInterval: (run: () => void, delayMs: number) => Timer;
-  readonly clearInterval: (timer: Timer) => void;
-  readonly setImmediate?: (run: () => void) => unknown;
   readonly Buffer?: { allocUnsafeSlow(bytes: number): Uint8Array };
   readonly MessageChannel?: new () => { readonly port1: Port; readonly port2: Port };
 }
@@ -35,10 +27,17 @@ interface Globals {
 const globals = globalThis as unknown as Globals;
 // Every clock is taken here, when the module loads, and never looked up again: fake timers of a test runner, which
 // replace the globals for a while, must neither stop a socket nor stay in a host that is made meanwhile.
-const { queueMicrotask, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } =
-  globals;
-const monotonicMs = globals.performance.now.bind(globals.performance);
-const unixMs = globals.Date.now;
+// Node's built-in modules still have the real ones when the fakes are there first, as with Jest's `enableGlobally`.
+const isNode = hasBuiltins() && globals.Deno === undefined && globals.Bun === undefined;
+const timers: Timers = isNode ? builtin("node:timers") : globals;
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
+const { queueMicrotask, MessageChannel } = globals;
+const performance: Performance = isNode ? builtin("node:perf_hooks").performance : globals.performance;
+const monotonicMs = performance.now.bind(performance);
+// Whoever fakes timers fakes Date as well, which no module has.
+const unixMs = setTimeout === globals.setTimeout
+  ? globals.Date.now
+  : () => Math.floor(performance.timeOrigin + monotonicMs());
 
 /**
  * Makes a host. Each has its own `keepAlive`, so give every context one of its own, or count there.
