@@ -141,7 +141,7 @@ export class Context {
   }
 }
 
-showAs(Context.prototype, (context) => context.toJSON());
+showAs(Context.prototype, "Context", (context) => context.toJSON());
 
 let defaultContext: Context | undefined;
 

@@ -249,7 +249,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
   }
 }
 
-showAs(Proxy.prototype, (proxy) => proxy.toJSON());
+showAs(Proxy.prototype, "Proxy", (proxy) => proxy.toJSON());
 
 /** Waits until `to` can take just this message: of a Router that means its peer, not any. */
 function roomFor(message: Message, to: SendingSocket, signal: AbortSignalLike): Promise<void> {

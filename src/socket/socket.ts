@@ -16,7 +16,7 @@ import {
   type WaitOptions,
 } from "./call_options.ts";
 import { Context, sharedContext } from "./context.ts";
-import { showAs } from "../inspect.ts";
+import { nameAs, showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
@@ -274,7 +274,7 @@ Object.defineProperty(SendingSocket, Symbol.hasInstance, {
   },
 });
 
-showAs(Socket.prototype, (socket) => {
+showAs(Socket.prototype, "Socket", (socket) => {
   const { bound, connected, peers, queued, closed } = socket.toJSON();
   return {
     bound: bound.length > 0 ? bound : undefined,
@@ -285,15 +285,16 @@ showAs(Socket.prototype, (socket) => {
   };
 });
 
-/** Gives a class its options as properties. */
-export function defineOptions(prototype: Socket, type: SocketType): void {
-  for (const name of OPTION_NAMES[type]) {
-    Object.defineProperty(prototype, name, {
+/** Gives a class its options as properties, and its name. */
+export function defineOptions(prototype: Socket, name: string, type: SocketType): void {
+  nameAs(prototype, name);
+  for (const option of OPTION_NAMES[type]) {
+    Object.defineProperty(prototype, option, {
       get(this: { core: SocketCore }): unknown {
-        return readOption(name as OptionName, this.core.options[name]);
+        return readOption(option as OptionName, this.core.options[option]);
       },
       set(this: { core: SocketCore }, value: unknown): void {
-        this.core.setOption(name as OptionName, value);
+        this.core.setOption(option as OptionName, value);
       },
       configurable: true,
       enumerable: true,

@@ -73,7 +73,7 @@ export class Pair extends DuplexSocket {
   }
 }
 export interface Pair extends Required<PairOptions> {}
-defineOptions(Pair.prototype, "PAIR");
+defineOptions(Pair.prototype, "Pair", "PAIR");
 
 /** PUSH: each message to one of the pulling peers, in turn. */
 export class Push extends SendingSocket {
@@ -82,7 +82,7 @@ export class Push extends SendingSocket {
   }
 }
 export interface Push extends Required<PushOptions> {}
-defineOptions(Push.prototype, "PUSH");
+defineOptions(Push.prototype, "Push", "PUSH");
 
 /** PULL: messages from all pushing peers, one of each in turn. */
 export class Pull extends ReceivingSocket {
@@ -91,7 +91,7 @@ export class Pull extends ReceivingSocket {
   }
 }
 export interface Pull extends Required<PullOptions> {}
-defineOptions(Pull.prototype, "PULL");
+defineOptions(Pull.prototype, "Pull", "PULL");
 
 /** DEALER: sends to peers in turn, receives from peers in turn. */
 export class Dealer extends DuplexSocket {
@@ -100,7 +100,7 @@ export class Dealer extends DuplexSocket {
   }
 }
 export interface Dealer extends Required<DealerOptions> {}
-defineOptions(Dealer.prototype, "DEALER");
+defineOptions(Dealer.prototype, "Dealer", "DEALER");
 
 /** ROUTER: the first frame of every message names the peer. */
 export class Router extends DuplexSocket {
@@ -130,7 +130,7 @@ export class Router extends DuplexSocket {
   }
 }
 export interface Router extends Required<RouterSocketOptions> {}
-defineOptions(Router.prototype, "ROUTER");
+defineOptions(Router.prototype, "Router", "ROUTER");
 
 /** REP: takes a request, then sends its reply. */
 export class Reply extends DuplexSocket {
@@ -139,7 +139,7 @@ export class Reply extends DuplexSocket {
   }
 }
 export interface Reply extends Required<ReplyOptions> {}
-defineOptions(Reply.prototype, "REP");
+defineOptions(Reply.prototype, "Reply", "REP");
 
 /** PUB: every message to the peers that subscribed to a prefix of its first frame. */
 export class Publisher extends SendingSocket {
@@ -156,7 +156,7 @@ export class Publisher extends SendingSocket {
   }
 }
 export interface Publisher extends Required<PublisherOptions> {}
-defineOptions(Publisher.prototype, "PUB");
+defineOptions(Publisher.prototype, "Publisher", "PUB");
 
 /** SUB: messages whose first frame begins with a topic that was subscribed to. */
 export class Subscriber extends ReceivingSocket {
@@ -183,7 +183,7 @@ export class Subscriber extends ReceivingSocket {
   }
 }
 export interface Subscriber extends Required<SubscriberOptions> {}
-defineOptions(Subscriber.prototype, "SUB");
+defineOptions(Subscriber.prototype, "Subscriber", "SUB");
 
 /** XPUB: a publisher that sees subscriptions, as messages whose first byte is 1 (subscribed) or 0 (cancelled). */
 export class XPublisher extends DuplexSocket {
@@ -218,7 +218,7 @@ export class XPublisher extends DuplexSocket {
   }
 }
 export interface XPublisher extends Required<XPublisherOptions> {}
-defineOptions(XPublisher.prototype, "XPUB");
+defineOptions(XPublisher.prototype, "XPublisher", "XPUB");
 
 /** XSUB: a subscriber whose subscriptions are messages: `1` and the topic, `0` and the topic. */
 export class XSubscriber extends DuplexSocket {
@@ -242,7 +242,7 @@ export class XSubscriber extends DuplexSocket {
   }
 }
 export interface XSubscriber extends Required<XSubscriberOptions> {}
-defineOptions(XSubscriber.prototype, "XSUB");
+defineOptions(XSubscriber.prototype, "XSubscriber", "XSUB");
 
 /** What can stand for a topic or a routing id. */
 export type BytesLike = Extract<MessageLike, string | Uint8Array>;

@@ -211,15 +211,15 @@ export function checkPublisherForTopic(publisher: PublisherOptions, topic: Publi
 const FROM_ALLOWED = '"earliest", "latest", a position (a bigint, 0n or more) or { timestampMs }';
 
 /**
- * Checks a subscription's options, and fills in the defaults.
+ * Checks a subscription's options, and fills in the defaults; `begin` is that of `from`.
  *
  * @throws {MisuseError} `ERR_OPTION`: the message names the field, the value and what is allowed.
  */
-export function checkSubscribeOptions(input: unknown = {}): SubscribeOptions {
+export function checkSubscribeOptions(input: unknown = {}, begin: From = "latest"): SubscribeOptions {
   if (!isPlainObject(input)) {
     refuseValue("subscription", input, `an object with ${SUBSCRIBE_NAMES.join(", ")}`);
   }
-  const { from = "latest", onTrimmed, signal, ...rest } = input;
+  const { from = begin, onTrimmed, signal, ...rest } = input;
   const unknown = Object.keys(rest).find((name) => !SUBSCRIBE_NAMES.includes(name));
   if (unknown !== undefined) refuseUnknown(unknown, "a subscription", SUBSCRIBE_NAMES);
   if (!isFrom(from)) refuseValue("from", from, FROM_ALLOWED);
