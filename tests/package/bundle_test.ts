@@ -14,7 +14,8 @@ import webpack from "webpack";
 import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // Two programs are bundled by everything that people bundle with, from the package as npm would publish it, and run where there
-// is no package. They print objects too, as bundlers change the names of classes. "sideEffects": false allows bundlers to drop a module of which nothing is used, whatever it does when it is loaded.
+// is no package. They print objects too, as bundlers change the names of classes. "sideEffects": false allows bundlers to
+// drop a module of which nothing is used, whatever it does when it is loaded.
 
 const SOCKETS = `
 import { Pull, Push } from "hawser";
