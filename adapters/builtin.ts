@@ -47,6 +47,32 @@ export interface NodeZlib {
   crc32(bytes: Uint8Array, seed: number): number;
 }
 
+/** What `setTimeout` makes: a number in browsers. */
+export interface Timer {
+  ref?(): void;
+  unref?(): void;
+}
+
+/** `node:timers`, or what the globals have of it. */
+export interface Timers {
+  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
+  readonly clearTimeout: (timer: Timer) => void;
+  readonly setInterval: (run: () => void, delayMs: number) => Timer;
+  readonly clearInterval: (timer: Timer) => void;
+  readonly setImmediate?: (run: () => void) => unknown;
+}
+
+/** Of `node:perf_hooks`, or the global one. */
+export interface Performance {
+  readonly timeOrigin: number;
+  now(): number;
+}
+
+/** `node:perf_hooks` */
+export interface NodePerfHooks {
+  readonly performance: Performance;
+}
+
 /** A channel of `node:diagnostics_channel`. */
 export interface DiagnosticsChannel {
   readonly hasSubscribers: boolean;
@@ -64,6 +90,8 @@ interface Builtins {
   "node:fs": NodeFs;
   "node:dns": NodeDns;
   "node:zlib": NodeZlib;
+  "node:timers": Timers;
+  "node:perf_hooks": NodePerfHooks;
   "node:diagnostics_channel": NodeDiagnosticsChannel;
 }
 

@@ -5,40 +5,39 @@
  */
 
 import type { Host } from "../src/ports.ts";
-import { builtin, hasBuiltins } from "./builtin.ts";
+import { builtin, hasBuiltins, type Performance, type Timer, type Timers } from "./builtin.ts";
 import { trace } from "./trace.ts";
-
-interface Timer {
-  ref?(): void;
-  unref?(): void;
-}
 
 interface Port {
   onmessage: (() => void) | null;
   postMessage(value: unknown): void;
 }
 
-interface Globals {
-  readonly performance: { now(): number };
+interface Globals extends Timers {
+  readonly Deno?: unknown;
+  readonly Bun?: unknown;
+  readonly performance: Performance;
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
   readonly queueMicrotask: (run: () => void) => void;
-  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
-  readonly clearTimeout: (timer: Timer) => void;
-  readonly setInterval: (run: () => void, delayMs: number) => Timer;
-  readonly clearInterval: (timer: Timer) => void;
-  readonly setImmediate?: (run: () => void) => unknown;
   readonly Buffer?: { allocUnsafeSlow(bytes: number): Uint8Array };
   readonly MessageChannel?: new () => { readonly port1: Port; readonly port2: Port };
 }
 
 const globals = globalThis as unknown as Globals;
 // Clocks and timers are read once, when the module loads: a test runner's fake timers, which replace the
-// globals for a while, must neither stop a socket nor remain in a host that is created meanwhile.
-const { queueMicrotask, setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, MessageChannel } =
-  globals;
-const monotonicMs = globals.performance.now.bind(globals.performance);
-const unixMs = globals.Date.now;
+// globals for a while, must neither stop a socket nor remain in a host that is created meanwhile. Node's own
+// modules still have the real ones where the fakes are there first, as with Jest's `enableGlobally`.
+const isNode = hasBuiltins() && globals.Deno === undefined && globals.Bun === undefined;
+const timers: Timers = isNode ? builtin("node:timers") : globals;
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
+const { queueMicrotask, MessageChannel } = globals;
+const performance: Performance = isNode ? builtin("node:perf_hooks").performance : globals.performance;
+const monotonicMs = performance.now.bind(performance);
+// Fake timers come with a fake Date, and no module has the real one.
+const unixMs = setTimeout === globals.setTimeout
+  ? globals.Date.now
+  : () => Math.floor(performance.timeOrigin + monotonicMs());
 
 /**
  * Creates a host. Each has its own `keepAlive`, so give every context a separate host, or count the calls.

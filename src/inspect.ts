@@ -17,23 +17,48 @@ export const PRESENT: unique symbol = Symbol("present");
 export type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, under
- * `name` (by default the name of the instance's class). Call it in a static block where `facts` reads private
- * fields.
+ * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, and JSON
+ * has the same, unless the class says itself what JSON has. Call it in a static block where `facts` reads
+ * private fields. `name` is the name of the class, which bundlers change, or what else to call it; a class that
+ * extends it has its own name.
  */
 export function showAs<Shown extends object>(
   prototype: Shown,
+  name: string,
   facts: (shown: Shown) => Facts,
-  name?: string,
 ): void {
-  Object.defineProperty(prototype, INSPECT, {
-    value(this: Shown, depth: number): string {
-      const title = name ?? this.constructor.name;
-      return depth < 0 ? `[${title}]` : lineOf(title, facts(this));
-    },
-    configurable: true,
-    writable: true,
+  nameAs(prototype, name);
+  define(prototype, INSPECT, function (this: Shown, depth: number): string {
+    const title = titleOf(this);
+    return depth < 0 ? `[${title}]` : lineOf(title, facts(this));
   });
+  if ("toJSON" in prototype) return;
+  define(prototype, "toJSON", function (this: Shown): unknown {
+    return jsonOf(facts(this));
+  });
+}
+
+/** What a class is called when it is shown. Bundlers change the names of classes. */
+export function nameAs(prototype: object, name: string): void {
+  NAMES.set(prototype, name);
+}
+
+const NAMES: WeakMap<object, string> = new WeakMap();
+
+function titleOf(shown: object): string {
+  return NAMES.get(Object.getPrototypeOf(shown) as object) ?? shown.constructor.name;
+}
+
+function define(prototype: object, name: PropertyKey, value: unknown): void {
+  Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+}
+
+/** What JSON can hold: positions are decimal text, as in a record's. */
+function jsonOf(facts: Facts): Facts {
+  const entries = Object.entries(facts).map(([name, value]) =>
+    [name, typeof value === "bigint" ? `${value}` : value] as const
+  );
+  return Object.fromEntries(entries);
 }
 
 /** `Push { connected: ["tcp://127.0.0.1:5555"], peers: 1, queued: 0 }` */

@@ -14,6 +14,7 @@
 import { LogError } from "../../src/log/errors.ts";
 import { builtin } from "../builtin.ts";
 import { detectRuntime } from "../detect.ts";
+import { host } from "../shared_host.ts";
 import { codeOf, reasonOf } from "../system_errors.ts";
 import { type Holder, isAlive, ownHolder, parseHolder, showHolder } from "./lock_holder.ts";
 
@@ -102,7 +103,7 @@ async function bindName(path: string, name: string): Promise<Server> {
       await closeServer(server);
       throw locked(path);
     }
-    await sleep(20);
+    await new Promise<void>((resolve) => void host.schedule(20, resolve, true));
   }
   return server;
 }
@@ -155,14 +156,6 @@ function isHeldTwice(name: string): boolean {
     return flags === "00010000" && shown.replace(/@+$/, "") === `@${name}` ? [shown] : [];
   });
   return held.some((shown) => shown.endsWith("@")) && held.includes(`@${name}`);
-}
-
-interface Timers {
-  setTimeout(run: () => void, delayMs: number): unknown;
-}
-
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => void (globalThis as unknown as Timers).setTimeout(resolve, delayMs));
 }
 
 /** Locks without abstract names: the lock is the file itself, which only one process can create. */

@@ -149,7 +149,7 @@ export class Context {
   }
 }
 
-showAs(Context.prototype, (context) => context.toJSON());
+showAs(Context.prototype, "Context", (context) => context.toJSON());
 
 let defaultContext: Context | undefined;
 

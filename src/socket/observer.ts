@@ -141,7 +141,7 @@ export class Observer {
   }
 }
 
-showAs(Observer.prototype, (observer) => observer.toJSON());
+showAs(Observer.prototype, "Observer", (observer) => observer.toJSON());
 
 function checkListener(type: unknown, listener: unknown): void {
   if (!SOCKET_EVENT_TYPES.includes(type as SocketEventType)) {

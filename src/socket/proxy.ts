@@ -254,7 +254,7 @@ export class Proxy<Front extends Socket = Socket, Back extends Socket = Socket> 
   }
 }
 
-showAs(Proxy.prototype, (proxy) => proxy.toJSON());
+showAs(Proxy.prototype, "Proxy", (proxy) => proxy.toJSON());
 
 /**
  * Waits until `to` can take this very message. A Router must have room for that message's peer, not for any

@@ -129,7 +129,7 @@ export class Request extends DuplexSocket {
   }
 }
 export interface Request extends Required<RequestSocketOptions> {}
-defineOptions(Request.prototype, "REQ");
+defineOptions(Request.prototype, "Request", "REQ");
 
 /** A signal that is aborted by the caller's signal or by the attempt's time-out. */
 class Attempt {

@@ -11,7 +11,7 @@ import type { SocketType } from "../zmtp/socket_type.ts";
 import { callFault, type CallOption, checkValue, show, type WaitOptions } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
 import { Context, sharedContext } from "./context.ts";
-import { showAs } from "../inspect.ts";
+import { nameAs, showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
 import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
@@ -284,7 +284,7 @@ Object.defineProperty(SendingSocket, Symbol.hasInstance, {
   },
 });
 
-showAs(Socket.prototype, (socket) => {
+showAs(Socket.prototype, "Socket", (socket) => {
   const { bound, connected, peers, queued, closed } = socket.toJSON();
   return {
     bound: bound.length > 0 ? bound : undefined,
@@ -295,15 +295,16 @@ showAs(Socket.prototype, (socket) => {
   };
 });
 
-/** Defines the options of a socket type as properties of its class. */
-export function defineOptions(prototype: Socket, type: SocketType): void {
-  for (const name of OPTION_NAMES[type]) {
-    Object.defineProperty(prototype, name, {
+/** Defines the options of a socket type as properties of its class, and the name under which it is shown. */
+export function defineOptions(prototype: Socket, name: string, type: SocketType): void {
+  nameAs(prototype, name);
+  for (const option of OPTION_NAMES[type]) {
+    Object.defineProperty(prototype, option, {
       get(this: { core: SocketCore }): unknown {
-        return readOption(name as OptionName, this.core.options[name]);
+        return readOption(option as OptionName, this.core.options[option]);
       },
       set(this: { core: SocketCore }, value: unknown): void {
-        this.core.setOption(name as OptionName, value);
+        this.core.setOption(option as OptionName, value);
       },
       configurable: true,
       enumerable: true,

@@ -72,7 +72,7 @@ export class Pair extends DuplexSocket {
   }
 }
 export interface Pair extends Required<PairOptions> {}
-defineOptions(Pair.prototype, "PAIR");
+defineOptions(Pair.prototype, "Pair", "PAIR");
 
 /** PUSH: sends each message to one of its Pull peers, in turn. */
 export class Push extends SendingSocket {
@@ -81,7 +81,7 @@ export class Push extends SendingSocket {
   }
 }
 export interface Push extends Required<PushOptions> {}
-defineOptions(Push.prototype, "PUSH");
+defineOptions(Push.prototype, "Push", "PUSH");
 
 /** PULL: receives messages from all its Push peers, one from each in turn. */
 export class Pull extends ReceivingSocket {
@@ -90,7 +90,7 @@ export class Pull extends ReceivingSocket {
   }
 }
 export interface Pull extends Required<PullOptions> {}
-defineOptions(Pull.prototype, "PULL");
+defineOptions(Pull.prototype, "Pull", "PULL");
 
 /** DEALER: sends to its peers in turn and receives from them in turn. */
 export class Dealer extends DuplexSocket {
@@ -99,7 +99,7 @@ export class Dealer extends DuplexSocket {
   }
 }
 export interface Dealer extends Required<DealerOptions> {}
-defineOptions(Dealer.prototype, "DEALER");
+defineOptions(Dealer.prototype, "Dealer", "DEALER");
 
 /** ROUTER: the first frame of every message names the peer. */
 export class Router extends DuplexSocket {
@@ -132,7 +132,7 @@ export class Router extends DuplexSocket {
   }
 }
 export interface Router extends Required<RouterSocketOptions> {}
-defineOptions(Router.prototype, "ROUTER");
+defineOptions(Router.prototype, "Router", "ROUTER");
 
 /** REP: receives a request, then sends its reply. */
 export class Reply extends DuplexSocket {
@@ -141,7 +141,7 @@ export class Reply extends DuplexSocket {
   }
 }
 export interface Reply extends Required<ReplyOptions> {}
-defineOptions(Reply.prototype, "REP");
+defineOptions(Reply.prototype, "Reply", "REP");
 
 /** PUB: sends every message to the peers that subscribed to a prefix of its first frame. */
 export class Publisher extends SendingSocket {
@@ -161,7 +161,7 @@ export class Publisher extends SendingSocket {
   }
 }
 export interface Publisher extends Required<PublisherOptions> {}
-defineOptions(Publisher.prototype, "PUB");
+defineOptions(Publisher.prototype, "Publisher", "PUB");
 
 /** SUB: receives messages whose first frame begins with a subscribed topic. */
 export class Subscriber extends ReceivingSocket {
@@ -191,7 +191,7 @@ export class Subscriber extends ReceivingSocket {
   }
 }
 export interface Subscriber extends Required<SubscriberOptions> {}
-defineOptions(Subscriber.prototype, "SUB");
+defineOptions(Subscriber.prototype, "Subscriber", "SUB");
 
 /**
  * XPUB: a publisher that receives subscriptions as messages whose first byte is 1 (subscribed) or 0
@@ -229,7 +229,7 @@ export class XPublisher extends DuplexSocket {
   }
 }
 export interface XPublisher extends Required<XPublisherOptions> {}
-defineOptions(XPublisher.prototype, "XPUB");
+defineOptions(XPublisher.prototype, "XPublisher", "XPUB");
 
 /**
  * XSUB: a subscriber that subscribes by sending messages: a byte 1 and the topic, or a byte 0 and the topic
@@ -256,4 +256,4 @@ export class XSubscriber extends DuplexSocket {
   }
 }
 export interface XSubscriber extends Required<XSubscriberOptions> {}
-defineOptions(XSubscriber.prototype, "XSUB");
+defineOptions(XSubscriber.prototype, "XSubscriber", "XSUB");

@@ -132,6 +132,12 @@ test("options of waits are checked as those of constructors are, and nothing is 
   );
   assertThrows(() => log.subscribe("t", { signal: {} as never }), MisuseError, '"signal"');
   assertThrows(() => log.consumer("t", "a", { signal: {} as never }), MisuseError, '"signal"');
+  for (const options of [null, 5, [], new Map(), () => {}, new AbortController().signal]) {
+    for (const call of ["subscribe", "consumer"] as const) {
+      const open = call === "consumer" ? log.consumer.bind(log, "t", "a") : log.subscribe.bind(log, "t");
+      assertThrows(() => open(options as never), MisuseError, "allowed is an object with from, creditBytes");
+    }
+  }
 });
 
 test("every wait takes timeoutMs, and only the wait ends then", async () => {

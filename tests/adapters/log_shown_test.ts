@@ -58,7 +58,7 @@ test("JSON of a record has all of it, and its copy can be spread and kept", asyn
   assertEquals(structuredClone(copy), copy);
 });
 
-test("a log and what it is made of are shown in a line", async () => {
+test("a log and what it is made of are shown in a line, and as JSON", async () => {
   await using broker = await startBroker({ listen: [ANY_PORT] });
   const log = await connectLog(broker.endpoints);
   const publisher = log.publisher("orders", { name: "importer" });
@@ -82,6 +82,16 @@ test("a log and what it is made of are shown in a line", async () => {
     `Log { at: [${endpoint}], state: "ready", publishers: 1, subscriptions: 1, consumers: 1 }`,
   );
   assertEquals(printed(broker), `BrokerServer { endpoints: [${endpoint}], topics: 1, connections: 1 }`);
+  assertEquals(JSON.parse(JSON.stringify({ publisher, subscription, log, broker })), {
+    publisher: { topic: "orders", name: "importer", state: "open", submitted: 1, acknowledged: 1 },
+    subscription: { topic: "orders", position: "1", state: "flowing" },
+    log: { at: broker.endpoints, state: "ready", publishers: 1, subscriptions: 1, consumers: 1 },
+    broker: { endpoints: broker.endpoints, topics: 1, connections: 1 },
+  });
+  assertMatch(
+    JSON.stringify(consumer),
+    /^\{"topic":"orders","name":"billing",.*"committed":"1","state":"open"\}$/,
+  );
   await log.close();
   assertMatch(printed(log), /state: "closed" \}$/);
   await using embedded = await openLog();

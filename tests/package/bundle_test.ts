@@ -14,11 +14,13 @@ import webpack from "webpack";
 import { binary, ENVIRONMENT, PROJECT, Stranger } from "./stranger.ts";
 
 // Two programs are bundled by everything that people bundle with, from the package as npm would publish it, and run where there
-// is no package. "sideEffects": false allows bundlers to drop a module of which nothing is used, whatever it does when it is loaded.
+// is no package. They print objects too, as bundlers change the names of classes. "sideEffects": false allows bundlers to
+// drop a module of which nothing is used, whatever it does when it is loaded.
 
 const SOCKETS = `
 import { Pull, Push } from "hawser";
 const pull = new Pull();
+console.log(pull);
 await pull.bind("tcp://127.0.0.1:0");
 await exchange(pull.lastEndpoint, "over tcp");
 await pull.bind("inproc://bundled");
@@ -40,14 +42,15 @@ const log = await openLog();
 const { position } = await log.publisher("orders").publish("socks");
 for await (const record of log.subscribe("orders", { from: "earliest" })) {
   console.log(position + " " + new TextDecoder().decode(record.value));
+  console.log(record);
   break;
 }
 await log.close();
 `;
 
 const PROGRAMS = {
-  sockets: { source: SOCKETS, prints: "over tcp\nover inproc\n" },
-  log: { source: LOG, prints: "0 socks\n" },
+  sockets: { source: SOCKETS, prints: "Pull { peers: 0 }\nover tcp\nover inproc\n" },
+  log: { source: LOG, prints: "0 socks\nLogRecord { position: 0n, value: Uint8Array(5) }\n" },
 } as const;
 
 const stranger = new Stranger("bundled");

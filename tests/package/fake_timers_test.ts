@@ -11,11 +11,13 @@ const ROOT = process.cwd();
 const PROJECTS = `${ROOT}/.build/fake_timers`;
 const HAWSER = fileURLToPath(new URL("../../mod.js", import.meta.url));
 
+const STATIC = `import { Pull, Push } from ${JSON.stringify(HAWSER)};`;
+
 /** The test file of a runner whose `fake` and `real` switch its timers. */
-function testFile(imports: string, fake: string, real: string): string {
+function testFile(imports: string, fake: string, real: string, load = STATIC): string {
   return `
 ${imports}
-import { Pull, Push } from ${JSON.stringify(HAWSER)};
+${load}
 
 async function exchange() {
   const pull = new Pull({ receiveTimeout: 20_000 });
@@ -99,4 +101,27 @@ test("jest with ES modules: a default context that is made under fake timers wor
     "--ci",
   ]);
   assertMatch(output, /Tests: +2 passed/);
+});
+
+test("jest with fake timers for all: hawser works where it is loaded under them, then and later", async () => {
+  const fakeTimers = { enableGlobally: true };
+  const config = { testEnvironment: "node", transform: {}, testMatch: ["**/*.test.cjs"], fakeTimers };
+  const output = await runProject("jest_global", {
+    "package.json": JSON.stringify({ type: "commonjs", jest: config }),
+    "fake.test.cjs": testFile(
+      "",
+      "jest.useFakeTimers()",
+      "jest.useRealTimers()",
+      `let Pull, Push;
+test("loads", async () => void ({ Pull, Push } = await import(${JSON.stringify(HAWSER)})));`,
+    ),
+  }, [
+    "--experimental-vm-modules",
+    `${ROOT}/node_modules/jest/bin/jest.js`,
+    "--rootDir",
+    ".",
+    "--no-color",
+    "--ci",
+  ]);
+  assertMatch(output, /Tests: +3 passed/);
 });

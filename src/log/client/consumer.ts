@@ -47,7 +47,7 @@ const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
  */
 export class Consumer extends RecordSource {
   static {
-    showAs(Consumer.prototype, (one) => {
+    showAs(Consumer.prototype, "Consumer", (one) => {
       const { topic, name, position, committed } = one;
       return { topic, name, position, committed, state: one.#handle.state };
     });

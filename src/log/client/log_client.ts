@@ -139,7 +139,7 @@ const BATCH_BYTES_MAX = 1_048_576;
 /** See the module. */
 export class LogClient implements Log, ClientCore {
   static {
-    showAs(LogClient.prototype, (one) => {
+    showAs(LogClient.prototype, "Log", (one) => {
       const kinds = [[LogPublisher, "publishers"], [Subscription, "subscriptions"], [
         Consumer,
         "consumers",
@@ -150,7 +150,7 @@ export class LogClient implements Log, ClientCore {
       });
       const state = one.#closing === undefined ? one.connection.state : "closed";
       return { at: one.#init.at ?? "this process", state, ...Object.fromEntries(open) };
-    }, "Log");
+    });
   }
 
   readonly host: ClientCore["host"];
@@ -239,7 +239,7 @@ export class LogClient implements Log, ClientCore {
   }
 
   consumer(topic: string, name: string, options: ConsumerInput = {}): Consumer {
-    const checked = checkSubscribeOptions({ ...options, from: options.from ?? "earliest" });
+    const checked = checkSubscribeOptions(options, "earliest");
     if (typeof name !== "string" || !isName(name)) {
       throw new MisuseError("ERR_OPTION", `Cannot name a consumer ${show(name)}: allowed is ${NAME_ALLOWED}`);
     }

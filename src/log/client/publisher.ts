@@ -57,7 +57,7 @@ export type * from "./publish_types.ts";
  */
 export class LogPublisher implements AsyncDisposable {
   static {
-    showAs(LogPublisher.prototype, (one) => {
+    showAs(LogPublisher.prototype, "LogPublisher", (one) => {
       const { submitted, acknowledged, refused } = one.#session.progress;
       return {
         topic: one.topic,

@@ -179,7 +179,7 @@ export abstract class RecordSource implements AsyncIterable<LogRecord>, AsyncDis
  */
 export class Subscription extends RecordSource {
   static {
-    showAs(Subscription.prototype, (one) => {
+    showAs(Subscription.prototype, "Subscription", (one) => {
       const { topic, position } = one;
       return { topic, position, state: one.#user.cursor.state };
     });

@@ -90,6 +90,8 @@ const KIB = 1_024;
 const MIB = 1_048_576;
 const DAY_MS = 86_400_000;
 const HOLD_BYTES: number = 128 * MIB;
+/** What the largest segment has room for. */
+const BATCH_BYTES_MAX: number = SEGMENT_BYTES_MAX - SEGMENT_RESERVED_BYTES;
 const ENDPOINT = /^[a-z][a-z0-9+.-]*:\/\/.+$/;
 const HOST_PORT = /^(?:(?:[^\s:/[\]]+|\[[0-9A-Fa-f:.%]+\]):)?(\d{1,5})$/;
 /** Where a broker listens unless told otherwise. */
@@ -135,9 +137,13 @@ export const BROKER_FIELDS: Fields = {
     numeric: true,
   },
   stagingBuffers: countField("buffers that receive batches from the network", "buffers", 32, 1, 65_536),
-  stagingBufferBytes: bytesField("bytes of one of them", MIB, 64, SEGMENT_BYTES_MAX),
+  stagingBufferBytes: {
+    ...bytesField("bytes of one of them", MIB, 64, SEGMENT_BYTES_MAX),
+    value: undefined,
+    valueText: "1MiB, or batchBytesMax if that is more",
+  },
   batchBytesMax: follows(
-    bytesField("bytes of the largest batch that is taken", MIB, 64, SEGMENT_BYTES_MAX),
+    bytesField("bytes of the largest batch that is taken", MIB, 64, BATCH_BYTES_MAX),
     "stagingBufferBytes",
   ),
   ringSlots: countField("batches of one topic that wait to be ordered", "slots", 1_024, 1, MIB),
@@ -210,7 +216,8 @@ export function checkBrokerOptions(
   const given = checkGiven("a broker", WITH_TOPICS, input);
   const filled = fillDefaults(BROKER_FIELDS, given);
   const durability = surroundings.durability ?? durabilityOf(filled as { dir: string | undefined });
-  filled["batchBytesMax"] ??= filled["stagingBufferBytes"];
+  filled["stagingBufferBytes"] ??= Math.max(MIB, (given["batchBytesMax"] as number | undefined) ?? 0);
+  filled["batchBytesMax"] ??= Math.min(filled["stagingBufferBytes"] as number, BATCH_BYTES_MAX);
   const holdBytes = Math.max(HOLD_BYTES, filled["batchBytesMax"] as number);
   filled["holdBytesMax"] ??= durability === "none"
     ? Math.min(holdBytes, Math.floor(filled["memoryBytesMax"] as number / 2))
@@ -301,6 +308,10 @@ function originOf(
   durability: Durability,
 ): keyof BrokerOptions | undefined {
   if (given[name] !== undefined) return name;
+  // These two follow each other.
+  if (name === "stagingBufferBytes") {
+    return given["batchBytesMax"] === undefined ? undefined : "batchBytesMax";
+  }
   const inMemory = name === "holdBytesMax" && durability === "none";
   const followed = inMemory ? "memoryBytesMax" : FOLLOWED[name];
   return followed === undefined ? undefined : originOf(followed, given, durability);

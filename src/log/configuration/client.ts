@@ -73,6 +73,7 @@ export type SubscribeInput = {
 
 const KIB = 1_024;
 const MIB = 1_048_576;
+const WINDOW_BYTES: number = 8 * MIB;
 const WINDOW_BYTES_MAX = 4_096 * MIB;
 /** Positions are 64 bits. */
 const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
@@ -95,7 +96,11 @@ export const PUBLISHER_FIELDS: Fields = {
   batchBytes: bytesField("bytes at which a batch is sent", 256 * KIB, 64, SEGMENT_BYTES_MAX),
   batchRecordsMax: countField("records at which a batch is sent", "records", 65_536, 1, 16 * MIB),
   lingerMs: msField("a record may wait so long for others", 0, 0, 60_000),
-  windowBytes: bytesField("bytes that may be under way", 8 * MIB, 64, WINDOW_BYTES_MAX),
+  windowBytes: {
+    ...bytesField("bytes that may be under way", WINDOW_BYTES, 64, WINDOW_BYTES_MAX),
+    value: undefined,
+    valueText: "8MiB, or batchBytes if that is more",
+  },
   windowBatches: countField("batches that may be under way", "batches", 1_024, 1, MIB),
   resendTimeoutMs: msField(
     "the first batch without an answer is sent again after this, then after twice as long",
@@ -144,6 +149,7 @@ export function checkPublisherOptions(
     const least = Math.min(batchBytesMax, (given["windowBytes"] as number | undefined) ?? Infinity);
     filled["batchBytes"] = Math.min(filled["batchBytes"] as number, least);
   }
+  filled["windowBytes"] ??= Math.max(WINDOW_BYTES, filled["batchBytes"] as number);
   filled["onTopic"] = onTopic === undefined ? undefined : checkTopicRequest(onTopic, `${prefix}onTopic.`);
   const options = Object.freeze(filled) as unknown as PublisherOptions;
   if (options.batchBytes > batchBytesMax) {
@@ -211,15 +217,15 @@ export function checkPublisherForTopic(publisher: PublisherOptions, topic: Publi
 const FROM_ALLOWED = '"earliest", "latest", a position (a bigint, 0n or more) or { timestampMs }';
 
 /**
- * Checks a subscription's options, and fills in the defaults.
+ * Checks a subscription's options, and fills in the defaults; `begin` is that of `from`.
  *
  * @throws {MisuseError} `ERR_OPTION`: the message names the field, the value and what is allowed.
  */
-export function checkSubscribeOptions(input: unknown = {}): SubscribeOptions {
+export function checkSubscribeOptions(input: unknown = {}, begin: From = "latest"): SubscribeOptions {
   if (!isPlainObject(input)) {
     refuseValue("subscription", input, `an object with ${SUBSCRIBE_NAMES.join(", ")}`);
   }
-  const { from = "latest", onTrimmed, signal, ...rest } = input;
+  const { from = begin, onTrimmed, signal, ...rest } = input;
   const unknown = Object.keys(rest).find((name) => !SUBSCRIBE_NAMES.includes(name));
   if (unknown !== undefined) refuseUnknown(unknown, "a subscription", SUBSCRIBE_NAMES);
   if (!isFrom(from)) refuseValue("from", from, FROM_ALLOWED);

@@ -145,7 +145,7 @@ export function checkTopicOptions(input: unknown, surroundings: TopicSurrounding
       `${prefix}ack`,
       2,
       `0 or 1: a store ${store} (durability "${durability}") cannot keep a record through a crash of the machine; ` +
-        `2 needs durability "machine"`,
+        `2 needs durability "machine", which a log with "dir" has`,
     );
   }
   checkSegment(options, surroundings);

@@ -30,7 +30,7 @@ export interface BrokerServerInit {
  */
 export class BrokerServer implements AsyncDisposable {
   static {
-    showAs(BrokerServer.prototype, (one) => {
+    showAs(BrokerServer.prototype, "BrokerServer", (one) => {
       const { topics, connections } = one.broker.status();
       const { dir } = one.broker.options;
       return { endpoints: one.endpoints, dir, topics: topics.length, connections };

@@ -178,7 +178,7 @@ export interface RecordCopy {
  */
 export class LogRecord {
   static {
-    showAs(LogRecord.prototype, (one) => {
+    showAs(LogRecord.prototype, "LogRecord", (one) => {
       const { position, key, headers, value } = one;
       return { position, key: key && PRESENT, headers: headers.size > 0 ? PRESENT : undefined, value };
     });

@@ -206,6 +206,7 @@ test("what does not fit is refused by the name of the option that was set", () =
     [{ grantBytesMax: MIB - 1 }, `"grantBytesMax" to ${MIB - 1}: allowed is batchBytesMax (${MIB}) or more`],
     [{ holdBytesMax: MIB - 1 }, `"holdBytesMax" to ${MIB - 1}: allowed is batchBytesMax (${MIB}) or more`],
     [{ stagingBufferBytes: 200 * MIB }, `"stagingBufferBytes" to ${200 * MIB}: allowed is one that`],
+    [{ batchBytesMax: 130 * MIB }, `"batchBytesMax" to ${130 * MIB}: allowed is`],
     [
       { batchBytesMax: 130 * MIB, stagingBufferBytes: 130 * MIB },
       `"batchBytesMax" to ${130 * MIB}: allowed is`,
@@ -237,6 +238,11 @@ test("a size alone is taken, and what nobody has set follows it", () => {
     200 * MIB,
   ]);
   assertEquals(topicOptionsFor(large, "orders", {}).segmentBytes, 200 * MIB + 4_096);
+  const batches = checkBrokerOptions({ batchBytesMax: 8 * MIB });
+  assertEquals([batches.stagingBufferBytes, batches.grantBytesMax], [8 * MIB, 128 * MIB]);
+  const largest = checkBrokerOptions({ dir: "x", stagingBufferBytes: 1_024 * MIB });
+  assertEquals(largest.batchBytesMax, 1_024 * MIB - 4_096);
+  assertEquals(topicOptionsFor(largest, "orders", {}).segmentBytes, 1_024 * MIB);
   const small = checkBrokerOptions({ memoryBytesMax: 4 * MIB });
   assertEquals(topicOptionsFor(small, "orders", {}).segmentBytes, 2 * MIB);
 });
@@ -305,6 +311,7 @@ test("a publisher's batch fits into its window and the broker", () => {
   assertEquals([options.lingerMs, options.name, options.ack], [0, undefined, undefined]);
   assertEquals(checkPublisherOptions({}, { batchBytesMax: 1_000 }).batchBytes, 1_000);
   assertEquals(checkPublisherOptions({ windowBytes: 500 }).batchBytes, 500);
+  assertEquals(checkPublisherOptions({ batchBytes: 16 * MIB }).windowBytes, 16 * MIB);
   assertStringIncludes(
     refusal(() => checkPublisherOptions({ batchBytes: 1_001 }, { batchBytesMax: 1_000 })),
     `"batchBytes" to 1001: allowed is at most the broker's batchBytesMax (1000)`,

@@ -149,7 +149,7 @@ test("a wrong value is refused also where a stronger source overrides it", () =>
 test("what nobody knows is refused: variables, options, groups, topics", () => {
   assertStringIncludes(
     refusal({ environment: { HAWSER_STAGING_BUFERS: "4" } }),
-    'Unknown environment variable HAWSER_STAGING_BUFERS, set to "4"',
+    'Unknown environment variable HAWSER_STAGING_BUFERS, set to "4"; did you mean HAWSER_STAGING_BUFFERS?',
   );
   const documents: readonly (readonly [unknown, string])[] = [
     [{ nope: 1 }, 'Unknown option "nope" of the configuration; it has connect, '],
@@ -230,6 +230,12 @@ test("of an argument that is given several times, lists take all and others the 
   });
   assertEquals(configuration.broker.listen, ["tcp://a:1", "tcp://b:1", "tcp://c:1"]);
   assertEquals(configuration.broker.stagingBuffers, 2);
+});
+
+test("what all variables begin with makes none like another", () => {
+  const message = refusal({ environment: { HAWSER_PORT: "7780" } });
+  assertStringIncludes(message, "Unknown environment variable HAWSER_PORT");
+  assert(!message.includes("did you mean"), message);
 });
 
 test("what does not fit together is refused, from whatever sources", () => {
