@@ -72,7 +72,7 @@ export class Liveness {
 
   constructor(timings: Timings) {
     this.#timings = timings;
-    if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer();
+    if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer(timings.heartbeatTimeoutMs);
   }
 
   /** The stream is being opened, or was accepted. */
@@ -105,6 +105,11 @@ export class Liveness {
       this.#pongMs = Math.min(this.#pongMs, Math.max(halfMs, PAUSED_PONG_MS_MIN));
     }
     this.#lastPingMs = nowMs;
+  }
+
+  /** Whether the peer ever asked. */
+  get wasPinged(): boolean {
+    return this.#lastPingMs !== undefined;
   }
 
   /** The peer answered a PING, or tells unasked that it is there. */
@@ -151,7 +156,7 @@ export class Liveness {
    * it gets PONGs unasked: an application that is slow loses no connection to a peer that only wants to know
    * whether we live, and neither does a way that is.
    */
-  paused(on: boolean, nowMs: number, midMessage = false): void {
+  paused(on: boolean, nowMs: number, midMessage: boolean): void {
     this.#paused = on;
     const owes = on || midMessage;
     if (owes === this.#timers.isSet("pong")) return;

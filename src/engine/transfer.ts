@@ -18,6 +18,11 @@ const MIB = 1_024 * KIB;
 const STRETCH_BYTES_MIN = 64 * KIB;
 /** In a steady stream a PING follows so many bytes, at first after fewer, so that a rate is known early. */
 const STRETCH_BYTES_MAX = 4 * MIB;
+/**
+ * And after what this part of the time-out carries at the rate last seen: a way that is ten times as slow all of a
+ * sudden still brings an answer in time.
+ */
+const STRETCHES_IN_TIMEOUT = 16;
 /** Bytes in a millisecond, as long as nothing was measured. */
 const RATE_ASSUMED = MIB / 1_000;
 /** A peer that stopped for an hour must not be waited for as if it were that slow. */
@@ -57,6 +62,12 @@ export class Transfer {
   #sampleBytes = 0;
   /** Time that writes were in flight since the last sample. */
   #blockedMs = 0;
+  readonly #stretchMs: number;
+
+  /** `timeoutMs`: how long the peer may say nothing. 0: for ever. */
+  constructor(timeoutMs = 0) {
+    this.#stretchMs = (timeoutMs || Infinity) / STRETCHES_IN_TIMEOUT;
+  }
 
   /**
    * A write was handed to the transport: with it the PING that {@link nextContext} was asked for, if it was.
@@ -120,7 +131,8 @@ export class Transfer {
   #mark(nowMs: number): void {
     this.#marksNext = false;
     this.#marked = this.#handed;
-    this.#stretchBytes = Math.min(this.#stretchBytes * 2, STRETCH_BYTES_MAX);
+    const stretchBytesMax = Math.max(this.#rate * this.#stretchMs, STRETCH_BYTES_MIN);
+    this.#stretchBytes = Math.min(this.#stretchBytes * 2, stretchBytesMax, STRETCH_BYTES_MAX);
     this.#marks.push({
       id: this.#id,
       offset: this.#handed,
