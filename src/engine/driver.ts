@@ -95,25 +95,28 @@ export class Driver implements Task, OutboundListener, InboundSource {
   start(dial: Dial): void {
     this.#engine.started(this.#nowMs());
     let transport: unknown;
+    let complete: boolean;
     this.#busy = true;
     try {
       if (typeof dial !== "function") throw dial;
       transport = dial(this.#handlers());
+      complete = isTransport(transport);
     } catch (error) {
       this.#busy = false;
       disown(error);
       return this.#transportClosed(typeof dial === "function" ? error : brokenRule("dialReturns"));
     }
     this.#busy = false;
-    if (!isTransport(transport)) {
+    if (!complete) {
       disown(transport);
       return this.#transportClosed(brokenRule("dialReturns"));
     }
-    this.#transport = transport;
+    const made = transport as Transport;
+    this.#transport = made;
     this.#go("dialled");
     if (this.#heardEarly) this.#broke("dialQuiet");
     // What keeps the process alive is decided by the context, for all its connections at once.
-    else this.#setReferenced(transport);
+    else this.#setReferenced(made);
     this.#settle();
   }
 
@@ -189,7 +192,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return {
       open: (info) => this.#enter(() => this.#opened(info)),
       data: (chunk) => {
-        if (this.#mustWait) return this.#defer(() => this.#receive(chunk));
+        if (this.#mustWait) return this.#deferReceive(chunk);
         this.#busy = true;
         this.#receive(chunk);
         this.#busy = false;
@@ -221,6 +224,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#stream === "opening") return this.#broke("openFirst");
     if (!isBytes(chunk)) return this.#broke("dataBytes");
     this.#engine.receive(chunk, this.#nowMs());
+  }
+
+  /** Until its turn comes the transport may use the memory again, which must not pass for a chunk without bytes. */
+  #deferReceive(chunk: Uint8Array): void {
+    const bytes = isBytes(chunk) ? chunk.length : 0;
+    this.#defer(() => bytes > 0 && chunk.length !== bytes ? this.#broke("dataMemory") : this.#receive(chunk));
   }
 
   #drained(): void {

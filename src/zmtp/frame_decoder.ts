@@ -178,7 +178,8 @@ export class FrameDecoder {
         size = readSize(chunk, at + 1);
       }
       // An illegal frame is left to the slow path, which names the error, after the messages before it.
-      if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || bodyAt + size > end) break;
+      // The last comparison is not true either of bytes that are not there, because their memory was given away.
+      if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || !(bodyAt + size <= end)) break;
       if (flags >= FLAG_COMMAND) {
         // A command between the frames of one message is legal to receive (libzmq's PING does it): slow path.
         if (at !== messageStart || (flags & FLAG_MORE) !== 0) break;
