@@ -95,28 +95,25 @@ export class Driver implements Task, OutboundListener, InboundSource {
   start(dial: Dial): void {
     this.#engine.started(this.#nowMs());
     let transport: unknown;
-    let complete: boolean;
     this.#busy = true;
     try {
       if (typeof dial !== "function") throw dial;
       transport = dial(this.#handlers());
-      complete = isTransport(transport);
     } catch (error) {
       this.#busy = false;
       disown(error);
       return this.#transportClosed(typeof dial === "function" ? error : brokenRule("dialReturns"));
     }
     this.#busy = false;
-    if (!complete) {
+    if (!isTransport(transport)) {
       disown(transport);
       return this.#transportClosed(brokenRule("dialReturns"));
     }
-    const made = transport as Transport;
-    this.#transport = made;
+    this.#transport = transport;
     this.#go("dialled");
     if (this.#heardEarly) this.#broke("dialQuiet");
     // What keeps the process alive is decided by the context, for all its connections at once.
-    else this.#setReferenced(made);
+    else this.#setReferenced(transport);
     this.#settle();
   }
 

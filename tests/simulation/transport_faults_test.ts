@@ -152,7 +152,7 @@ const HANDSHAKE: readonly Mistake[] = [
   },
   {
     name: "a dial that returns what throws when it is looked at",
-    rule: undefined,
+    rule: "dialReturns",
     fault: () => (() => Object.defineProperty({}, "write", { get: fail })) as Anything,
   },
   {
