@@ -187,7 +187,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     return {
       open: (info) => this.#enter(() => this.#opened(info)),
       data: (chunk) => {
-        if (this.#mustWait) return this.#defer(() => this.#receive(chunk));
+        if (this.#mustWait) return this.#deferReceive(chunk);
         this.#busy = true;
         this.#receive(chunk);
         this.#busy = false;
@@ -219,6 +219,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#stream === "opening") return this.#broke("openFirst");
     if (!isBytes(chunk)) return this.#broke("dataBytes");
     this.#engine.receive(chunk, this.#nowMs());
+  }
+
+  /** Until its turn comes the transport may use the memory again, which must not pass for a chunk without bytes. */
+  #deferReceive(chunk: Uint8Array): void {
+    const bytes = isBytes(chunk) ? chunk.length : 0;
+    this.#defer(() => bytes > 0 && chunk.length !== bytes ? this.#broke("dataMemory") : this.#receive(chunk));
   }
 
   #drained(): void {

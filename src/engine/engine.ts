@@ -149,7 +149,7 @@ export class Engine {
     this.#nowMs = nowMs;
     if (this.#state === "ready") {
       this.#input.tick(nowMs);
-      this.#liveness.paused(!this.#input.wantsRead, nowMs);
+      this.#liveness.paused(!this.#input.wantsRead, nowMs, this.#input.midMessage);
     }
     while (this.#state !== "closed") {
       switch (this.#liveness.check(nowMs, this.wantsRead)) {
@@ -158,7 +158,8 @@ export class Engine {
         case "ping":
           break;
         case "pong":
-          this.#output.pushPong(NO_BYTES);
+          // Before 3.1 there were no PONGs: who is that old, and never asked, would not know what it is.
+          if (!this.#output.legacySubscriptions || this.#liveness.wasPinged) this.#output.pushPong(NO_BYTES);
           break;
         case "handshakeTimeout":
           return this.#fail(

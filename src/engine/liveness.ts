@@ -73,7 +73,7 @@ export class Liveness {
 
   constructor(timings: Timings) {
     this.#timings = timings;
-    if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer();
+    if (timings.heartbeatIntervalMs > 0) this.#transfer = new Transfer(timings.heartbeatTimeoutMs);
   }
 
   /** The stream is being opened, or was accepted. */
@@ -106,6 +106,11 @@ export class Liveness {
       this.#pongMs = Math.min(this.#pongMs, Math.max(halfMs, PAUSED_PONG_MS_MIN));
     }
     this.#lastPingMs = nowMs;
+  }
+
+  /** Whether the peer has ever sent a PING. */
+  get wasPinged(): boolean {
+    return this.#lastPingMs !== undefined;
   }
 
   /** The peer sent a PONG, asked for or not. */
@@ -152,7 +157,7 @@ export class Liveness {
    * then, so it gets PONGs unasked: neither a slow application nor a slow path loses its connection to a peer
    * that only wants to know whether we are alive.
    */
-  paused(on: boolean, nowMs: number, midMessage = false): void {
+  paused(on: boolean, nowMs: number, midMessage: boolean): void {
     this.#paused = on;
     const owes = on || midMessage;
     if (owes === this.#timers.isSet("pong")) return;

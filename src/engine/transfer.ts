@@ -16,6 +16,11 @@ const MIB = 1_024 * KIB;
 const STRETCH_BYTES_MIN = 64 * KIB;
 /** Bytes between two PINGs of a steady stream; fewer at first, so that a rate is known early. */
 const STRETCH_BYTES_MAX = 4 * MIB;
+/**
+ * A PING also follows what this part of the time-out carries at the last measured rate, so that a path that
+ * suddenly becomes ten times slower still brings a PONG in time.
+ */
+const STRETCHES_IN_TIMEOUT = 16;
 /** Bytes per millisecond, until something was measured. */
 const RATE_ASSUMED = MIB / 1_000;
 /** The lowest rate: a peer that stopped for an hour must not be waited for as if it were that slow. */
@@ -55,6 +60,12 @@ export class Transfer {
   #sampleBytes = 0;
   /** How long writes were in flight since the last sample. */
   #blockedMs = 0;
+  readonly #stretchMs: number;
+
+  /** `timeoutMs`: how long the peer may be silent. 0: forever. */
+  constructor(timeoutMs = 0) {
+    this.#stretchMs = (timeoutMs || Infinity) / STRETCHES_IN_TIMEOUT;
+  }
 
   /** A write was handed to the transport, with the PING that {@link nextContext} was called for, if any. */
   begin(bytes: number, nowMs: number): void {
@@ -116,7 +127,8 @@ export class Transfer {
   #mark(nowMs: number): void {
     this.#marksNext = false;
     this.#marked = this.#handed;
-    this.#stretchBytes = Math.min(this.#stretchBytes * 2, STRETCH_BYTES_MAX);
+    const stretchBytesMax = Math.max(this.#rate * this.#stretchMs, STRETCH_BYTES_MIN);
+    this.#stretchBytes = Math.min(this.#stretchBytes * 2, stretchBytesMax, STRETCH_BYTES_MAX);
     this.#marks.push({
       id: this.#id,
       offset: this.#handed,

@@ -38,8 +38,12 @@ export function brokenRule(rule: TransportRule, cause?: unknown): PeerError {
 
 /** Whether `value` can be used as a transport. */
 export function isTransport(value: unknown): value is Transport {
-  const { write, setPaused, close } = (value ?? {}) as Partial<Record<keyof Transport, unknown>>;
-  return typeof write === "function" && typeof setPaused === "function" && typeof close === "function";
+  try {
+    const { write, setPaused, close } = (value ?? {}) as Partial<Record<keyof Transport, unknown>>;
+    return typeof write === "function" && typeof setPaused === "function" && typeof close === "function";
+  } catch {
+    return false;
+  }
 }
 
 /** Whether `value` has both addresses. */

@@ -214,7 +214,7 @@ export class InboundQueue implements Inbound {
     if (!(flags <= FLAG_MORE + FLAG_LONG && at <= run.end)) return undefined;
     const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
     if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
-    if ((run.left === 1) !== (at === run.end)) return undefined;
+    if (at > run.end || (run.left === 1) !== (at === run.end)) return undefined;
     run.at = at;
     run.left--;
     if (at === run.end) this.#run = undefined;

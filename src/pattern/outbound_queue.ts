@@ -172,8 +172,10 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   giveBack(segment: Segment, handedBytes: number): void {
     const { bytes } = segment;
+    const heldBytes = memoryOf(segment);
     this.messages -= segment.forget(handedBytes);
     this.bytes -= bytes - segment.bytes;
+    this.#hold(memoryOf(segment) - heldBytes);
     this.#sealed.unshift(segment);
     this.#announced = true;
     this.#credit();

@@ -179,8 +179,9 @@ export class FrameDecoder {
         if (bodyAt > end) break;
         size = readSize(chunk, at + 1);
       }
-      // An illegal frame is left to the slow path, which reports the error after the messages before it.
-      if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || bodyAt + size > end) break;
+      // An illegal frame is left to the slow path, which reports the error after the messages before it. The
+      // last comparison is also false for bytes that are not there because their memory was given away.
+      if (flags > FLAG_COMMAND + FLAG_LONG || size > frameBytesMax || !(bodyAt + size <= end)) break;
       if (flags >= FLAG_COMMAND) {
         // A command between the frames of a message is legal (libzmq sends PINGs there): slow path.
         if (at !== messageStart || (flags & FLAG_MORE) !== 0) break;

@@ -9,7 +9,7 @@ import { Dealer, Pull, Push } from "../../src/socket/sockets.ts";
 import { command, greeting, ready } from "../conformance/raw_peer.ts";
 import { simulate } from "../support/simulate.ts";
 import { type LinkOptions, World } from "../support/world.ts";
-import { Scene } from "./scene.ts";
+import { framesIn, Scene } from "./scene.ts";
 import { errorOf } from "../support/event_fields.ts";
 
 // Heartbeats while a message is on its way that takes many times as long as the time-out.
@@ -346,3 +346,74 @@ test("of a peer that answers PINGs without their context no more is waited for a
   push.close();
   await world.driveFor(5_000);
 });
+
+test("a receiver in the middle of a message says four times a second that it is there, as long as bytes come", async () => {
+  for (const minor of [0, 1]) {
+    const world = new World(1);
+    const scene = new Scene(world);
+    const pull = scene.add(new Pull({ context: scene.context, ...RECEIVE }));
+    await scene.bind(pull, "sim://work");
+    const link = world.network.dial("sim://work", {});
+    let transport: Transport | undefined;
+    const say = (...bytes: Uint8Array[]): void => bytes.forEach((each) => void transport!.write(each));
+    transport = link({
+      open: () => say(greeting(minor), ready("PUSH"), Uint8Array.of(2, 0, 0, 0, 0, 0, 1, 0, 0)),
+      data: () => {},
+      drain: () => {},
+      end: () => {},
+      close: () => {},
+    });
+    await world.driveTo(pull.ready());
+    for (let i = 0; i < 200; i++) {
+      say(body(10));
+      await world.driveFor(10);
+    }
+    const pongs = (): number =>
+      framesIn(scene.taps[0]!.handed).filter(({ flags }) => (flags & 4) !== 0).length - 1;
+    // A peer of 3.0 that never sent a PING does not know what a PONG is.
+    assertEquals(pongs(), minor === 0 ? 0 : 8);
+    await world.driveFor(5_000);
+    assert(pongs() <= 9, "nothing comes any more, and nothing is said");
+    transport.close("abort");
+    await scene.end();
+  }
+});
+
+for (const { name, way } of RELAYS) {
+  test(`a way that is ten times as slow all of a sudden ends no connection, large message or small, and a relay ${name}`, async () => {
+    const world = new World(1, {
+      link: { ...QUIET, ...way, bytesPerMs: 20 * SLOW, bufferBytes: Math.max(way.bufferBytes!, 4_000_000) },
+    });
+    const scene = new Scene(world);
+    const { context } = scene;
+    // In small messages to a peer that only answers PINGs, in a large one to a receiver of ours.
+    const peers = await listen(world, "PULL");
+    const pull = scene.add(new Pull({ context, ...RECEIVE }));
+    await scene.bind(pull, "sim://work");
+    for (const address of ["sim://peer", "sim://work"]) {
+      const push = scene.add(new Push({ context, ...HEARTBEATS, sendHighWaterMark: 0 }));
+      push.connect(address);
+      const lost = lostOf(push);
+      await world.driveTo(push.ready());
+      const link = world.links.at(-1)!;
+      for (let i = 0; i < 1_000; i++) send(push, body(10_000));
+      const sizes: number[] = [];
+      const arrived = (): number =>
+        address === "sim://peer" ? peers[0]!.messages.length : receive(pull, sizes);
+      await world.drive(() => arrived() === 1_000 || lost.length > 0);
+      assertEquals(codes(lost), []);
+      if (address === "sim://work") {
+        send(push, body(6_000_000));
+      } else {
+        for (let i = 0; i < 2_000; i++) send(push, body(10_000));
+        await world.drive(() => arrived() === 1_400);
+      }
+      link.configure({ bytesPerMs: 2 * SLOW });
+      await world.drive(() => arrived() === (address === "sim://peer" ? 3_000 : 1_001) || lost.length > 0);
+      await world.driveFor(1_000);
+      assertEquals([codes(lost), address], [[], address]);
+      push.close();
+    }
+    await world.driveFor(5_000);
+  });
+}

@@ -151,6 +151,11 @@ const HANDSHAKE: readonly Mistake[] = [
     fault: () => (() => ({ write: () => true })) as Anything,
   },
   {
+    name: "a dial that returns what throws when it is looked at",
+    rule: "dialReturns",
+    fault: () => (() => Object.defineProperty({}, "write", { get: fail })) as Anything,
+  },
+  {
     name: "a promise in place of a dial",
     rule: "dialReturns",
     fault: () => Promise.reject(new Error()) as Anything,
@@ -159,6 +164,16 @@ const HANDSHAKE: readonly Mistake[] = [
   { name: "data with an ArrayBuffer", rule: "dataBytes", fault: dataOf(new ArrayBuffer(9)) },
   { name: "data with a DataView", rule: "dataBytes", fault: dataOf(new DataView(new ArrayBuffer(9))) },
   { name: "data with other numbers than bytes", rule: "dataBytes", fault: dataOf(new Uint16Array(9)) },
+  {
+    name: "data inside a write, with memory that is given away",
+    rule: "dataMemory",
+    fault: onWrite(1, (_transport, handlers) => {
+      const own = new Uint8Array(9);
+      handlers.data(own);
+      structuredClone(own, { transfer: [own.buffer] });
+      return true;
+    }),
+  },
   { name: "data with nothing", rule: "dataBytes", fault: dataOf(undefined) },
   {
     name: "setReferenced throws",
@@ -242,7 +257,8 @@ function assertNamed(events: readonly SocketEvent[], rule: TransportRule | undef
 async function assertEnds(world: World, context: Context, ...sockets: Socket[]): Promise<void> {
   await world.driveTo(Promise.all(sockets.map((socket) => socket[Symbol.asyncDispose]())));
   await world.driveIdle();
-  assertEquals(context.runtime.pendingTotal.bytes, 0);
+  const { pendingTotal, queuedTotal } = context.runtime;
+  assertEquals([pendingTotal.bytes, queuedTotal.bytes, queuedTotal.queues], [0, 0, 0]);
   assertEquals(world.keptAlive, false, "something still keeps the process alive");
   world.assertNoViolations();
 }

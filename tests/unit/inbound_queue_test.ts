@@ -271,3 +271,23 @@ test("clear forgets everything", () => {
   queue.clear();
   assertEquals([queue.messages, queue.bytes, queue.read()], [0, 0, undefined]);
 });
+
+test("a run whose memory was used again never counts what is not there", () => {
+  // Two messages; what the first now claims leads nowhere, or beyond the second.
+  for (const change of [[1, 1, 7, 0xff, 9, 9], [1, 1, 7, 1, 200, 9], [1, 1, 7, 1, 1, 9]]) {
+    const bytes = Uint8Array.of(0, 1, 7, 0, 1, 8);
+    let corrupted = 0;
+    const queue = new InboundQueue({
+      mark: { messages: 2, bytes: 0 },
+      events: {
+        readable: () => {},
+        drained: () => {},
+        corrupted: (messages) => void (corrupted += messages),
+      },
+    });
+    queue.run(bytes, 0, 6, 2);
+    bytes.set(change);
+    assertEquals(queue.read(), undefined);
+    assertEquals([corrupted, queue.messages, queue.bytes, queue.credit], [2, 0, 0, 2]);
+  }
+});

@@ -8,28 +8,28 @@ test("a paused peer gets PONGs unasked, twice as often as it asked, until it is 
   const liveness = new Liveness(NEVER);
   liveness.pinged(1_000);
   liveness.pinged(1_100);
-  liveness.paused(true, 1_100);
+  liveness.paused(true, 1_100, false);
   assertEquals(liveness.deadlineMs, 1_150);
   assertEquals(liveness.check(1_149, false), "nothing");
   assertEquals(liveness.check(1_150, false), "pong");
   assertEquals(liveness.check(1_150, false), "nothing");
   assertEquals(liveness.deadlineMs, 1_200);
-  liveness.paused(true, 1_190);
+  liveness.paused(true, 1_190, false);
   assertEquals(liveness.deadlineMs, 1_200, "a deadline that runs is not moved");
-  liveness.paused(false, 1_190);
+  liveness.paused(false, 1_190, false);
   assertEquals(liveness.deadlineMs, Infinity);
 });
 
 test("a paused peer that never asked is told four times a second", () => {
   const liveness = new Liveness(NEVER);
-  liveness.paused(true, 0);
+  liveness.paused(true, 0, false);
   assertEquals(liveness.deadlineMs, 250);
 });
 
 test("a flood of PINGs does not make us flood", () => {
   const liveness = new Liveness(NEVER);
   for (let ms = 0; ms < 5; ms++) liveness.pinged(ms);
-  liveness.paused(true, 100);
+  liveness.paused(true, 100, false);
   assertEquals(liveness.deadlineMs, 110);
 });
 

@@ -149,7 +149,7 @@ test("a pause that comes and goes puts no PONG off", () => {
   liveness.handshaken(0);
   const pongs: number[] = [];
   for (let ms = 0; ms <= 2_000; ms += 10) {
-    liveness.paused(ms % 20 === 0, ms);
+    liveness.paused(ms % 20 === 0, ms, false);
     if (due(liveness, ms, false).includes("pong")) pongs.push(ms);
   }
   // Four a second, as far as it is paused just then.

@@ -99,3 +99,19 @@ test("who talks and confirms nothing for a minute is taken to have received what
   transfer.heard(60_001);
   assertNear(transfer.allowanceMs, 2_000);
 });
+
+test("with a time-out a PING follows what a sixteenth of it carries at the rate last seen", () => {
+  for (const [bytesPerMs, stretch] of [[10, 64 * KIB], [16 * KIB, 500 * KIB], [MIB, 4 * MIB]] as const) {
+    const transfer = new Transfer(500);
+    let atMs = 0;
+    for (let i = 0; i < 10; i++) {
+      const context = burst(transfer, MIB, atMs);
+      transfer.answered(context, atMs += MIB / bytesPerMs);
+      atMs += 1;
+    }
+    transfer.begin(stretch - 100, atMs);
+    assertEquals(transfer.wantsMark, false);
+    transfer.begin(200, atMs);
+    assertEquals(transfer.wantsMark, true);
+  }
+});
