@@ -52,6 +52,10 @@ export abstract class Pipe {
 
   /** Whether {@link write} would take a message. */
   abstract get canWrite(): boolean;
+  /** Which bound a message was refused for, to be read behind "the peer is". */
+  get fullAt(): string {
+    return "at its high-water mark";
+  }
   /** Takes a message whole, or answers false and takes nothing. */
   abstract write(message: Outgoing): boolean;
   /** As write, for a message that is framed already. */

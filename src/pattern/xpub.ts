@@ -7,6 +7,7 @@
 
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
+import { Arrivals } from "./arrivals.ts";
 import { FanOut } from "./fan_out.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
@@ -14,11 +15,6 @@ import { type Message, Pipe } from "./pipe.ts";
 import { type Retired, SubscriptionTree } from "./subscriptions.ts";
 import { SubscriptionsTotal } from "./subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-
-interface Notification {
-  readonly pipe: Pipe;
-  readonly message: Message;
-}
 
 /** The subscriptions of a peer that is gone, in both books. */
 interface Leaving {
@@ -29,8 +25,6 @@ interface Leaving {
 
 /** Topics of a lost peer that are freed in one turn of the loop: some milliseconds. */
 const RELEASED_PER_TURN = 1_000;
-
-const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
 
 export class XPubPattern extends Pattern {
   override readonly type: SocketType = "XPUB";
@@ -46,11 +40,7 @@ export class XPubPattern extends Pattern {
    * What can be received: notifications, and for each message that waits in a pipe that pipe. As they arrived: an application
    * must learn of a topic after what its peer sent before it, and of two peers' words on a topic in the order they took effect.
    */
-  #arrivals: (Notification | Pipe)[] = [];
-  /** Arrivals that were received, at the front. */
-  #head = 0;
-  /** Notifications that nobody has read, by the peer that caused them. */
-  readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
+  readonly #arrivals: Arrivals = new Arrivals((pipe) => this.#pipes.has(pipe));
   /** Whose request was read last: what manual mode's `subscribe` is about. */
   #lastAsker: Pipe | undefined;
   readonly #total: SubscriptionsTotal;
@@ -71,7 +61,7 @@ export class XPubPattern extends Pattern {
   detach(pipe: Pipe): void {
     this.#pipes.delete(pipe);
     this.#forget(pipe);
-    this.#unread.delete(pipe);
+    this.#arrivals.detached(pipe);
     if (this.#lastAsker === pipe) this.#lastAsker = undefined;
     this.events.writable();
   }
@@ -89,12 +79,11 @@ export class XPubPattern extends Pattern {
   }
 
   override close(): void {
-    this.#arrivals = [];
-    this.#head = 0;
+    this.#arrivals.clear();
   }
 
   override upstream(pipe: Pipe): void {
-    this.#arrivals.push(pipe);
+    this.#arrivals.upstream(pipe);
   }
 
   override readable(_pipe: Pipe): void {
@@ -111,13 +100,19 @@ export class XPubPattern extends Pattern {
     if (this.#leaving.length > 0) this.#finishLeaving(pipe);
     if (!this.#withinLimits(pipe, topic, on)) return;
     let news: boolean;
+    // Whether the application, where it hears of topics, or of each peer, was told of nothing that this changes.
+    let first = false;
+    let beginsForPeer: boolean;
     if (on) {
       if (!this.#asked.holds(topic, pipe) && !this.#total.take(pipe, topic.length)) return;
       const added = this.#asked.add(topic, pipe);
-      news = added === "first" || verbosity !== null;
+      first = added === "first";
+      beginsForPeer = added !== "present";
+      news = first || verbosity !== null;
     } else {
       const removed = this.#asked.remove(topic, pipe);
       if (removed !== "absent") this.#total.give(pipe, topic.length);
+      beginsForPeer = removed === "absent";
       // A cancel of what nobody knows is passed on too, as libzmq does in its verbose mode.
       news = removed === "last" || verbosity === "allSubsUnsubs";
     }
@@ -128,7 +123,8 @@ export class XPubPattern extends Pattern {
       // Who waits for a full subscriber need not, if that one wants it no more.
       else if (this.options.noDrop) this.events.writable();
     }
-    if (news || manual) this.#notify(pipe, topic, on);
+    const tellsPeers = manual || verbosity === "allSubsUnsubs";
+    if (news || manual) this.#notify(pipe, topic, on, tellsPeers ? beginsForPeer : first);
   }
 
   /** In manual mode: lets the peer whose request was read last have `topic`, or no longer. */
@@ -168,7 +164,7 @@ export class XPubPattern extends Pattern {
   }
 
   override get canReceive(): boolean {
-    return this.#head < this.#arrivals.length;
+    return !this.#arrivals.isEmpty;
   }
 
   override trySend(message: Outgoing): boolean {
@@ -184,39 +180,19 @@ export class XPubPattern extends Pattern {
   }
 
   override tryReceive(): Message | undefined {
-    for (let arrival = this.#nextArrival(); arrival !== undefined; arrival = this.#nextArrival()) {
-      const message = arrival instanceof Pipe ? arrival.read() : this.#takeNotification(arrival);
-      if (message !== undefined) return message;
+    for (let arrival = this.#arrivals.next(); arrival !== undefined; arrival = this.#arrivals.next()) {
+      if (arrival instanceof Pipe) {
+        const message = arrival.read();
+        if (message !== undefined) return message;
+      } else {
+        this.#lastAsker = this.#pipes.has(arrival.pipe) ? arrival.pipe : undefined;
+        return arrival.message;
+      }
     }
     return undefined;
   }
 
-  #nextArrival(): Notification | Pipe | undefined {
-    if (this.#head === this.#arrivals.length) return undefined;
-    const arrival = this.#arrivals[this.#head++]!;
-    if (this.#head === this.#arrivals.length) {
-      this.#arrivals.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1_024 && this.#head * 2 > this.#arrivals.length) {
-      // Received ones are let go in large steps: moving the rest up each time would cost more than it frees.
-      this.#arrivals.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return arrival;
-  }
-
-  #takeNotification({ pipe, message }: Notification): Message {
-    this.#lastAsker = this.#pipes.has(pipe) ? pipe : undefined;
-    const unread = this.#unread.get(pipe);
-    if (unread !== undefined) {
-      unread.messages--;
-      unread.topicBytes -= message[0]!.length - 1;
-    }
-    return message;
-  }
-
-  readonly #refused = (pipe: Pipe): void =>
-    this.events.dropped(pipe, "the subscriber is at its high-water mark");
+  readonly #refused = (pipe: Pipe): void => this.events.dropped(pipe, `the subscriber is ${pipe.fullAt}`);
 
   /** Turns `#matches` into its complement among all peers. */
   #invert(count: number): number {
@@ -252,7 +228,7 @@ export class XPubPattern extends Pattern {
     if (asked !== undefined) {
       released = this.#asked.release(asked, topicsMax, (topic, last) => {
         // In manual mode every request was heard, so every end of one must be.
-        if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
+        if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false, false);
       });
     }
     return held === undefined ? released : released + this.#tree.release(held, topicsMax - released);
@@ -267,7 +243,7 @@ export class XPubPattern extends Pattern {
     const { subscriptionsMax, subscriptionBytesMax } = this.options;
     const heldBytes = this.#asked.topicBytes(pipe) + topic.length;
     const mayHold = !on || (this.#asked.count(pipe) < subscriptionsMax && heldBytes <= subscriptionBytesMax);
-    const { messages, topicBytes } = this.#unread.get(pipe) ?? NOTHING_UNREAD;
+    const { messages, topicBytes } = this.#arrivals.unreadOf(pipe);
     // Room for every topic that a peer may hold, and for its cancellation.
     const mayTell = messages < 2 * subscriptionsMax && topicBytes + topic.length <= 2 * subscriptionBytesMax;
     if (mayHold && mayTell) return true;
@@ -285,21 +261,15 @@ export class XPubPattern extends Pattern {
     return true;
   }
 
-  #notify(pipe: Pipe, topic: Uint8Array, on: boolean): void {
+  #notify(pipe: Pipe, topic: Uint8Array, on: boolean, begins: boolean): void {
     if (!this.notifies) return;
-    const frame = new Uint8Array(1 + topic.length);
-    frame[0] = on ? 1 : 0;
-    frame.set(topic, 1);
-    this.#arrivals.push({ pipe, message: [frame] });
-    const unread = this.#unread.get(pipe);
-    if (!this.#pipes.has(pipe)) {
-      // It is gone, and its account with it.
-    } else if (unread === undefined) {
-      this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });
-    } else {
-      unread.messages++;
-      unread.topicBytes += topic.length;
-    }
+    const { verbosity, manual } = this.options;
+    const kind = manual || verbosity === "allSubsUnsubs"
+      ? "peers"
+      : verbosity === "allSubs"
+      ? "subscriptions"
+      : "topic";
+    this.#arrivals.notify(pipe, topic, on, begins, kind);
     this.events.readable();
   }
 }
