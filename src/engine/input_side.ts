@@ -51,6 +51,7 @@ export class InputSide implements HalfReceived {
   /** Whether some pending bytes were not scanned for commands. */
   #blind = false;
   heardMs = 0;
+  heardBytes = 0;
   suspectedMs = -1;
   readonly #giveUp: (why: PeerError) => void;
   /** Memory of a half-received message, as it was last counted. */
@@ -125,6 +126,7 @@ export class InputSide implements HalfReceived {
   /** Takes a chunk. Its memory is this side's from here on. */
   receive(chunk: Uint8Array, nowMs = 0): void {
     this.heardMs = nowMs;
+    this.heardBytes += chunk.length;
     if (this.error !== undefined || chunk.length === 0 || this.#state === "ended") return;
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);

@@ -1,10 +1,10 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { DEFAULT_TOTAL_LIMITS } from "../../src/engine/limits.ts";
 import type { SocketEvent } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Publisher, Pull, Push, Subscriber } from "../../src/socket/sockets.ts";
-import { World } from "../support/world.ts";
+import { type Link, World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
 import { errorOf, peerOf } from "../support/event_fields.ts";
 
@@ -52,6 +52,7 @@ test("subscribers that do not read take no more together than the bound, and one
   assertLess(highest, 2 * MIB + 9 * 200_000);
   assertGreater(drops.length, 0);
   assert(drops.every((event) => peerOf(event)!.id !== goodId), "only those that do not read miss messages");
+  for (const drop of drops) assertStringIncludes(String(errorOf(drop)), "queuedTotalBytesMax");
   for (const link of world.links) link.toClient.release();
   await scene.end();
   assertEquals([queuedTotal.bytes, queuedTotal.queues, queuedTotal.waiting.size], [0, 0, 0]);
@@ -139,6 +140,69 @@ test("peers that stop in the middle of large messages hold no more than the boun
   // One body of up to a MiB was begun below the bound, and each connection may have had a chunk on its way.
   assertLess(highest, 2 * MIB + 14 * 65_536);
   assertEquals(pull.peers.filter(({ id }) => id > 12 * 2).length, 2, "those that behave are still there");
+  await scene.end();
+});
+
+test("one that is read on and only drips goes, so that those behind it wait no longer than a bounded time", async () => {
+  const world = new World(7, { link: { bufferBytes: 65_536 } });
+  const scene = new Scene(world, { pendingTotalBytesMax: MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const drips: Link[] = [];
+  for (let i = 0; i < 4; i++) {
+    const bad = scene.add(new Push({ context, reconnectInterval: -1 }));
+    bad.connect("sim://work");
+    await world.driveTo(bad.ready());
+    const link = world.links.at(-1)!;
+    bad.trySend(new Uint8Array(10 * MIB));
+    await world.drive(() => link.server.deliveredBytes > 500_000 || link.server.paused, {
+      waitingFor: "half a message",
+    });
+    // Never silent for as long as a second, and always below what is asked.
+    link.configure({ bytesPerMs: 25 });
+    drips.push(link);
+  }
+  const large = scene.add(new Push({ context }));
+  large.connect("sim://work");
+  await world.driveTo(large.ready());
+  for (let i = 0; i < 3; i++) {
+    assert(large.trySend(new Uint8Array(600_000)));
+    await world.drive(() => pull.tryReceive()?.[0]?.length === 600_000, {
+      withinMs: 15_000,
+      waitingFor: "a large message",
+    });
+  }
+  assertGreater(lost.length, 0);
+  assertEquals(new Set(codesOf(lost)), new Set(["ERR_PEER_PENDING"]));
+  assert(lost.some((event) => String(errorOf(event)).includes("131072 bytes of it came in 2000 ms")));
+  await scene.end();
+});
+
+test("one that is read on slowly, but goes on, is waited for", async () => {
+  const world = new World(8, { link: { bufferBytes: 65_536 } });
+  const scene = new Scene(world, { pendingTotalBytesMax: MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const pushes = [0, 1].map(() => scene.add(new Push({ context })));
+  for (const push of pushes) {
+    push.connect("sim://work");
+    await world.driveTo(push.ready());
+    world.links.at(-1)!.configure({ bytesPerMs: 80 });
+    assert(push.trySend(new Uint8Array(3 * MIB)));
+  }
+  let received = 0;
+  await world.drive(() => {
+    received += pull.receiveMany().length;
+    return received === 2;
+  }, { waitingFor: "both messages" });
+  assertEquals(lost, []);
+  assertGreater(scene.taps.reduce((sum, { pauses }) => sum + pauses, 0), 0);
   await scene.end();
 });
 
