@@ -24,8 +24,8 @@ const STALLED_MS = 1_000;
 /** A stalled connection is looked at twice before it goes, so long apart: perhaps this process did not run. */
 const REVIEW_MS = 50;
 /** The one that is read on while others wait must bring this much in each such time. */
-const PROGRESS_MS = 2_000;
-const PROGRESS_BYTES_MIN = 131_072;
+const PROGRESS_MS = 1_000;
+const PROGRESS_BYTES_MIN = 65_536;
 
 /**
  * The pending memory of all connections of a context: chunks that wait undecoded, and messages that were received in part.
