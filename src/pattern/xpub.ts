@@ -31,10 +31,10 @@ export class XPubPattern extends Pattern {
   override readonly inbound: InboundKind = "subscriptions";
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
-  /** Who gets what. */
-  readonly #tree: SubscriptionTree<Pipe> = new SubscriptionTree();
-  /** Who asked for what; differs from `#tree` in manual mode only. */
+  /** Who asked for what, and gets it unless manual mode told the two apart. */
   readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
+  /** Who gets what, once manual mode was on. */
+  #granted: SubscriptionTree<Pipe> | undefined;
   readonly #matches: Pipe[] = [];
   /**
    * What can be received: notifications, and for each message that waits in a pipe that pipe. As they arrived: an application
@@ -98,6 +98,7 @@ export class XPubPattern extends Pattern {
     if (!this.#pipes.has(pipe)) return;
     const { verbosity, manual } = this.options;
     if (this.#leaving.length > 0) this.#finishLeaving(pipe);
+    if (manual) this.#grantApart();
     if (!this.#withinLimits(pipe, topic, on)) return;
     let news: boolean;
     // Whether the application, where it hears of topics, or of each peer, was told of nothing that this changes.
@@ -117,8 +118,8 @@ export class XPubPattern extends Pattern {
       news = removed === "last" || verbosity === "allSubsUnsubs";
     }
     if (!manual) {
-      if (on) this.#tree.add(topic, pipe);
-      else this.#tree.remove(topic, pipe);
+      if (on) this.#granted?.add(topic, pipe);
+      else this.#granted?.remove(topic, pipe);
       if (on) this.subscribed(topic);
       // Who waits for a full subscriber need not, if that one wants it no more.
       else if (this.options.noDrop) this.events.writable();
@@ -131,12 +132,25 @@ export class XPubPattern extends Pattern {
   decide(topic: Uint8Array, on: boolean): void {
     const pipe = this.#lastAsker;
     if (pipe === undefined) return;
+    const granted = this.#grantApart();
     if (on) {
-      this.#tree.add(topic, pipe);
+      granted.add(topic, pipe);
       this.subscribed(topic);
     } else {
-      this.#tree.remove(topic, pipe);
+      granted.remove(topic, pipe);
     }
+  }
+
+  get #tree(): SubscriptionTree<Pipe> {
+    return this.#granted ?? this.#asked;
+  }
+
+  /** From now on the application decides who gets what: what took effect by itself stays. */
+  #grantApart(): SubscriptionTree<Pipe> {
+    if (this.#granted !== undefined) return this.#granted;
+    const granted = new SubscriptionTree<Pipe>();
+    for (const pipe of this.#pipes) for (const topic of this.#asked.topicsOf(pipe)) granted.add(topic, pipe);
+    return this.#granted = granted;
   }
 
   /** Called with every topic that came into effect. */
@@ -206,7 +220,7 @@ export class XPubPattern extends Pattern {
   #forget(pipe: Pipe): void {
     this.#total.forget(pipe);
     const asked = this.#asked.retire(pipe);
-    const held = this.#tree.retire(pipe);
+    const held = this.#granted?.retire(pipe);
     if (asked === undefined && held === undefined) return;
     this.#leaving.push({ pipe, asked, held });
     if (this.#leaving.length === 1) this.#releaseSome();
@@ -231,7 +245,7 @@ export class XPubPattern extends Pattern {
         if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false, false);
       });
     }
-    return held === undefined ? released : released + this.#tree.release(held, topicsMax - released);
+    return held === undefined ? released : released + this.#granted!.release(held, topicsMax - released);
   }
 
   /** A peer that is back tells its subscriptions anew: the end of the old ones comes first. */

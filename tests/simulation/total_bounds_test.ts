@@ -291,3 +291,40 @@ test("the bounds of a context are checked when it is made, and their defaults ar
     new Context({ host, [name]: 1 });
   }
 });
+
+test("over inproc what waits is bounded by the byte marks of both ends, as they are by default", async () => {
+  const scene = new Scene(new World(9));
+  const { context, world } = scene;
+  const body = new Uint8Array(MIB);
+  const push = scene.add(new Push({ context, sendHighWaterMark: 0 }));
+  push.connect("inproc://work");
+  let sent = 0;
+  while (push.trySend(body)) sent++;
+  assertEquals(sent, 64, "with nobody there, the sender's own");
+  const pull = scene.add(new Pull({ context, receiveHighWaterMark: 0 }));
+  await scene.bind(pull, "inproc://work");
+  await world.driveTo(push.ready());
+  while (push.trySend(body)) sent++;
+  assertEquals(sent, 128);
+  let more = false;
+  void push.send(body).then(() => more = true);
+  await world.driveFor(10);
+  assertEquals(more, false);
+  let received = 0;
+  await world.drive(() => (received += pull.receiveMany(8).length) >= 129, { waitingFor: "all messages" });
+
+  const publisher = scene.add(new Publisher({ context, sendHighWaterMark: 0 }));
+  const drops: SocketEvent[] = [];
+  publisher.events.on("drop", (event) => drops.push(event));
+  await scene.bind(publisher, "inproc://news");
+  const subscriber = scene.add(new Subscriber({ context, receiveHighWaterMark: 0 }));
+  subscriber.subscribe();
+  subscriber.connect("inproc://news");
+  await world.driveTo(subscriber.ready());
+  for (let i = 0; i < 200; i++) assert(publisher.trySend(body));
+  await world.driveFor(10);
+  assertEquals((drops[0] as { count?: number }).count, 72);
+  assertStringIncludes(String(errorOf(drops[0])), "high-water mark");
+  assertEquals(subscriber.receiveMany(1_000).length, 128);
+  await scene.end();
+});
