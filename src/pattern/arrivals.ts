@@ -155,7 +155,7 @@ export class Arrivals {
   }
 
   #link(notification: Notification): Chain {
-    const key = binaryKey(notification.message![0]!.subarray(1));
+    const key = keyOf(notification);
     let chain = this.#chains!.get(key);
     if (chain === undefined) this.#chains!.set(key, chain = { notifications: [], settled: 0 });
     chain.notifications.push(notification);
@@ -170,7 +170,7 @@ export class Arrivals {
       this.#chains = undefined;
       return;
     }
-    const key = binaryKey(notification.message![0]!.subarray(1));
+    const key = keyOf(notification);
     const { notifications } = chains.get(key)!;
     notifications.shift();
     if (notifications.length === 0) chains.delete(key);
@@ -184,12 +184,12 @@ export class Arrivals {
     // Nobody has the topic any more, or nobody ever had: then at most one is left.
     const ends = !newest.on && (kind !== "peers" || (newest === oldest && newest.begins));
     if (notifications.length < 2 * Math.max(1, chain.settled) && !ends) return;
-    const topic = oldest!.message![0]!.subarray(1);
+    const key = keyOf(oldest!);
     const kept = kind === "peers" ? keptOfPeers(notifications) : this.#keptOfTopic(notifications, kind);
     for (const notification of notifications) if (!kept.has(notification)) this.#vanish(notification);
     chain.notifications = [...kept];
     chain.settled = kept.size;
-    if (kept.size === 0) this.#chains!.delete(binaryKey(topic));
+    if (kept.size === 0) this.#chains!.delete(key);
     if (this.#voids >= 1_024 && this.#voids * 2 > this.held) this.#sweep();
   }
 
@@ -224,6 +224,11 @@ export class Arrivals {
     oldest!.begins = begins;
     return kept;
   }
+}
+
+/** What its topic is found by. No view of the frame: that would give it memory of its own outside of the heap. */
+function keyOf({ message }: Notification): string {
+  return binaryKey(message![0]!).substring(1);
 }
 
 /** Of each peer, the last word, unless the application has heard nothing of its topic and need not. */

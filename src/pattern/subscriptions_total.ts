@@ -8,7 +8,7 @@
 import { PeerError } from "../errors.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** What one topic of one peer takes besides its bytes: a node, its list and the peer's place in it, and a notification; measured. */
+/** What one topic of one peer takes besides its bytes: a node, its list and the peer's place in it, measured. */
 const TOPIC_BYTES = 1_024;
 
 /** See the module. */
