@@ -200,8 +200,9 @@ export class Arrivals {
   }
 
   #sweep(): void {
-    const rest = this.#entries.slice(this.#head);
-    this.#entries = rest.filter((entry) => entry instanceof Pipe || entry.message !== undefined);
+    this.#entries = this.#entries.filter((entry, at) =>
+      at >= this.#head && (entry instanceof Pipe || entry.message !== undefined)
+    );
     this.#head = 0;
     this.#voids = 0;
   }
