@@ -17,10 +17,10 @@ export const PRESENT: unique symbol = Symbol("present");
 export type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, and JSON
- * has the same, unless the class says itself what JSON has. Call it in a static block where `facts` reads
- * private fields. `name` is the name of the class, which bundlers change, or what else to call it; a class that
- * extends it has its own name.
+ * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, and
+ * JSON has the same, unless the class says itself what JSON has. Call it in a static block where `facts`
+ * reads private fields. `name` is the name of the class, which bundlers change, or what else to call it; a
+ * class that extends it has its own name.
  */
 export function showAs<Shown extends object>(
   prototype: Shown,

@@ -138,6 +138,8 @@ export function binaryKey(bytes: Uint8Array): string {
     for (let i = 0; i < bytes.length; i++) key += String.fromCharCode(bytes[i]!);
     return key;
   }
+  // A view of a small array would give it memory of its own outside of the heap.
+  if (bytes.length <= 4_096) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   for (let from = 0; from < bytes.length; from += 4_096) {
     key += String.fromCharCode.apply(null, bytes.subarray(from, from + 4_096) as unknown as number[]);
   }

@@ -221,7 +221,10 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#engine.receive(chunk, this.#nowMs());
   }
 
-  /** Until its turn comes the transport may use the memory again, which must not pass for a chunk without bytes. */
+  /**
+   * Until its turn comes the transport may use the memory again, which must not pass for a chunk without
+   * bytes.
+   */
   #deferReceive(chunk: Uint8Array): void {
     const bytes = isBytes(chunk) ? chunk.length : 0;
     this.#defer(() => bytes > 0 && chunk.length !== bytes ? this.#broke("dataMemory") : this.#receive(chunk));

@@ -54,6 +54,7 @@ export class InputSide implements HalfReceived {
   /** Whether some pending bytes were not scanned for commands. */
   #blind = false;
   heardMs = 0;
+  heardBytes = 0;
   suspectedMs = -1;
   readonly #giveUp: (why: PeerError) => void;
   /** Memory of the half-received message, as last counted. */
@@ -131,6 +132,7 @@ export class InputSide implements HalfReceived {
   /** Takes a chunk. This side owns its memory from then on. */
   receive(chunk: Uint8Array, nowMs = 0): void {
     this.heardMs = nowMs;
+    this.heardBytes += chunk.length;
     if (this.error !== undefined || chunk.length === 0 || this.#state === "ended") return;
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);

@@ -11,6 +11,8 @@ import { PeerError } from "../errors.ts";
 export interface HalfReceived {
   /** When its last bytes arrived, or when it was last seen paused. */
   readonly heardMs: number;
+  /** Bytes that have arrived since the connection was made. */
+  readonly heardBytes: number;
   /** `heardMs` as it was when the connection was first found stalled. */
   suspectedMs: number;
   /** Ends the connection. */
@@ -21,15 +23,18 @@ export interface HalfReceived {
 const STALLED_MS = 1_000;
 /** A stalled connection is checked twice, this far apart, before it goes: perhaps we were not running. */
 const REVIEW_MS = 50;
+/** The one that is read on while others wait must bring this much in each such time. */
+const PROGRESS_MS = 1_000;
+const PROGRESS_BYTES_MIN = 65_536;
 
 /**
  * The pending memory of all connections of a context: undecoded chunks and half-received messages.
  *
  * At the bound, connections with undecoded chunks are paused, which is harmless: they resume when the
  * application reads. A half-received message is different, since only its remainder frees its memory. So the
- * oldest of them is still read while the others are paused, and one that stalls loses its connection.
- * Half-received messages may use what undecoded chunks leave, and half of the bound in any case: an
- * application that does not read does not stop others.
+ * oldest of them is still read while the others are paused, and one that stalls, or is read on and only
+ * drips, loses its connection. Half-received messages may use what undecoded chunks leave, and half of the
+ * bound in any case: an application that does not read does not stop others.
  */
 export class PendingTotal {
   bytes = 0;
@@ -39,6 +44,11 @@ export class PendingTotal {
   /** Those that may be paused, oldest first. */
   readonly #halves: Set<HalfReceived> = new Set();
   #reviewedMs = -Infinity;
+  /** The one that is read on, and how much of it had come at the beginning of the time that is measured. */
+  #readOn: HalfReceived | undefined;
+  #measuredMs = 0;
+  #measuredBytes = 0;
+  #tooSlow = false;
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
@@ -68,24 +78,57 @@ export class PendingTotal {
     return oldest !== half;
   }
 
-  /** Gives up those that have stalled, oldest first, until there is room. */
+  /**
+   * Gives up those that have stalled, oldest first, until there is room, and the one that is read on if it
+   * only drips.
+   */
   review(nowMs: number): void {
     if (!this.#isTight || nowMs < this.#reviewedMs + REVIEW_MS) return;
+    // Nobody waited for a while: what came in that time says nothing.
+    if (nowMs > this.#reviewedMs + PROGRESS_MS) this.#readOn = undefined;
     this.#reviewedMs = nowMs;
+    this.#giveUpStopped(nowMs);
+    if (this.#isTight) this.#demandProgress(nowMs);
+  }
+
+  #giveUpStopped(nowMs: number): void {
     for (const half of this.#halves) {
       if (nowMs - half.heardMs < STALLED_MS) continue;
       if (half.suspectedMs === half.heardMs) {
-        half.giveUp(
-          new PeerError(
-            "ERR_PEER_PENDING",
-            `Gave up a half-received message: none of it arrived for ${STALLED_MS} ms, and all connections ` +
-              `together hold the limit of ${this.bytesMax} bytes`,
-          ),
-        );
+        this.#giveUp(half, `none of it arrived for ${STALLED_MS} ms`);
         if (!this.#isTight) return;
       }
       half.suspectedMs = half.heardMs;
     }
+  }
+
+  #demandProgress(nowMs: number): void {
+    const [oldest] = this.#halves;
+    if (oldest === undefined) return;
+    if (oldest !== this.#readOn) return this.#measure(oldest, nowMs);
+    if (nowMs < this.#measuredMs + PROGRESS_MS) return;
+    if (oldest.heardBytes - this.#measuredBytes >= PROGRESS_BYTES_MIN) return this.#measure(oldest, nowMs);
+    if (this.#tooSlow) {
+      this.#giveUp(oldest, `less than ${PROGRESS_BYTES_MIN} bytes of it came in ${PROGRESS_MS} ms`);
+    }
+    this.#tooSlow = true;
+  }
+
+  #measure(half: HalfReceived, nowMs: number): void {
+    this.#readOn = half;
+    this.#measuredMs = nowMs;
+    this.#measuredBytes = half.heardBytes;
+    this.#tooSlow = false;
+  }
+
+  #giveUp(half: HalfReceived, why: string): void {
+    half.giveUp(
+      new PeerError(
+        "ERR_PEER_PENDING",
+        `Gave up a half-received message: ${why}, and all connections together hold the limit of ` +
+          `${this.bytesMax} bytes`,
+      ),
+    );
   }
 
   get #isTight(): boolean {

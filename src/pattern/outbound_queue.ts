@@ -56,6 +56,8 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   #mark: HighWaterMark;
   #messagesMax: number;
   #muted = false;
+  /** Whether the last refusal was for the shared bound, with room below the queue's own mark. */
+  atTotal = false;
   /** Bytes of memory that its segments and the bodies they refer to take. */
   #heldBytes = 0;
   #sealed: Segment[] = [];
@@ -187,8 +189,11 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   }
 
   #belowMark(): boolean {
-    return this.messages < this.#messagesMax &&
-      (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes) && !this.#total.isFull(this.#heldBytes);
+    return this.#belowOwnMark() && !this.#total.isFull(this.#heldBytes);
+  }
+
+  #belowOwnMark(): boolean {
+    return this.messages < this.#messagesMax && (this.#mark.bytes === 0 || this.bytes < this.#mark.bytes);
   }
 
   /** At the mark, an idle connection may take what is queued at once. Otherwise waits until half is gone. */
@@ -196,6 +201,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.listener?.writeNow();
     if (this.#belowMark()) return true;
     this.#muted = true;
+    this.atTotal = this.#belowOwnMark();
     if (this.#total.isFull(this.#heldBytes)) this.#total.waiting.add(this);
     return false;
   }

@@ -52,6 +52,10 @@ export abstract class Pipe {
 
   /** Whether {@link write} would take a message. */
   abstract get canWrite(): boolean;
+  /** The bound for which a message was refused, to complete the words "the peer is". */
+  get fullAt(): string {
+    return "at its high-water mark";
+  }
   /** Takes a whole message and returns `true`, or takes nothing and returns `false`. */
   abstract write(message: Outgoing): boolean;
   /** As {@link write}, for a message that is framed already. */

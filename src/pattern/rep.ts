@@ -48,7 +48,7 @@ export class RepPattern extends Pattern {
     if (!pipe.connected || !pipe.write([...envelope, ...framesOf(message)])) {
       this.events.dropped(
         pipe,
-        pipe.connected ? "the requester is at its high-water mark" : "the requester is gone",
+        pipe.connected ? `the requester is ${pipe.fullAt}` : "the requester is gone",
       );
     }
     // A receive may be waiting until the reply is sent.

@@ -112,7 +112,7 @@ export class RouterPattern extends Pattern {
       return true;
     }
     if (pipe.write(message.length === 2 ? message[1]! : message.slice(1))) return true;
-    if (!mandatory) this.events.dropped(pipe, "the peer is at its high-water mark");
+    if (!mandatory) this.events.dropped(pipe, `the peer is ${pipe.fullAt}`);
     return !mandatory;
   }
 

@@ -96,6 +96,12 @@ export class StreamPipe extends Pipe {
     return !this.closed && this.outbound.canWrite;
   }
 
+  override get fullAt(): string {
+    return this.outbound.atTotal
+      ? "at its share of what may wait for all peers together (queuedTotalBytesMax)"
+      : super.fullAt;
+  }
+
   write(message: Outgoing): boolean {
     return !this.closed && this.outbound.write(message);
   }

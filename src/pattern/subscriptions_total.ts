@@ -8,7 +8,10 @@
 import { PeerError } from "../errors.ts";
 import type { Pipe } from "./pipe.ts";
 
-/** What one topic of one peer takes besides its own bytes: nodes, lists and places in two trees. Measured. */
+/**
+ * What one topic of one peer takes besides its own bytes: a node, its list, and the peer's place in it.
+ * Measured.
+ */
 const TOPIC_BYTES = 1_024;
 
 /** Counts what all peers' subscriptions take. Above the bound, refuses the peers that hold the most. */

@@ -9,6 +9,7 @@
 
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
+import { Arrivals } from "./arrivals.ts";
 import { FanOut } from "./fan_out.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
@@ -16,11 +17,6 @@ import { type Message, Pipe } from "./pipe.ts";
 import { type Retired, SubscriptionTree } from "./subscriptions.ts";
 import { SubscriptionsTotal } from "./subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-
-interface Notification {
-  readonly pipe: Pipe;
-  readonly message: Message;
-}
 
 /** The subscriptions of a peer that is gone, in both trees. */
 interface Leaving {
@@ -32,28 +28,22 @@ interface Leaving {
 /** Topics of a lost peer that are freed in one turn of the event loop. It takes a few milliseconds. */
 const RELEASED_PER_TURN = 1_000;
 
-const NOTHING_UNREAD = { messages: 0, topicBytes: 0 };
-
 export class XPubPattern extends Pattern {
   override readonly type: SocketType = "XPUB";
   override readonly inbound: InboundKind = "subscriptions";
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
-  /** Which peer gets which messages. */
-  readonly #tree: SubscriptionTree<Pipe> = new SubscriptionTree();
-  /** Which peer asked for what. Differs from `#tree` in manual mode only. */
+  /** Which peer asked for what, and gets it, unless manual mode told the two apart. */
   readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
+  /** Which peer gets what, once manual mode was on. */
+  #granted: SubscriptionTree<Pipe> | undefined;
   readonly #matches: Pipe[] = [];
   /**
    * What can be received, in order of arrival: notifications and, for each message that waits in a pipe, that
    * pipe. The application must learn of a topic after what its peer sent before it, and of two peers'
    * requests for a topic in the order in which they took effect.
    */
-  #arrivals: (Notification | Pipe)[] = [];
-  /** Number of arrivals at the front that were received already. */
-  #head = 0;
-  /** Unread notifications, by the peer that caused them. */
-  readonly #unread: Map<Pipe, { messages: number; topicBytes: number }> = new Map();
+  readonly #arrivals: Arrivals = new Arrivals((pipe) => this.#pipes.has(pipe));
   /** The peer whose request was read last. Manual mode's `subscribe` applies to it. */
   #lastAsker: Pipe | undefined;
   readonly #total: SubscriptionsTotal;
@@ -74,7 +64,7 @@ export class XPubPattern extends Pattern {
   detach(pipe: Pipe): void {
     this.#pipes.delete(pipe);
     this.#forget(pipe);
-    this.#unread.delete(pipe);
+    this.#arrivals.detached(pipe);
     if (this.#lastAsker === pipe) this.#lastAsker = undefined;
     this.events.writable();
   }
@@ -92,12 +82,11 @@ export class XPubPattern extends Pattern {
   }
 
   override close(): void {
-    this.#arrivals = [];
-    this.#head = 0;
+    this.#arrivals.clear();
   }
 
   override upstream(pipe: Pipe): void {
-    this.#arrivals.push(pipe);
+    this.#arrivals.upstream(pipe);
   }
 
   override readable(_pipe: Pipe): void {
@@ -112,38 +101,60 @@ export class XPubPattern extends Pattern {
     if (!this.#pipes.has(pipe)) return;
     const { verbosity, manual } = this.options;
     if (this.#leaving.length > 0) this.#finishLeaving(pipe);
+    if (manual) this.#grantApart();
     if (!this.#withinLimits(pipe, topic, on)) return;
     let news: boolean;
+    // Whether the application, where it hears of topics, or of each peer, was told of nothing that this
+    // changes.
+    let first = false;
+    let beginsForPeer: boolean;
     if (on) {
       if (!this.#asked.holds(topic, pipe) && !this.#total.take(pipe, topic.length)) return;
       const added = this.#asked.add(topic, pipe);
-      news = added === "first" || verbosity !== null;
+      first = added === "first";
+      beginsForPeer = added !== "present";
+      news = first || verbosity !== null;
     } else {
       const removed = this.#asked.remove(topic, pipe);
       if (removed !== "absent") this.#total.give(pipe, topic.length);
+      beginsForPeer = removed === "absent";
       // Cancelling an unknown topic is passed on too, as in libzmq's verbose mode.
       news = removed === "last" || verbosity === "allSubsUnsubs";
     }
     if (!manual) {
-      if (on) this.#tree.add(topic, pipe);
-      else this.#tree.remove(topic, pipe);
+      if (on) this.#granted?.add(topic, pipe);
+      else this.#granted?.remove(topic, pipe);
       if (on) this.subscribed(topic);
       // A send that waits for a full subscriber can go on if that one has cancelled.
       else if (this.options.noDrop) this.events.writable();
     }
-    if (news || manual) this.#notify(pipe, topic, on);
+    const tellsPeers = manual || verbosity === "allSubsUnsubs";
+    if (news || manual) this.#notify(pipe, topic, on, tellsPeers ? beginsForPeer : first);
   }
 
   /** In manual mode: adds `topic` for the peer whose request was read last (`on`), or removes it. */
   decide(topic: Uint8Array, on: boolean): void {
     const pipe = this.#lastAsker;
     if (pipe === undefined) return;
+    const granted = this.#grantApart();
     if (on) {
-      this.#tree.add(topic, pipe);
+      granted.add(topic, pipe);
       this.subscribed(topic);
     } else {
-      this.#tree.remove(topic, pipe);
+      granted.remove(topic, pipe);
     }
+  }
+
+  get #tree(): SubscriptionTree<Pipe> {
+    return this.#granted ?? this.#asked;
+  }
+
+  /** From now on the application decides which peer gets what; what took effect by itself stays. */
+  #grantApart(): SubscriptionTree<Pipe> {
+    if (this.#granted !== undefined) return this.#granted;
+    const granted = new SubscriptionTree<Pipe>();
+    for (const pipe of this.#pipes) for (const topic of this.#asked.topicsOf(pipe)) granted.add(topic, pipe);
+    return this.#granted = granted;
   }
 
   /** Called with every topic that takes effect. */
@@ -171,7 +182,7 @@ export class XPubPattern extends Pattern {
   }
 
   override get canReceive(): boolean {
-    return this.#head < this.#arrivals.length;
+    return !this.#arrivals.isEmpty;
   }
 
   override trySend(message: Outgoing): boolean {
@@ -187,39 +198,19 @@ export class XPubPattern extends Pattern {
   }
 
   override tryReceive(): Message | undefined {
-    for (let arrival = this.#nextArrival(); arrival !== undefined; arrival = this.#nextArrival()) {
-      const message = arrival instanceof Pipe ? arrival.read() : this.#takeNotification(arrival);
-      if (message !== undefined) return message;
+    for (let arrival = this.#arrivals.next(); arrival !== undefined; arrival = this.#arrivals.next()) {
+      if (arrival instanceof Pipe) {
+        const message = arrival.read();
+        if (message !== undefined) return message;
+      } else {
+        this.#lastAsker = this.#pipes.has(arrival.pipe) ? arrival.pipe : undefined;
+        return arrival.message;
+      }
     }
     return undefined;
   }
 
-  #nextArrival(): Notification | Pipe | undefined {
-    if (this.#head === this.#arrivals.length) return undefined;
-    const arrival = this.#arrivals[this.#head++]!;
-    if (this.#head === this.#arrivals.length) {
-      this.#arrivals.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1_024 && this.#head * 2 > this.#arrivals.length) {
-      // Received ones are dropped in large steps: moving the rest up each time would cost more than it frees.
-      this.#arrivals.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return arrival;
-  }
-
-  #takeNotification({ pipe, message }: Notification): Message {
-    this.#lastAsker = this.#pipes.has(pipe) ? pipe : undefined;
-    const unread = this.#unread.get(pipe);
-    if (unread !== undefined) {
-      unread.messages--;
-      unread.topicBytes -= message[0]!.length - 1;
-    }
-    return message;
-  }
-
-  readonly #refused = (pipe: Pipe): void =>
-    this.events.dropped(pipe, "the subscriber is at its high-water mark");
+  readonly #refused = (pipe: Pipe): void => this.events.dropped(pipe, `the subscriber is ${pipe.fullAt}`);
 
   /** Turns `#matches` into its complement among all peers. */
   #invert(count: number): number {
@@ -233,7 +224,7 @@ export class XPubPattern extends Pattern {
   #forget(pipe: Pipe): void {
     this.#total.forget(pipe);
     const asked = this.#asked.retire(pipe);
-    const held = this.#tree.retire(pipe);
+    const held = this.#granted?.retire(pipe);
     if (asked === undefined && held === undefined) return;
     this.#leaving.push({ pipe, asked, held });
     if (this.#leaving.length === 1) this.#releaseSome();
@@ -255,10 +246,10 @@ export class XPubPattern extends Pattern {
     if (asked !== undefined) {
       released = this.#asked.release(asked, topicsMax, (topic, last) => {
         // In manual mode every request was reported, so the end of each one must be, too.
-        if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false);
+        if (last || manual || verbosity === "allSubsUnsubs") this.#notify(pipe, topic, false, false);
       });
     }
-    return held === undefined ? released : released + this.#tree.release(held, topicsMax - released);
+    return held === undefined ? released : released + this.#granted!.release(held, topicsMax - released);
   }
 
   /** A peer that is back sends its subscriptions again: the end of the old ones comes first. */
@@ -270,7 +261,7 @@ export class XPubPattern extends Pattern {
     const { subscriptionsMax, subscriptionBytesMax } = this.options;
     const heldBytes = this.#asked.topicBytes(pipe) + topic.length;
     const mayHold = !on || (this.#asked.count(pipe) < subscriptionsMax && heldBytes <= subscriptionBytesMax);
-    const { messages, topicBytes } = this.#unread.get(pipe) ?? NOTHING_UNREAD;
+    const { messages, topicBytes } = this.#arrivals.unreadOf(pipe);
     // Room for every topic that a peer may hold, and for its cancellation.
     const mayTell = messages < 2 * subscriptionsMax && topicBytes + topic.length <= 2 * subscriptionBytesMax;
     if (mayHold && mayTell) return true;
@@ -289,21 +280,15 @@ export class XPubPattern extends Pattern {
     return true;
   }
 
-  #notify(pipe: Pipe, topic: Uint8Array, on: boolean): void {
+  #notify(pipe: Pipe, topic: Uint8Array, on: boolean, begins: boolean): void {
     if (!this.notifies) return;
-    const frame = new Uint8Array(1 + topic.length);
-    frame[0] = on ? 1 : 0;
-    frame.set(topic, 1);
-    this.#arrivals.push({ pipe, message: [frame] });
-    const unread = this.#unread.get(pipe);
-    if (!this.#pipes.has(pipe)) {
-      // The peer is gone, and its count with it.
-    } else if (unread === undefined) {
-      this.#unread.set(pipe, { messages: 1, topicBytes: topic.length });
-    } else {
-      unread.messages++;
-      unread.topicBytes += topic.length;
-    }
+    const { verbosity, manual } = this.options;
+    const kind = manual || verbosity === "allSubsUnsubs"
+      ? "peers"
+      : verbosity === "allSubs"
+      ? "subscriptions"
+      : "topic";
+    this.#arrivals.notify(pipe, topic, on, begins, kind);
     this.events.readable();
   }
 }

@@ -69,7 +69,7 @@ export class XSubPattern extends Pattern {
     }
     const pipes = [...this.#pipes];
     this.#fanOut.write(pipes, pipes.length, message, (pipe) => {
-      this.events.dropped(pipe, "the publisher is at its high-water mark");
+      this.events.dropped(pipe, `the publisher is ${pipe.fullAt}`);
     });
     return true;
   }

@@ -6,6 +6,7 @@
  */
 
 import { PeerError } from "../errors.ts";
+import { closeQuietly, disown, isTransport } from "../engine/transport_rules.ts";
 import type { Dial, Listen, Listener } from "../ports.ts";
 import { AcceptSession } from "./accept_session.ts";
 import { HalfOpen, hostOf } from "./half_open.ts";
@@ -84,7 +85,15 @@ export class ListenSession {
   }
 }
 
+/** Nobody hears of mistakes of the transport any more: they must only do no harm. */
 function turnAway(attach: Dial): void {
   const ignore = (): void => {};
-  attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore }).close("abort");
+  let transport: unknown;
+  try {
+    transport = attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore });
+  } catch (error) {
+    return disown(error);
+  }
+  if (isTransport(transport)) closeQuietly(transport);
+  else disown(transport);
 }

@@ -1,10 +1,10 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { DEFAULT_TOTAL_LIMITS } from "../../src/engine/limits.ts";
 import type { SocketEvent } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Publisher, Pull, Push, Subscriber } from "../../src/socket/sockets.ts";
-import { World } from "../support/world.ts";
+import { type Link, World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
 import { errorOf, peerOf } from "../support/event_fields.ts";
 
@@ -52,6 +52,7 @@ test("subscribers that do not read take no more together than the bound, and one
   assertLess(highest, 2 * MIB + 9 * 200_000);
   assertGreater(drops.length, 0);
   assert(drops.every((event) => peerOf(event)!.id !== goodId), "only those that do not read miss messages");
+  for (const drop of drops) assertStringIncludes(String(errorOf(drop)), "queuedTotalBytesMax");
   for (const link of world.links) link.toClient.release();
   await scene.end();
   assertEquals([queuedTotal.bytes, queuedTotal.queues, queuedTotal.waiting.size], [0, 0, 0]);
@@ -142,6 +143,69 @@ test("peers that stop in the middle of large messages hold no more than the boun
   await scene.end();
 });
 
+test("one that is read on and only drips goes, so that those behind it wait no longer than a bounded time", async () => {
+  const world = new World(7, { link: { bufferBytes: 65_536 } });
+  const scene = new Scene(world, { pendingTotalBytesMax: MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const drips: Link[] = [];
+  for (let i = 0; i < 4; i++) {
+    const bad = scene.add(new Push({ context, reconnectInterval: -1 }));
+    bad.connect("sim://work");
+    await world.driveTo(bad.ready());
+    const link = world.links.at(-1)!;
+    bad.trySend(new Uint8Array(10 * MIB));
+    await world.drive(() => link.server.deliveredBytes > 500_000 || link.server.paused, {
+      waitingFor: "half a message",
+    });
+    // Never silent for as long as a second, and always below what is asked.
+    link.configure({ bytesPerMs: 25 });
+    drips.push(link);
+  }
+  const large = scene.add(new Push({ context }));
+  large.connect("sim://work");
+  await world.driveTo(large.ready());
+  for (let i = 0; i < 3; i++) {
+    assert(large.trySend(new Uint8Array(600_000)));
+    await world.drive(() => pull.tryReceive()?.[0]?.length === 600_000, {
+      withinMs: 15_000,
+      waitingFor: "a large message",
+    });
+  }
+  assertGreater(lost.length, 0);
+  assertEquals(new Set(codesOf(lost)), new Set(["ERR_PEER_PENDING"]));
+  assert(lost.some((event) => String(errorOf(event)).includes("65536 bytes of it came in 1000 ms")));
+  await scene.end();
+});
+
+test("one that is read on slowly, but goes on, is waited for", async () => {
+  const world = new World(8, { link: { bufferBytes: 65_536 } });
+  const scene = new Scene(world, { pendingTotalBytesMax: MIB });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context }));
+  const lost: SocketEvent[] = [];
+  pull.events.on("disconnect", (event) => lost.push(event));
+  await scene.bind(pull, "sim://work");
+  const pushes = [0, 1].map(() => scene.add(new Push({ context })));
+  for (const push of pushes) {
+    push.connect("sim://work");
+    await world.driveTo(push.ready());
+    world.links.at(-1)!.configure({ bytesPerMs: 100 });
+    assert(push.trySend(new Uint8Array(3 * MIB)));
+  }
+  let received = 0;
+  await world.drive(() => {
+    received += pull.receiveMany().length;
+    return received === 2;
+  }, { waitingFor: "both messages" });
+  assertEquals(lost, []);
+  assertGreater(scene.taps.reduce((sum, { pauses }) => sum + pauses, 0), 0);
+  await scene.end();
+});
+
 test("peers that send more large messages at once than fit lose none and are all served", async () => {
   const world = new World(6, { link: { bufferBytes: 16_384 } });
   const scene = new Scene(world, { pendingTotalBytesMax: 256 * 1_024 });
@@ -226,4 +290,47 @@ test("the bounds of a context are checked when it is made, and their defaults ar
     }
     new Context({ host, [name]: 1 });
   }
+});
+
+test("over inproc what waits is bounded by the byte marks of both ends, as they are by default", async () => {
+  const scene = new Scene(new World(9));
+  const { context, world } = scene;
+  const body = new Uint8Array(MIB);
+  const push = scene.add(new Push({ context, sendHighWaterMark: 0 }));
+  push.connect("inproc://work");
+  let sent = 0;
+  // What one turn of the loop may take is less.
+  const fill = async (): Promise<void> => {
+    for (let before = -1; sent > before; await world.driveFor(1)) {
+      before = sent;
+      while (push.trySend(body)) sent++;
+    }
+  };
+  await fill();
+  assertEquals(sent, 64, "with nobody there, the sender's own");
+  const pull = scene.add(new Pull({ context, receiveHighWaterMark: 0 }));
+  await scene.bind(pull, "inproc://work");
+  await world.driveTo(push.ready());
+  await fill();
+  assertEquals(sent, 128);
+  let more = false;
+  void push.send(body).then(() => more = true);
+  await world.driveFor(10);
+  assertEquals(more, false);
+  for (let i = 0; i < 129; i++) assertEquals((await world.driveTo(pull.receive()))[0]!.length, MIB);
+
+  const publisher = scene.add(new Publisher({ context, sendHighWaterMark: 0 }));
+  const drops: SocketEvent[] = [];
+  publisher.events.on("drop", (event) => drops.push(event));
+  await scene.bind(publisher, "inproc://news");
+  const subscriber = scene.add(new Subscriber({ context, receiveHighWaterMark: 0 }));
+  subscriber.subscribe();
+  subscriber.connect("inproc://news");
+  await world.driveTo(subscriber.ready());
+  for (let i = 0; i < 200; i++) await world.driveTo(publisher.send(body));
+  await world.driveFor(10);
+  assertEquals(drops.reduce((sum, drop) => sum + ((drop as { count?: number }).count ?? 0), 0), 72);
+  assertStringIncludes(String(errorOf(drops[0])), "high-water mark");
+  assertEquals(subscriber.receiveMany(1_000).length, 128);
+  await scene.end();
 });

@@ -544,3 +544,45 @@ test("the core writes nothing and flushes nothing before open, whatever is queue
     }
   }
 });
+
+test("a stream that comes when its listener is closed is turned away, whatever its transport does wrong", async () => {
+  const world = new World(1);
+  let closes = 0;
+  const transport: Transport = {
+    write: () => true,
+    setPaused: () => true,
+    close: () => {
+      closes++;
+      throw new Error("a mistake in the transport");
+    },
+  };
+  const attaches: Anything[] = [
+    () => transport,
+    fail,
+    () => {
+      throw Promise.reject(new Error("a mistake in the transport"));
+    },
+    () => Promise.resolve(transport),
+    () => Promise.reject(new Error("a mistake in the transport")),
+    () => ({ ...transport, close: () => Promise.reject(new Error("a mistake in the transport")) }),
+    () => undefined,
+    () => ({ write: 1 }),
+    "no function",
+  ];
+  let accept: (attach: Dial) => void = () => {};
+  const sim: TransportFactory = {
+    dial: () => fail,
+    listen: () => (address, accepted) => {
+      accept = accepted;
+      return Promise.resolve({ address, close: () => Promise.resolve() });
+    },
+  };
+  const context = new Context({ host: world.host, transports: { sim } });
+  const pull = new Pull({ context });
+  await world.driveTo(pull.bind("sim://work"));
+  pull.close();
+  for (const attach of attaches) accept(attach);
+  await world.settle();
+  assertEquals(closes, 2, "each that there is, also one that is late");
+  await assertEnds(world, context, pull);
+});

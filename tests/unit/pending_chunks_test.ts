@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
 import { concat } from "../../src/bytes/bytes.ts";
-import { PendingChunks, PendingTotal } from "../../src/engine/pending_chunks.ts";
+import { type HalfReceived, PendingChunks, PendingTotal } from "../../src/engine/pending_chunks.ts";
 
 function drain(pending: PendingChunks): Uint8Array {
   const chunks: Uint8Array[] = [];
@@ -92,4 +92,73 @@ test("a total has room below its bound, over all that count into it", () => {
   assertEquals([total.bytes, one.bytes, one.length, total.hasRoom], [6_000, 0, 0, true]);
   one.push(Uint8Array.of(1));
   assertEquals([...drain(one)], [1]);
+});
+
+class Half implements HalfReceived {
+  heardMs = 0;
+  heardBytes = 0;
+  suspectedMs = -1;
+  lost = "";
+  readonly #total: PendingTotal;
+  #bytes = 0;
+
+  constructor(total: PendingTotal) {
+    this.#total = total;
+  }
+
+  receive(bytes: number, nowMs: number): void {
+    this.heardMs = nowMs;
+    this.heardBytes += bytes;
+    this.#bytes += bytes;
+    this.#total.countHalf(this, bytes, true);
+  }
+
+  giveUp(why: Error): void {
+    this.lost = why.message;
+    this.#total.countHalf(this, -this.#bytes, false);
+  }
+}
+
+test("one that has stopped goes although another is read on, and that one stays while it goes on", () => {
+  const total = new PendingTotal(400_000);
+  const [oldest, stopped] = [new Half(total), new Half(total)];
+  oldest.receive(100_000, 0);
+  stopped.receive(300_000, 0);
+  for (let nowMs = 0; nowMs <= 1_200; nowMs += 100) {
+    oldest.receive(7_000, nowMs);
+    total.review(nowMs);
+  }
+  assert(stopped.lost.includes("nothing of it came"), stopped.lost);
+  assertEquals(oldest.lost, "");
+});
+
+test("progress is asked for only while others wait, and not for time in which the process did not run", () => {
+  const total = new PendingTotal(400_000);
+  const [oldest, other] = [new Half(total), new Half(total)];
+  oldest.receive(399_999, 0);
+  for (let nowMs = 0; nowMs <= 5_000; nowMs += 250) {
+    oldest.receive(0, nowMs);
+    total.review(nowMs);
+  }
+  other.receive(1, 5_000);
+  total.review(5_000);
+  // The process comes back, and only then sees what came meanwhile.
+  for (const nowMs of [8_000, 8_060]) {
+    oldest.receive(1_000, nowMs);
+    other.receive(0, nowMs);
+    total.review(nowMs);
+  }
+  assertEquals(oldest.lost, "");
+  for (let nowMs = 8_100; nowMs <= 9_000; nowMs += 100) {
+    oldest.receive(1_000, nowMs);
+    other.receive(0, nowMs);
+    total.review(nowMs);
+  }
+  assertEquals(oldest.lost, "");
+  for (const nowMs of [9_100, 9_160]) {
+    oldest.receive(1, nowMs);
+    total.review(nowMs);
+  }
+  assert(oldest.lost.includes("65536 bytes of it came in 1000 ms"), oldest.lost);
+  assertEquals(other.lost, "");
 });

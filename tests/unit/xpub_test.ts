@@ -388,3 +388,27 @@ for (const manual of [false, true]) {
     assertEquals(pipe.texts, ["t2999"]);
   });
 }
+
+test("manual mode that begins later keeps what took effect by itself, and from then on the application decides", () => {
+  const bench = new Bench();
+  const [a, b, gone] = [bench.join("a"), bench.join("b"), bench.join("gone")];
+  bench.ask(a, "+x +both");
+  bench.ask(b, "+both");
+  bench.ask(gone, "+both");
+  bench.pub.detach(gone);
+  bench.heard;
+  bench.options.manual = true;
+  bench.ask(a, "-x +y");
+  bench.send("x", "both", "y");
+  assertEquals([a.texts, b.texts], [["x", "both"], ["both"]]);
+  assertEquals(bench.heard, "-x +y");
+  bench.pub.decide(bytes("x"), false);
+  bench.pub.decide(bytes("y"), true);
+  bench.pub.detach(b);
+  bench.send("x", "both", "y");
+  assertEquals([a.texts, b.texts], [["x", "both", "both", "y"], ["both"]]);
+  bench.options.manual = false;
+  bench.ask(a, "+z -y");
+  bench.send("y", "z");
+  assertEquals(a.texts.at(-1), "z");
+});
