@@ -88,7 +88,10 @@ test("a log and what it is made of are shown in a line, and as JSON", async () =
     log: { at: broker.endpoints, state: "ready", publishers: 1, subscriptions: 1, consumers: 1 },
     broker: { endpoints: broker.endpoints, topics: 1, connections: 1 },
   });
-  assertMatch(JSON.stringify(consumer), /^\{"topic":"orders","name":"billing",.*"committed":"1","state":"open"\}$/);
+  assertMatch(
+    JSON.stringify(consumer),
+    /^\{"topic":"orders","name":"billing",.*"committed":"1","state":"open"\}$/,
+  );
   await log.close();
   assertMatch(printed(log), /state: "closed" \}$/);
   await using embedded = await openLog();

@@ -218,7 +218,9 @@ function unknownVariable(name: string, text: string | undefined): MisuseError {
   // What all begin with would make any two of them alike.
   const short = (variable: string): string => variable.slice(VARIABLE_PREFIX.length);
   const near = nearest(short(name), names.map(short));
-  const meant = near === undefined ? `; there are ${names.join(", ")}` : `; did you mean ${VARIABLE_PREFIX}${near}?`;
+  const meant = near === undefined
+    ? `; there are ${names.join(", ")}`
+    : `; did you mean ${VARIABLE_PREFIX}${near}?`;
   return new MisuseError("ERR_OPTION", `Unknown environment variable ${name}, set to ${show(text)}${meant}`);
 }
 
