@@ -216,7 +216,7 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
 function unknownVariable(name: string, text: string | undefined): MisuseError {
   const names = [...VARIABLES.keys()];
   // What all begin with would make any two of them alike.
-  const short = (variable: string): string => variable.slice(VARIABLE_PREFIX.length);
+  const short = (variable: string): string => variable.substring(VARIABLE_PREFIX.length);
   const near = nearest(short(name), names.map(short));
   const meant = near === undefined
     ? `; there are ${names.join(", ")}`
