@@ -18,9 +18,9 @@ export const brokerCommand: Command = {
   operands: "",
   summary: "run a broker",
   about:
-    `Listens for publishers and readers and prints one line when it is ready, with the real endpoints where the system chose
-the port. SIGTERM, SIGINT and SIGHUP end it in order: what was taken is ordered, synced and acknowledged, and it ends with 0. A second
-signal ends it at once. Without --dir topics are kept in memory and end with the broker.`,
+    `Listens for publishers and readers. Prints one line when it is ready, with the actual endpoints if the system chose the
+port. SIGTERM, SIGINT and SIGHUP stop it in order: everything it has accepted is ordered, synced and acknowledged, and it
+exits with 0. A second signal stops it at once. Without --dir, topics are kept in memory and are lost when it stops.`,
   options: {},
   configuration: configurationOptions("", ["connect", "publisher.", "subscribe."]),
   async run(input: CommandInput): Promise<number> {

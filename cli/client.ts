@@ -14,12 +14,14 @@ const NOTICE_MS = 1_000;
 
 /** What people should hear of while it happens. */
 const NOTICES: { readonly [Type in LogEventType]?: (event: LogEvent<Type>) => string } = {
-  storeFull: ({ topic }) => `the store of ${topic} is full; records wait`,
+  storeFull: ({ topic }) => `the store of ${topic} is full; records are waiting`,
   storeResumed: ({ topic }) => `the store of ${topic} has room again`,
-  fenced: ({ topic }) => `the session on ${topic} was fenced; what was not committed goes out again`,
+  fenced: ({ topic }) => `the session on ${topic} was fenced; what was not committed is sent again`,
   acknowledgedLost: ({ topic, batches }) =>
-    `a crash of the broker's machine took ${batches} acknowledged batches of ${topic}`,
-  logCut: ({ topic }) => `a crash of the broker's machine took records of ${topic} that were read here`,
+    `a crash of the broker's machine lost ${batches} acknowledged ${
+      batches === 1 ? "batch" : "batches"
+    } of ${topic}`,
+  logCut: ({ topic }) => `a crash of the broker's machine lost records of ${topic} that had been read here`,
   trimmed: ({ topic }) => `records of ${topic} were removed before they were read here`,
 };
 
@@ -50,12 +52,12 @@ function listen(log: Log, say: (text: string) => void): void {
   log.on("disconnected", ({ error, retryMs }) => {
     // Attempts that fail say nothing new.
     if (!lost && retryMs !== Infinity) {
-      say(`the broker is gone (${error?.message ?? "it closed"}); trying again`);
+      say(`lost the connection to the broker (${error?.message ?? "it closed"}); trying again`);
     }
     lost = true;
   });
   log.on("connected", () => {
-    if (lost) say("the broker is there again");
+    if (lost) say("connected to the broker again");
     lost = false;
   });
 }

@@ -46,8 +46,8 @@ export interface CommandInput {
 
 /** Options that every command has. */
 export const COMMON_OPTIONS: Readonly<Record<string, CommandOption>> = {
-  config: { value: "file", about: "YAML file to read the configuration from (or HAWSER_CONFIG)" },
-  help: { about: "print this" },
+  config: { value: "file", about: "YAML configuration file (or HAWSER_CONFIG)" },
+  help: { about: "print this help" },
 };
 
 /** The options of the configuration below `prefix`, by their names without it; all of it where `prefix` is "". */
@@ -125,9 +125,7 @@ function parse(command: Command, config: ParseArgsConfig & { readonly args: read
     }
     if (option.type === "string" && (value === undefined || (!token.inlineValue && isOptionLike(value)))) {
       throw new UsageError(
-        `${rawName} needs a value; one that begins with "-" is given as ${rawName}=value. ${
-          seeHelp(command)
-        }`,
+        `${rawName} needs a value; write one that begins with "-" as ${rawName}=value. ${seeHelp(command)}`,
       );
     }
   }
@@ -170,8 +168,8 @@ export function expectOperands(
   max: number,
 ): void {
   if (operands.length >= min && operands.length <= max) return;
-  const more = operands.length > max ? `: there is nothing to do with ${JSON.stringify(operands[max])}` : "";
-  throw new UsageError(`Usage: hawser ${usageOf(command)}${more}. ${seeHelp(command)}`);
+  const more = operands.length > max ? `Unexpected argument ${JSON.stringify(operands[max])}. ` : "";
+  throw new UsageError(`${more}Usage: hawser ${usageOf(command)}. ${seeHelp(command)}`);
 }
 
 /** `broker [options]` */
@@ -180,6 +178,15 @@ export function usageOf({ name, operands, options, configuration }: Command): st
   return [name, operands, some ? "[options]" : ""].filter((part) => part !== "").join(" ");
 }
 
+/** What the help calls the values of options of the configuration. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  bytes: "size",
+  ms: "time",
+  count: "number",
+  choice: "number",
+  texts: "list",
+};
+
 /** Everything about a command. */
 export function helpOf(command: Command): string {
   const own = Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, { value, about }]) =>
@@ -187,11 +194,13 @@ export function helpOf(command: Command): string {
   );
   const configured = command.configuration.map(([name, path]) => {
     const field = CONFIGURATION_FIELDS[path]!;
-    const shown = field.kind === "flag" ? `--[no-]${name}` : `--${name} <${field.kind}>`;
+    const shown = field.kind === "flag"
+      ? `--[no-]${name}`
+      : `--${name} <${PLACEHOLDERS[field.kind] ?? field.kind}>`;
     return [shown, `${field.about} (${defaultText(field)})`] as const;
   });
   const rows = [...own, ...configured];
   const width = Math.max(...rows.map(([name]) => name.length));
   const options = rows.map(([name, about]) => `  ${name.padEnd(width)}  ${about}\n`).join("");
-  return `hawser ${usageOf(command)}\n\n${command.about.trim()}\n\n${options}`;
+  return `Usage: hawser ${usageOf(command)}\n\n${command.about.trim()}\n\n${options}`;
 }

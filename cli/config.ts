@@ -22,12 +22,12 @@ const SOURCES: Readonly<Record<Source, string>> = {
 export const configCommand: Command = {
   name: "config",
   operands: "",
-  summary: "print the effective configuration, and where each value came from",
+  summary: "print the configuration in effect, and where each value comes from",
   about:
-    `Prints every option with its value and its source. An argument wins over a variable of the environment, that over the
-configuration file, and that over the default. The names here are those of all commands; publish and subscribe know
-theirs without "publisher-" and "subscribe-" in front.`,
-  options: { json: { about: "as JSON: sizes in bytes, times in milliseconds" } },
+    `Prints every option with its value and where the value comes from. A command-line argument overrides an environment
+variable, which overrides the configuration file, which overrides the default. This lists the options of all commands;
+publish and subscribe take theirs without the prefix "publisher-" or "subscribe-".`,
+  options: { json: { about: "print JSON, with sizes in bytes and times in milliseconds" } },
   configuration: configurationOptions(""),
   async run(input: CommandInput): Promise<number> {
     expectOperands(configCommand, input.operands, 0, 0);

@@ -21,13 +21,13 @@ export function unknownCommand(name: string, commands: readonly Command[]): Usag
 export function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join("");
-  return `hawser <command> [options]
+  return `Usage: hawser <command> [options]
 
-The command line of hawser's ordered log.
+Runs hawser's ordered log, and publishes and reads its records.
 
 ${rows}
-hawser help <command> tells more; hawser help options lists every option of the configuration with its variable.
-Exit codes: 0 done, 1 failed, 2 not understood, 129, 130 and 143 interrupted by SIGHUP, SIGINT and SIGTERM.
+"hawser help <command>" explains a command; "hawser help options" lists every configuration option.
+Exit codes: 0 done; 1 failed; 2 wrong usage, nothing was done; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.
 `;
 }
 
@@ -36,9 +36,8 @@ export function makeHelpCommand(commands: () => readonly Command[]): Command {
   const command: Command = {
     name: "help",
     operands: "[command|options]",
-    summary: "explain a command, or list all options of the configuration",
-    about:
-      "Explains a command. hawser help options prints a Markdown table of all options of the configuration.",
+    summary: "explain a command, or list every configuration option",
+    about: `Explains a command. "hawser help options" prints every configuration option as a Markdown table.`,
     options: {},
     configuration: [],
     async run({ terminal, operands }: CommandInput): Promise<number> {

@@ -76,13 +76,20 @@ function hostsOf(address: string, typed: string): ((host: string) => boolean) | 
 }
 
 /** What a request for another server is told. */
-const MISDIRECTED: Answer = { code: 421, type: TEXT, body: "this server is asked for as localhost alone\n" };
+const MISDIRECTED: Answer = {
+  code: 421,
+  type: TEXT,
+  body: "this server answers only to localhost and loopback addresses\n",
+};
 
 function answerTo({ method, url = "/" }: IncomingMessage, source: HttpSource): Answer {
-  if (method !== "GET" && method !== "HEAD") return { code: 405, type: TEXT, body: "only GET and HEAD\n" };
+  if (method !== "GET" && method !== "HEAD") {
+    return { code: 405, type: TEXT, body: "only GET and HEAD are allowed\n" };
+  }
   const path = url.split("?")[0] ?? "";
   const known = Object.hasOwn(PATHS, path) ? PATHS[path] : undefined;
-  return known?.(source) ?? { code: 404, type: TEXT, body: `there are ${Object.keys(PATHS).join(", ")}\n` };
+  return known?.(source) ??
+    { code: 404, type: TEXT, body: `not found; there are ${Object.keys(PATHS).join(", ")}\n` };
 }
 
 /** A server that listens. */

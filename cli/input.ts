@@ -175,5 +175,5 @@ function cannotRead(name: string, error: unknown): CommandError {
 }
 
 function nameOf(source: string): string {
-  return source === STDIN ? "the standard input" : source;
+  return source === STDIN ? "standard input" : source;
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Log, LogError, type LogPublisher, type Published } from "../log.ts";
+import { checkTopicName } from "../src/log/configuration/topic.ts";
 import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -28,23 +29,24 @@ const NOTICE_MS = 1_000;
 export const publishCommand: Command = {
   name: "publish",
   operands: "<topic> [files…|-]",
-  summary: "publish lines of files or of the standard input",
+  summary: "publish the lines of files, or of standard input, as records",
   about:
-    `Publishes every line of the files, in order, as a record; "-" or no file: of the standard input. A line's end (\\n) is no
-part of the record. Prints the positions of the first and the last record when all are acknowledged.
+    `Publishes each line of the files, in order, as a record. "-", or no file at all, means standard input. The line ending
+(\\n) is not part of the record. Prints the first and the last position once every record is acknowledged.
 
-With --name the log knows the publisher by that name, and the n-th record of the input has sequence n: a command that was
-interrupted is typed again, with the same input or one that has grown, and goes on behind the last record that was taken.
-Nothing is published twice. Of two commands with the same name the newer one goes on, the older one ends.
+With --name the log remembers how much of the input this publisher has published. If the command is interrupted, run it
+again with the same input, or with one that has grown: it continues after the last record that was published, and nothing
+is published twice. If two commands use the same name, the newer one continues and the older one ends.
 
-A record that is too large for the broker ends the command with 1: what stands before it is published, nothing after it.`,
-  options: { "whole-file": { about: "one record from each file instead of one from each line" } },
+If a record is too large for the broker, the command fails: the records before it are published, none after it is.`,
+  options: { "whole-file": { about: "make each file one record, instead of each line" } },
   configuration: [["connect", "connect"], ...configurationOptions("publisher.")],
   async run(input: CommandInput): Promise<number> {
     expectOperands(publishCommand, input.operands, 1, Infinity);
     const [topic = "", ...names] = input.operands;
     const { terminal } = input;
     const configuration = readConfiguration(input);
+    checkTopicName(topic);
     const sources = findSources(names.length === 0 ? [STDIN] : names);
     const interruption = new Interruption(terminal);
     let log: Log | undefined;
@@ -170,14 +172,19 @@ class PublishRun {
 
   #refused({ place, error }: RefusedRecord): CommandError {
     const before = this.#skipped + this.#published;
-    const done = before === 0 ? "nothing before it" : `${countOf(before, "record")} before it`;
+    const done = before === 0
+      ? "Nothing was published"
+      : before === 1
+      ? "The record before it is in the log, and nothing after it was published"
+      : `The ${before} records before it are in the log, and nothing after it was published`;
     const again = this.#named
-      ? "then type the command again"
+      ? "run this command again"
       : before === 0
-      ? "then publish it and what follows it"
-      : "then publish it and what follows it, but not again what stands before it";
-    const text = `Cannot publish ${place}: ${error.message}. The log has ${done}, and nothing after it was ` +
-      `published. Shorten it, or run the broker with a larger --batch-bytes-max, ${again}.`;
+      ? "publish it and what follows it"
+      : "publish it and what follows it, without the records before it";
+    const text =
+      `Cannot publish ${place}: ${error.message}. ${done}. Make the record smaller, or start the broker with a ` +
+      `larger --batch-bytes-max; then ${again}.`;
     return new CommandError(text, { cause: error });
   }
 

@@ -18,7 +18,9 @@ const LINE_FEED: Uint8Array = new Uint8Array([10]);
 export function parseFormat(text: string): Format {
   const format = FORMATS.find((one) => one === text);
   if (format === undefined) {
-    throw new UsageError(`--format is ${FORMATS.join(", ")}, not ${JSON.stringify(text)}`);
+    throw new UsageError(
+      `--format is ${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)}, not ${JSON.stringify(text)}`,
+    );
   }
   return format;
 }

@@ -12,7 +12,7 @@ import { type Command, type CommandInput, expectOperands } from "./command.ts";
 import { detailsOf, entryJson, entryLine } from "./segment_dump.ts";
 import { findSegments, type SegmentFolder, SegmentReader } from "./segment_files.ts";
 import { type Verification, verifySegments } from "./segment_verify.ts";
-import { EXIT_FAILED, type Output, UsageError, write } from "./terminal.ts";
+import { countOf, EXIT_FAILED, type Output, UsageError, write } from "./terminal.ts";
 
 /** Characters of a record's value that are shown. */
 const VALUE_CHARACTERS_MAX = 100;
@@ -24,13 +24,16 @@ export const segmentCommand: Command = {
   name: "segment",
   operands: "dump|verify <file or folder…>",
   summary: "print or check the files of a log",
-  about: `dump prints every entry of segment files, one line each: offset, type, bytes and what it says.
-verify checks every checksum, that positions have no holes, that each batch in the order has its payload, and that files
-join. It tells damage below what is known synced (corrupt: exit code 1) from the unsynced tail of a crash (exit code 0),
-which the log cuts off when it is opened. Both only read. A folder is a topic's, or a broker's with topics in it.`,
+  about: `dump prints each entry of the segment files on a line: offset, type, size and contents.
+
+verify checks every checksum, that no position is missing, that every batch in the order has its payload, and that each
+file begins where the one before it ends. Damage to data that was synced is reported as corrupt, with exit code 1. The
+unsynced end that a crash leaves is not corrupt (exit code 0): the log removes it when it opens.
+
+Neither changes anything. A folder is that of one topic, or a broker's --dir with all its topics.`,
   options: {
-    json: { about: "lines of JSON" },
-    records: { about: "dump: the records of each batch as well, as text" },
+    json: { about: "print JSON, one object per line" },
+    records: { about: "dump: also print the records of each batch, as text" },
   },
   configuration: [],
   async run({ terminal: { stdout }, operands, values }: CommandInput): Promise<number> {
@@ -39,7 +42,7 @@ which the log cuts off when it is opened. Both only read. A folder is a topic's,
     const json = values["json"] === true;
     if (action !== "dump" && action !== "verify") {
       throw new UsageError(
-        `Unknown action ${JSON.stringify(action)}: it is dump or verify. See: hawser help segment`,
+        `Unknown action ${JSON.stringify(action)}; use dump or verify. See: hawser help segment`,
       );
     }
     const folders = paths.flatMap(findSegments);
@@ -133,11 +136,11 @@ function verificationText(result: Verification): string {
   const { folder, topic, files, bytes, entries, records, first, next, syncedThrough, findings } = result;
   const positions = first === undefined || next === undefined || first === next
     ? "no records"
-    : `${records} records, positions ${first} to ${next - 1n}`;
+    : `${countOf(records, "record")}, positions ${first} to ${next - 1n}`;
   const head =
-    `${folder}: topic ${
-      topic ?? "unknown"
-    }, ${files} files, ${bytes} bytes, ${entries} entries, ${positions}, ` +
+    `${folder}: topic ${topic ?? "unknown"}, ${countOf(files, "file")}, ${bytes} bytes, ${entries} ${
+      entries === 1 ? "entry" : "entries"
+    }, ${positions}, ` +
     `synced through ${syncedThrough}\n`;
   const lines = findings.map(({ path, offset, kind, text }) =>
     `${path}: offset ${offset}: ${kind === "corrupt" ? "CORRUPT" : "unsynced tail"}: ${text}\n`

@@ -22,14 +22,14 @@ const EVERY_MS_MIN = 100;
 export const statusCommand: Command = {
   name: "status",
   operands: "",
-  summary: "print a broker's topics, metrics and consumers",
+  summary: "print what a broker is doing: topics, metrics, consumers",
   about:
-    `Prints what a broker is doing: staging memory, topics, stores, and how far each consumer is behind. With --every again and
-again, until it is interrupted. Batches and bytes per second are those since the last time, at first those since the broker
-was started.`,
+    `Prints what a broker is doing: staging memory, topics, storage, and how far each consumer is behind. With --every it
+prints that again and again until it is interrupted. Rates are those since the previous print; the first time, those since
+the broker started.`,
   options: {
-    json: { about: "everything, as JSON; positions are decimal text" },
-    every: { value: "time", about: "again after so long, such as 2s" },
+    json: { about: "print everything as JSON, with positions as decimal strings" },
+    every: { value: "time", about: "print again at this interval, such as 2s" },
   },
   configuration: [["connect", "connect"]],
   async run(input: CommandInput): Promise<number> {

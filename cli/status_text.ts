@@ -7,6 +7,7 @@
 import type { BrokerStatus, TopicStatus } from "../src/log/broker/status.ts";
 import { formatSize } from "../src/log/configuration/units.ts";
 import { formatTable } from "./table.ts";
+import { countOf } from "./terminal.ts";
 
 /**
  * For people. Batches and bytes per second are those since `before` was told, which the same broker did; without it those since the
@@ -31,7 +32,7 @@ function brokerLines({ brokerId, uptimeMs, connections, staging, ingest }: Broke
     counts.filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`).join(", ") || "none";
   const used = staging.histogram.map((count, index) => [`${index * CLASS_PERCENT} %:`, count] as const);
   const rows = [
-    ["broker", `${brokerId}, up ${uptimeText(uptimeMs)}, ${connections} connections`],
+    ["broker", `${brokerId}, up ${uptimeText(uptimeMs)}, ${countOf(connections, "connection")}`],
     [
       "staging",
       `${staging.inUse} of ${staging.buffers} buffers of ${formatSize(staging.bufferBytes)} in use ` +

@@ -13,6 +13,7 @@ import {
   type LogRecord,
   type Subscription,
 } from "../log.ts";
+import { checkTopicName } from "../src/log/configuration/topic.ts";
 import { givenOptions, openClient } from "./client.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
@@ -27,21 +28,24 @@ export const subscribeCommand: Command = {
   operands: "<topic>",
   summary: "print the records of a topic",
   about:
-    `Prints records in the topic's order until it is interrupted, or --count of them. A topic that is not there is waited for.
+    `Prints records in the topic's order until it is interrupted, or until it has printed --count of them. If the topic does
+not exist, it waits for it.
 
---from is earliest, latest (the default), a position, or a time such as 2027-01-31T12:00:00Z: the first record at or behind it.
-A time without a zone, and a day, are UTC.
-With --consumer the log remembers how far the consumer of that name came: what was printed is committed, and the next
-command with that name goes on behind it. --from is where a name begins that has never committed, by default earliest.`,
+--from is earliest, latest (the default), a position, or a time such as 2027-01-31T12:00:00Z, which means the first
+record at or after that time. A date alone, and a time without a zone, are UTC.
+
+With --consumer the log remembers how far the consumer of that name has read: what is printed is committed, and the next
+command with that name continues after it. --from then says where a name begins that has committed nothing yet, and is
+earliest by default.`,
   options: {
     from: { value: "where", about: "earliest, latest, a position or a time" },
-    count: { value: "n", about: "end after so many records" },
-    consumer: { value: "name", about: "go on where this name has committed, and commit what is printed" },
+    count: { value: "n", about: "stop after this many records" },
+    consumer: { value: "name", about: "continue where this consumer stopped, and commit what is printed" },
     format: {
       value: "line|json|raw",
-      about: "one value a line (default), all of the record, or values without ends",
+      about: "each value on a line (default), whole records as JSON, or values with nothing between",
     },
-    "skip-trimmed": { about: "go on with the first record that is kept, where records were removed" },
+    "skip-trimmed": { about: "where records have been removed, continue with the first one that is left" },
   },
   configuration: [["connect", "connect"], ...configurationOptions("subscribe.")],
   async run(input: CommandInput): Promise<number> {
@@ -108,7 +112,7 @@ function readRequest({ operands: [topic = ""], values }: CommandInput): Request 
   const text = (name: string): string | undefined =>
     typeof values[name] === "string" ? values[name] : undefined;
   return {
-    topic,
+    topic: checkTopicName(topic),
     from: parseFrom(text("from")),
     count: parseCount(text("count")),
     consumer: text("consumer"),

@@ -15,7 +15,7 @@ export const versionCommand: Command = {
   name: "version",
   operands: "",
   summary: "print the version",
-  about: "Prints the version of hawser and of the runtime that runs it.",
+  about: "Prints the version of hawser and of the runtime it runs on.",
   options: {},
   configuration: [],
   async run({ terminal, operands }: CommandInput): Promise<number> {

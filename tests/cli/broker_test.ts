@@ -140,7 +140,7 @@ async function endsAtSecondSignal(broker: RunningBroker): Promise<void> {
   for await (const { position } of log.subscribe("later", { from: "earliest" })) if (position === 0n) break;
   await log.close();
   await stop(broker, "SIGINT");
-  await publishing.see(/the broker is gone/);
+  await publishing.see(/lost the connection to the broker/);
   publishing.signal("SIGINT");
   await publishing.see(/waiting until what was read is acknowledged; a second signal ends it at once\n/);
   publishing.signal("SIGTERM");

@@ -93,7 +93,7 @@ test("what cannot be read is told by its name", async () => {
     wholeFile: false,
     read: () => {},
   });
-  await assertRejects(() => reading.next(), CommandError, "Cannot read the standard input: torn");
+  await assertRejects(() => reading.next(), CommandError, "Cannot read standard input: torn");
 });
 
 test("an interruption does not wait for the input, nor for its end, and half a line is no record", async () => {

@@ -62,7 +62,7 @@ test("a whole file that is too large is told by its name, and the files behind i
   const { code, stderr } = await hawser(["publish", "files", small, large, small, "--whole-file", ...to]);
   assertEquals(code, 1);
   assertStringIncludes(stderr, `Cannot publish ${large}: `);
-  assertStringIncludes(stderr, "The log has 1 record before it, and nothing after it was published");
+  assertStringIncludes(stderr, "The record before it is in the log, and nothing after it was published");
 });
 
 test("records that a broker with narrower limits refuses later end the command, and nothing follows them", async () => {
@@ -77,7 +77,7 @@ test("records that a broker with narrower limits refuses later end the command, 
   for await (const _record of log.subscribe("orders", { from: "earliest" })) break;
   await log.close();
   await first.close();
-  await publishing.see(/the broker is gone/);
+  await publishing.see(/lost the connection to the broker/);
   publishing.stdin.write(`c\n${LARGE}\nd\n`);
   await using _second = await startBroker({ dir, listen: [endpoint], batchBytesMax: 500 });
   const { code, stdout, stderr } = await publishing.ending;
@@ -89,7 +89,10 @@ test("records that a broker with narrower limits refuses later end the command, 
   // Typed again, it goes on with the first line that the log does not have, and knows which one is too large.
   const again = await hawser(["publish", "orders", ...to], { stdin: `a\nb\nc\n${LARGE}\nd\n` });
   assertEquals(again.code, 1);
-  assertMatch(again.stderr, /Cannot publish line 4 of the standard input: .*3 records before it/);
+  assertMatch(
+    again.stderr,
+    /Cannot publish line 4 of standard input: .*The 3 records before it are in the log/,
+  );
   const read = await hawser(
     ["subscribe", "orders", "--from", "earliest", "--count", "3", "--connect", endpoint],
   );
