@@ -93,6 +93,7 @@ export class Scene {
     await this.world.driveIdle();
     assertEquals(this.world.holdsProcess, false, "something still keeps the process alive");
     assertEquals(this.world.network.addresses, [], "somebody still listens");
+    this.#assertHoldsBalance();
     const { pendingTotal, queuedTotal, subscriptionsTotal } = this.context.runtime;
     assertEquals(pendingTotal.bytes, 0, "pending memory is not given back");
     assertEquals([queuedTotal.bytes, queuedTotal.queues], [0, 0], "queued memory is not given back");
@@ -100,6 +101,19 @@ export class Scene {
     for (const link of this.world.links) assert(link.closed || link.broken, link.describe());
     this.world.assertNoViolations();
     assertEquals(this.world.reported, [], "the application's own code threw");
+  }
+
+  /** Whoever let go of the process more often than it held it would take away the hold of another. */
+  #assertHoldsBalance(): void {
+    const { keepAlive } = this.context.runtime;
+    keepAlive.hold();
+    keepAlive.hold();
+    keepAlive.release();
+    keepAlive.settle();
+    assertEquals(this.world.keptAlive, true, "the process was let go of too often");
+    keepAlive.release();
+    keepAlive.settle();
+    assertEquals(this.world.keptAlive, false);
   }
 
   #tapped(network: TransportFactory): TransportFactory {
