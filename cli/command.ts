@@ -7,7 +7,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { CONFIGURATION_FIELDS } from "../src/log/configuration/names.ts";
 import { argumentOf, defaultText } from "../src/log/configuration/names.ts";
-import { nearest } from "../src/log/configuration/nearest.ts";
+import { nearest } from "../src/nearest.ts";
 import type { ArgumentInput } from "../src/log/configuration/resolve.ts";
 import { type Terminal, UsageError } from "./terminal.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nearest } from "../src/log/configuration/nearest.ts";
+import { nearest } from "../src/nearest.ts";
 import { configurationTable } from "../src/log/configuration/names.ts";
 import { type Command, type CommandInput, expectOperands, helpOf } from "./command.ts";
 import { UsageError, write } from "./terminal.ts";

@@ -123,7 +123,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const { versions, build: built } = await setup();
     if (!built.ok) throw new SetupError(`${built.output}\n\nThe build found errors.`);
-    console.log(`Ready: Node ${versions.node}, Deno ${versions.deno}, Bun ${versions.bun}.`);
+    console.error(`Ready: Node ${versions.node}, Deno ${versions.deno}, Bun ${versions.bun}.`);
   } catch (error) {
     reportAndExit(error);
   }

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { runChecks } from "./checks.mjs";
 import { ROOT } from "./paths.mjs";
-import { ensureInstalled, reportAndExit } from "./setup.mjs";
+import { ensureInstalled, reportAndExit, SetupError } from "./setup.mjs";
 import { findTestFiles, runTestFile, RUNTIMES } from "./test_files.mjs";
 
 const FILE_TIMEOUT_MS = 120_000;
@@ -142,6 +142,9 @@ async function main() {
   const files = findTestFiles(root).filter((file) =>
     options.only === undefined || file.path.includes(options.only)
   );
+  if (files.length === 0 && options.only !== undefined) {
+    throw new SetupError(`No test file's path contains "${options.only}".`);
+  }
   const { versions, buildFailed } = house ? await prepare() : { versions: {}, buildFailed: 0 };
   const checks = house && options.only === undefined ? await runChecks(print) : { failed: 0 };
 

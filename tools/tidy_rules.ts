@@ -287,6 +287,7 @@ const SHARED_FILES = [
   "src/arguments.ts",
   "src/assert.ts",
   "src/inspect.ts",
+  "src/nearest.ts",
   "src/state_table.ts",
 ];
 /** Entries list what others have; they may name every layer. */

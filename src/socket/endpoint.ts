@@ -161,7 +161,8 @@ function parseHostPort(text: string, part: string, role: EndpointRole): HostPort
   const bracket = part.startsWith("[") ? part.indexOf("]") : -1;
   if (part.startsWith("[") && bracket < 0) throw refusal(text, "the [ of the IPv6 address has no ]");
   const colon = bracket < 0 ? part.indexOf(":") : bracket + 1;
-  if (colon < 0 || part[colon] !== ":") throw refusal(text, "host and port must be joined by a :");
+  if (colon < 0 || colon === part.length) throw refusal(text, "the port is missing, as in host:5555");
+  if (part[colon] !== ":") throw refusal(text, "host and port must be joined by a :");
   const port = parsePort(text, part.slice(colon + 1), role, bracket >= 0);
   if (bracket < 0) return { ...parseHost(text, part.slice(0, colon), role), port };
   const host = part.slice(1, bracket);

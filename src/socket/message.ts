@@ -54,12 +54,19 @@ function toFrame(part: MessageLike): Uint8Array {
   if (typeof part === "number") return encodeUtf8(String(part));
   if (ArrayBuffer.isView(part)) return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
   if (part instanceof ArrayBuffer || isShared(part)) return new Uint8Array(part);
-  const kind = part === undefined ? "undefined" : typeof part;
   throw new MisuseError(
     "ERR_MESSAGE",
-    `Cannot send ${kind === "object" ? "a plain object" : kind}: ` +
+    `Cannot send ${kindOf(part)}: ` +
       "a frame is a Uint8Array, another view, an ArrayBuffer, a string, a number or null",
   );
+}
+
+/** What was given instead of a frame, for the message of an error. */
+function kindOf(part: unknown): string {
+  if (Array.isArray(part)) return "an array inside a message";
+  if (typeof part !== "object") return part === undefined ? "undefined" : `a ${typeof part}`;
+  const { name = "" } = (part?.constructor ?? {}) as { name?: string };
+  return name === "Object" || name === "" ? "a plain object (JSON.stringify makes text of it)" : `a ${name}`;
 }
 
 function isShared(part: unknown): part is SharedArrayBuffer {

@@ -13,6 +13,7 @@ import { copyOf } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { DEFAULT_LIMITS, HANDSHAKES_MAX, HIGH_WATER_MARK_BYTES } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { BYTES, type CallOption, show, TIMER_MAX, valueFault, wholeNumber } from "./call_options.ts";
@@ -398,9 +399,11 @@ export function defaultOptions(): OptionValues {
 export function checkOption(type: SocketType, name: string, value: unknown): unknown {
   const names: readonly string[] = OPTION_NAMES[type];
   if (!names.includes(name)) {
+    const meant = nearest(name, names);
     throw new MisuseError(
       "ERR_OPTION",
-      `Unknown option "${name}" of a ${type} socket; it has ${names.join(", ")}`,
+      `Unknown option "${name}" of a ${type} socket` +
+        (meant === undefined ? `; it has ${names.join(", ")}` : `; did you mean "${meant}"?`),
     );
   }
   const row = OPTION_ROWS[name as OptionName];

@@ -14,7 +14,7 @@ import { Context, sharedContext } from "./context.ts";
 import { nameAs, showAs } from "../inspect.ts";
 import type { MessageInput } from "./message.ts";
 import type { Observer } from "./observer.ts";
-import { OPTION_NAMES, type OptionName, readOption } from "./options.ts";
+import { checkOption, OPTION_NAMES, type OptionName, readOption } from "./options.ts";
 import { type ReadyOptions, SocketCore } from "./socket_core.ts";
 
 /** The context that a socket belongs to. If omitted, the shared one. */
@@ -283,6 +283,26 @@ Object.defineProperty(SendingSocket, Symbol.hasInstance, {
     return isInstance(this) || (this === SendingSocket && isInstance(DuplexSocket));
   },
 });
+
+/**
+ * Refuses properties that a socket does not have. Without it a misspelled option, or one of zeromq.js that
+ * would decide who may connect (`plainServer`), becomes an ordinary property that does nothing. It is at the
+ * end of the prototype chain, so only unknown names reach it; class fields of subclasses are defined, and do
+ * not.
+ */
+Object.setPrototypeOf(
+  Socket.prototype,
+  new Proxy({}, {
+    set(_target, name, value, receiver): boolean {
+      // Symbols are other libraries' own. Some compilers do not define declared fields, but assign them.
+      if (typeof name === "symbol" || name === "core") {
+        return Reflect.defineProperty(receiver, name, { value, writable: true, configurable: true });
+      }
+      checkOption((receiver as Socket).type, name, value);
+      return false;
+    },
+  }),
+);
 
 showAs(Socket.prototype, "Socket", (socket) => {
   const { bound, connected, peers, queued, closed } = socket.toJSON();

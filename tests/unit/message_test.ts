@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { Buffer } from "node:buffer";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
 import { keepForLater } from "../../src/pattern/outbound_queue.ts";
 import { messageBytes, type MessageLike, toOutgoing } from "../../src/socket/message.ts";
@@ -72,4 +72,23 @@ test("what is kept for later is a copy of small bodies and the large ones themse
   assertEquals([new TextDecoder().decode(kept[0]), kept[1] === large], ["small", true]);
   assertEquals(kept[0]!.constructor, Uint8Array);
   assert(keepForLater(large) === large);
+});
+
+test("what cannot be sent is named as what it is", () => {
+  const cases: readonly (readonly [unknown, string])[] = [
+    [{ a: 1 }, "Cannot send a plain object (JSON.stringify makes text of it):"],
+    [Object.create(null), "Cannot send a plain object (JSON.stringify makes text of it):"],
+    [["one", ["two"]], "Cannot send an array inside a message:"],
+    [new Map(), "Cannot send a Map:"],
+    [new Date(0), "Cannot send a Date:"],
+    [undefined, "Cannot send undefined:"],
+    [true, "Cannot send a boolean:"],
+    [5n, "Cannot send a bigint:"],
+    [() => {}, "Cannot send a function:"],
+  ];
+  for (const [input, said] of cases) {
+    const error = assertThrows(() => toOutgoing(input as MessageLike), MisuseError);
+    assertEquals(error.code, "ERR_MESSAGE");
+    assertStringIncludes(error.message, said);
+  }
 });

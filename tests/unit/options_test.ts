@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
 import { checkOption, defaultOptions, OPTION_NAMES, type OptionName } from "../../src/socket/options.ts";
@@ -146,4 +146,33 @@ test("a closed socket's options can be read and no longer set", () => {
   push.close();
   assertEquals(push.sendHighWaterMark, 1_000);
   assertEquals(assertThrows(() => push.sendHighWaterMark = 5, MisuseError).code, "ERR_CLOSED");
+});
+
+test("a property that a socket does not have is refused, as an option of the constructor is", () => {
+  const context = new Context({ host: new World(1).host });
+  const pull = new Pull({ context });
+  const set = (name: string): MisuseError =>
+    assertThrows(() => void ((pull as unknown as Record<string, unknown>)[name] = true), MisuseError);
+  for (const name of ["plainServer", "curveServer", "sendHighWaterMark", "toString2"]) {
+    assertEquals(set(name).code, "ERR_OPTION");
+    assertStringIncludes(set(name).message, `Unknown option "${name}" of a PULL socket`);
+    assertEquals(Object.hasOwn(pull, name), false);
+  }
+  assertStringIncludes(set("receiveHighwaterMark").message, 'did you mean "receiveHighWaterMark"?');
+  pull.receiveHighWaterMark = 5;
+  assertEquals(pull.receiveHighWaterMark, 5);
+  assert(pull instanceof Object, "it is an object like any other");
+  pull.close();
+});
+
+test("a class that extends a socket has fields and symbols of its own", () => {
+  const mark = Symbol("mark");
+  class Counting extends Pull {
+    count = 0;
+  }
+  const counting = new Counting({ context: new Context({ host: new World(1).host }) });
+  counting.count++;
+  (counting as unknown as Record<symbol, unknown>)[mark] = 1;
+  assertEquals([counting.count, (counting as unknown as Record<symbol, unknown>)[mark]], [1, 1]);
+  counting.close();
 });

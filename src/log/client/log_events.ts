@@ -7,7 +7,7 @@
 import { MisuseError } from "../../errors.ts";
 import type { Host } from "../../ports.ts";
 import { show } from "../configuration/fields.ts";
-import { nearest } from "../configuration/nearest.ts";
+import { nearest } from "../../nearest.ts";
 import type { LogError } from "../errors.ts";
 import { reportError } from "../../socket/report_error.ts";
 

@@ -10,7 +10,7 @@ import { z } from "zod/v3";
 import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** How a field's value is written as text. */

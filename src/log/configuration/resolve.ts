@@ -23,7 +23,7 @@ import {
   VARIABLE_PREFIX,
   variableOf,
 } from "./names.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { isTopicName, TOPIC_NAME_ALLOWED } from "./topic.ts";
 import { parseDuration, parseSize } from "./units.ts";
 

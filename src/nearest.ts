@@ -1,13 +1,13 @@
 /**
- * What somebody may have meant who typed a name that there is not.
+ * The name that a caller probably meant who used one that does not exist.
  *
  * @module
  */
 
-/** Changes, in parts of the longer name, up to which one name can be meant by another. */
+/** One name may stand for another when at most this fraction (1/3) of the longer one differs. */
 const CHANGES_SHARE = 3;
 
-/** The one of `names` that is most like `name`; `undefined`: none is like it. Capitals and dashes do not count. */
+/** Returns the most similar of `names`, or `undefined` when none is similar. Case and dashes do not count. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const typed = plain(name);
   let best: string | undefined;
@@ -27,7 +27,10 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, "");
 }
 
-/** How many characters must be put in, taken out or replaced, or change places with the next, to make `b` of `a`. */
+/**
+ * How many characters must be put in, taken out or replaced, or change places with the next, to make `b` of
+ * `a`.
+ */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
