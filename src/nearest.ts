@@ -27,10 +27,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, "");
 }
 
-/**
- * How many characters must be put in, taken out or replaced, or change places with the next, to make `b` of
- * `a`.
- */
+/** Counts the characters to insert, remove, replace or swap with the next to turn `a` into `b`. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);

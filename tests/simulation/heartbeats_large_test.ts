@@ -353,10 +353,8 @@ test("a receiver in the middle of a message says four times a second that it is 
     const scene = new Scene(world);
     const pull = scene.add(new Pull({ context: scene.context, ...RECEIVE }));
     await scene.bind(pull, "sim://work");
-    const link = world.network.dial("sim://work", {});
-    let transport: Transport | undefined;
-    const say = (...bytes: Uint8Array[]): void => bytes.forEach((each) => void transport!.write(each));
-    transport = link({
+    const say = (...bytes: Uint8Array[]): void => bytes.forEach((each) => void transport.write(each));
+    const transport: Transport = world.network.dial("sim://work", {})({
       open: () => say(greeting(minor), ready("PUSH"), Uint8Array.of(2, 0, 0, 0, 0, 0, 1, 0, 0)),
       data: () => {},
       drain: () => {},

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { SOCKET_EVENT_TYPES, type SocketEvent } from "../../src/session/events.ts";
 import type { Socket } from "../../src/socket/socket.ts";
-import { Pull, Push } from "../../src/socket/sockets.ts";
+import { Pair, Pull, Push } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
 
@@ -251,3 +251,43 @@ test("a listener holds the process from the bind to the end of its close, and on
   assertEquals(world.keptAlive, false);
   await scene.end();
 });
+
+test("what was received can be read when the endpoint was left and lingers", async () => {
+  const world = new World(5, { link: SLOW });
+  const scene = new Scene(world);
+  const { context } = scene;
+  const few = { receiveHighWaterMark: 1, pendingBytesMax: 1, sendHighWaterMark: 0 };
+  const ours = scene.add(new Pair({ context, linger: 60_000, ...few }));
+  const theirs = scene.add(new Pair({ context, ...few }));
+  await scene.bind(theirs, ADDRESS);
+  ours.connect(ADDRESS);
+  await world.driveTo(Promise.all([ours.ready(), theirs.ready()]));
+  await theirs.send(BODY);
+  for (let i = 0; i < 100; i++) await ours.send(BODY);
+  await world.driveFor(100);
+  ours.disconnect(ADDRESS);
+  await world.driveFor(100);
+  assert(ours.tryReceive() !== undefined);
+  await scene.end();
+});
+
+for (const side of ["accepts", "connects"] as const) {
+  test(`a mark that is set anew reaches the pipe of an endpoint that ${side}`, async () => {
+    const at = await stage(side, 0, "pull");
+    const { world, scene, push, pull } = at;
+    await queue(at, 50);
+    await world.driveFor(10);
+    push.sendHighWaterMark = 1;
+    assertEquals(push.trySend(BODY), false);
+    push.sendHighWaterMark = 0;
+    assertEquals(push.trySend(BODY), true);
+    // Our own receiver was full with one message, and reads on for more.
+    const lane = scene.taps.find((tap) => tap.pauses > 0)!;
+    const heard = lane.heardMessages.length;
+    pull.receiveHighWaterMark = 0;
+    await world.driveFor(1_000);
+    assert(lane.heardMessages.length > heard + 10);
+    assertEquals(pull.receiveMany().length, 51);
+    await scene.end();
+  });
+}
