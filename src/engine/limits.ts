@@ -61,6 +61,8 @@ export interface TotalLimits {
   readonly pendingTotalBytesMax: number;
   /** Bytes that wait to be sent. */
   readonly queuedTotalBytesMax: number;
+  /** Bytes that were received and that the application has not read. */
+  readonly receivedTotalBytesMax: number;
   /** Bytes that the topics of all subscribers take up. */
   readonly subscriptionsTotalBytesMax: number;
 }
@@ -69,6 +71,7 @@ export interface TotalLimits {
 export const DEFAULT_TOTAL_LIMITS: TotalLimits = {
   pendingTotalBytesMax: 256 * MIB,
   queuedTotalBytesMax: 1_024 * MIB,
+  receivedTotalBytesMax: 1_024 * MIB,
   subscriptionsTotalBytesMax: 1_024 * MIB,
 };
 

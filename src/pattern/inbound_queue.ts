@@ -9,6 +9,10 @@ import type { Inbound, InboundSource } from "../engine/link.ts";
 import { readSize } from "../zmtp/frame_decoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "../zmtp/wire.ts";
 import type { HighWaterMark } from "./outbound_queue.ts";
+import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
+
+/** What a run or a frame costs besides its bytes: an empty one is not free. */
+const OBJECT_BYTES = 128;
 
 /** Whole messages back to back in one chunk. */
 class Run {
@@ -20,6 +24,8 @@ class Run {
   at: number;
   /** Messages not yet taken. */
   left: number;
+  /** What it counts toward the shared bound until all its messages are taken. */
+  heldBytes = 0;
 
   constructor(
     bytes: Uint8Array,
@@ -42,14 +48,14 @@ class Run {
 export interface InboundEvents {
   /** Messages were added to an empty queue. */
   readable(): void;
-  /** A queue that was full has drained to half its mark: resume decoding. */
+  /** A queue that was full has drained to half its mark, or others have made room: resume decoding. */
   drained(): void;
   /** This many messages cannot be read: their memory changed after they were received. */
   corrupted?(messages: number): void;
 }
 
 /** The received messages of a pipe, until the socket takes them. */
-export class InboundQueue implements Inbound {
+export class InboundQueue implements Inbound, WaitingQueue {
   /** Messages not yet taken. */
   messages = 0;
   /** Their bytes. */
@@ -58,12 +64,17 @@ export class InboundQueue implements Inbound {
   source: InboundSource | undefined;
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
+  readonly #total: SharedBound;
   readonly #dropping: ((frames: readonly Uint8Array[]) => void) | undefined;
   #mark: HighWaterMark;
   /** At this many messages a queue that was full asks for more; -1: it was not full. */
   #lowMessages = -1;
   #announced = false;
   #dropped = false;
+  /** What this queue counts toward the shared bound. */
+  #heldBytes = 0;
+  /** The run that was added last, while messages of it are left. */
+  #newestRun: Run | undefined;
   #run: Run | undefined;
   /** Functions among the messages are called once all messages before them have been taken or dropped. */
   #entries: (Run | Uint8Array[] | (() => void))[] = [];
@@ -74,6 +85,8 @@ export class InboundQueue implements Inbound {
     readonly events: InboundEvents;
     /** Keep only the newest message. */
     readonly conflate?: boolean;
+    /** The bound that it shares with other queues. Default: none. */
+    readonly total?: SharedBound;
     /** Called for each assembled message that will not be taken: its frames may belong to an allocator. */
     readonly dropped?: (frames: readonly Uint8Array[]) => void;
   }) {
@@ -81,13 +94,20 @@ export class InboundQueue implements Inbound {
     this.#events = init.events;
     this.#dropping = init.dropped;
     this.#conflate = init.conflate ?? false;
+    this.#total = init.total ?? new SharedBound(Infinity);
   }
 
   get credit(): number {
     const { messages, bytes } = this.#mark;
     if (this.#conflate) return Infinity;
     if (bytes !== 0 && this.bytes >= bytes) return 0;
-    return messages === 0 ? Infinity : Math.max(0, messages - this.messages);
+    if (messages !== 0 && this.messages >= messages) return 0;
+    if (this.#total.isFull(this.#heldBytes)) {
+      // Others may have filled the bound: whoever finds no room here stops, and must be asked for more.
+      this.#full();
+      return 0;
+    }
+    return messages === 0 ? Infinity : messages - this.messages;
   }
 
   /** Changes the mark at once. Messages above a lower one stay. */
@@ -100,7 +120,18 @@ export class InboundQueue implements Inbound {
   run(bytes: Uint8Array, start: number, end: number, messages: number): void {
     if (this.#dropped) return;
     if (this.#conflate) return this.#keepNewest(bytes, start, end);
-    this.#entries.push(new Run(bytes, start, end, messages, this.source));
+    const run = new Run(bytes, start, end, messages, this.source);
+    const newest = this.#newestRun;
+    if (newest !== undefined && newest.bytes === bytes) {
+      run.heldBytes = newest.heldBytes;
+      newest.heldBytes = 0;
+    } else {
+      // A run holds all of its chunk.
+      run.heldBytes = bytes.length + OBJECT_BYTES;
+      this.#hold(run.heldBytes);
+    }
+    this.#newestRun = run;
+    this.#entries.push(run);
     this.messages += messages;
     this.bytes += end - start;
     this.#full();
@@ -111,14 +142,17 @@ export class InboundQueue implements Inbound {
       this.#dropping?.(frames);
       return;
     }
-    if (this.#conflate) this.clear();
+    if (this.#conflate) this.#forget();
     this.#entries.push(frames);
     this.messages++;
     this.bytes += bytes;
+    this.#hold(bytes + frames.length * OBJECT_BYTES);
     this.#full();
   }
 
   announce(): void {
+    // Replacing a message may have made room for others. They are not woken from inside a decoder.
+    if (this.#conflate) this.#total.left();
     if (this.#announced || this.messages === 0) return;
     this.#announced = true;
     this.#events.readable();
@@ -148,14 +182,26 @@ export class InboundQueue implements Inbound {
   }
 
   clear(): void {
+    this.#forget();
+    this.#total.waiting.delete(this);
+    this.#total.left();
+  }
+
+  reconsider(): void {
+    if (this.#lowMessages < 0 || this.#dropped) return;
+    if (this.#total.isFull(this.#heldBytes)) this.#total.waiting.add(this);
+    else if (this.credit > 0) this.#askForMore();
+  }
+
+  #forget(): void {
     const dropped = this.#entries;
     const from = this.#head;
     this.#entries = [];
     this.#head = 0;
     this.#run = undefined;
     this.messages = 0;
-    this.bytes = 0;
     this.#announced = false;
+    this.#holdNothing();
     for (let i = from; i < dropped.length; i++) {
       const entry = dropped[i];
       if (typeof entry === "function") entry();
@@ -185,13 +231,17 @@ export class InboundQueue implements Inbound {
     let bytes = 0;
     for (let i = 0; i < entry.length; i++) bytes += entry[i]!.length;
     this.bytes -= bytes;
+    this.#hold(-(bytes + entry.length * OBJECT_BYTES));
     this.#taken();
     return entry;
   }
 
   /** Called last: a callee that reads on from inside must not overtake the message that is being read. */
   #taken(): void {
+    // What an entry that has changed was counted with is not known any longer: nothing is left here.
+    if (this.messages === 0) this.#holdNothing();
     if (this.messages <= this.#lowMessages) this.#askForMore();
+    this.#total.left();
     // The next message after the last one is announced again.
     if (this.messages > 0) return;
     this.#announced = false;
@@ -217,7 +267,7 @@ export class InboundQueue implements Inbound {
     if (at > run.end || (run.left === 1) !== (at === run.end)) return undefined;
     run.at = at;
     run.left--;
-    if (at === run.end) this.#run = undefined;
+    if (at === run.end) this.#endRun(run);
     this.messages--;
     this.bytes -= at - start;
     return message;
@@ -225,7 +275,7 @@ export class InboundQueue implements Inbound {
 
   /** Drops the rest of a run whose bytes have changed, and reads on after it. */
   #skipRun(run: Run): Uint8Array[] | undefined {
-    this.#run = undefined;
+    this.#endRun(run);
     this.messages -= run.left;
     this.bytes -= run.end - run.at;
     run.source?.memoryReused();
@@ -233,6 +283,27 @@ export class InboundQueue implements Inbound {
     const message = this.#readEntry();
     if (message === undefined) this.#taken();
     return message;
+  }
+
+  #endRun(run: Run): void {
+    this.#run = undefined;
+    if (this.#newestRun === run) this.#newestRun = undefined;
+    this.#hold(-run.heldBytes);
+  }
+
+  /** Counts memory that the queue holds, or (negative) no longer holds. */
+  #hold(bytes: number): void {
+    const before = this.#heldBytes;
+    const after = before + bytes;
+    this.#heldBytes = after;
+    this.#total.bytes += bytes;
+    if ((before === 0) !== (after === 0)) this.#total.queues += after === 0 ? -1 : 1;
+  }
+
+  #holdNothing(): void {
+    this.bytes = 0;
+    this.#newestRun = undefined;
+    this.#hold(-this.#heldBytes);
   }
 
   #keepNewest(bytes: Uint8Array, start: number, end: number): void {
@@ -247,19 +318,23 @@ export class InboundQueue implements Inbound {
     this.message(newest, size);
   }
 
-  /** Once the mark is reached, sets the level at which to ask for more. */
+  /** Once the mark, or its share of the shared bound, is reached, sets the level at which to ask for more. */
   #full(): void {
     if (this.#lowMessages >= 0) return;
     const { messages, bytes } = this.#mark;
-    if ((messages === 0 || this.messages < messages) && (bytes === 0 || this.bytes < bytes)) return;
-    // With a mark in bytes, that is half the number of messages that filled it.
+    if ((messages === 0 || this.messages < messages) && (bytes === 0 || this.bytes < bytes)) {
+      if (this.#conflate || !this.#total.isFull(this.#heldBytes)) return;
+      this.#total.waiting.add(this);
+    }
+    // With a bound in bytes, that is half the number of messages that filled it.
     const full = messages === 0 ? this.messages : Math.min(messages, this.messages);
     this.#lowMessages = full - ((full + 1) >> 1);
   }
 
   #askForMore(): void {
     this.#lowMessages = -1;
-    // A mark in bytes, or one that was lowered, may still be exceeded: ask again further down.
+    this.#total.waiting.delete(this);
+    // A bound in bytes, or one that was lowered, may still be exceeded: ask again further down.
     this.#full();
     if (this.#lowMessages < 0) this.#events.drained();
   }

@@ -16,7 +16,7 @@ import {
   type SegmentPool,
 } from "../zmtp/segment.ts";
 
-import { QueuedTotal, type WaitingQueue } from "./queued_total.ts";
+import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
 
 /** A message to send: one frame, or several. */
 export type Outgoing = Uint8Array | readonly Uint8Array[];
@@ -52,7 +52,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   readonly #writable: () => void;
   readonly #busy: (on: boolean) => void;
   readonly #conflate: boolean;
-  readonly #total: QueuedTotal;
+  readonly #total: SharedBound;
   #mark: HighWaterMark;
   #messagesMax: number;
   #muted = false;
@@ -78,7 +78,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     /** Keep only the newest message. The mark does not apply then. */
     readonly conflate?: boolean;
     /** The bound that it shares with other queues. Default: none. */
-    readonly total?: QueuedTotal;
+    readonly total?: SharedBound;
   }) {
     this.#pool = init.pool;
     this.#mark = init.mark;
@@ -86,7 +86,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.#writable = init.writable;
     this.#busy = init.busy ?? ((): void => {});
     this.#conflate = init.conflate ?? false;
-    this.#total = init.total ?? new QueuedTotal(Infinity);
+    this.#total = init.total ?? new SharedBound(Infinity);
   }
 
   /** Changes the mark at once. A queue above the new one refuses until it has drained. */

@@ -16,7 +16,7 @@ import { InboundQueue } from "./inbound_queue.ts";
 import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
-import type { QueuedTotal } from "./queued_total.ts";
+import type { SharedBound } from "./shared_bound.ts";
 
 /** What a pipe needs of the session that owns it. */
 export interface StreamPipeInit {
@@ -26,7 +26,9 @@ export interface StreamPipeInit {
   readonly conflate: boolean;
   readonly pool: SegmentPool;
   /** The bound on what all pipes of a context hold for sending. */
-  readonly queuedTotal: QueuedTotal;
+  readonly queuedTotal: SharedBound;
+  /** The bound on what all pipes of a context have received and the application has not read. */
+  readonly receivedTotal: SharedBound;
   /** Called with `true` when messages start to wait for a write, with `false` when none do any longer. */
   readonly busy: (on: boolean) => void;
   /** The pattern refuses the peer. `flush`: what is queued may leave first. */
@@ -56,6 +58,7 @@ export class StreamPipe extends Pipe {
       },
     });
     this.inbound = new InboundQueue({
+      total: init.receivedTotal,
       mark: options.receiveMark,
       conflate,
       events: {

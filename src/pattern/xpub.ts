@@ -82,6 +82,10 @@ export class XPubPattern extends Pattern {
   }
 
   override close(): void {
+    // The messages of a peer that has gone are in nobody else's reach.
+    for (let arrival = this.#arrivals.next(); arrival !== undefined; arrival = this.#arrivals.next()) {
+      if (arrival instanceof Pipe) arrival.drop();
+    }
     this.#arrivals.clear();
   }
 

@@ -84,10 +84,10 @@ export class AcceptSession implements Session {
 
   close(lingerMs: number): void {
     const pipe = this.#pipe;
+    if (this.#owner.closed) pipe?.drop();
     if (this.#isClosing || this.#state === "gone") return;
     const lingers = pipe !== undefined && pipe.queuedMessages > 0 && lingerMs !== 0 && pipe.connected;
     if (lingers) this.#go("linger");
-    if (this.#owner.closed) pipe?.drop();
     if (!lingers) return this.#finish("flush");
     if (lingerMs > 0) {
       this.#cancelLinger = this.#runtime.host.schedule(lingerMs, () => this.#lingerOver(), false);
@@ -116,6 +116,7 @@ export class AcceptSession implements Session {
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
+      receivedTotal: this.#runtime.receivedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why, flush) => this.#refuse(why, flush),
     });

@@ -88,12 +88,12 @@ export class ConnectSession implements Session {
   }
 
   close(lingerMs: number): void {
-    if (this.#state === "closed" || this.#state === "lingering") return;
     const pipe = this.#pipe;
+    if (this.#owner.closed) pipe?.drop();
+    if (this.#state === "closed" || this.#state === "lingering") return;
     const queued = pipe !== undefined && pipe.queuedMessages > 0;
     this.#hold(true);
     if (pipe !== undefined) this.#detachPipe(pipe);
-    if (this.#owner.closed) pipe?.drop();
     if (!queued || lingerMs === 0) return this.#end("close");
     this.#go("linger");
     if (lingerMs > 0) {
@@ -198,6 +198,7 @@ export class ConnectSession implements Session {
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
+      receivedTotal: this.#runtime.receivedTotal,
       busy: (on) => this.#busy(on),
       refuse: (why) => this.#refuse(why),
     });

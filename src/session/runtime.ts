@@ -7,7 +7,7 @@
 import { DEFAULT_TOTAL_LIMITS, type TotalLimits } from "../engine/limits.ts";
 import { PendingTotal } from "../engine/pending_chunks.ts";
 import { Scheduler } from "../engine/scheduler.ts";
-import { QueuedTotal } from "../pattern/queued_total.ts";
+import { SharedBound } from "../pattern/shared_bound.ts";
 import { SubscriptionsTotal } from "../pattern/subscriptions_total.ts";
 import type { Host } from "../ports.ts";
 import { SegmentPool } from "../zmtp/segment.ts";
@@ -21,7 +21,8 @@ export class Runtime {
   readonly keepAlive: KeepAlive;
   readonly pool: SegmentPool = new SegmentPool();
   readonly pendingTotal: PendingTotal;
-  readonly queuedTotal: QueuedTotal;
+  readonly queuedTotal: SharedBound;
+  readonly receivedTotal: SharedBound;
   readonly subscriptionsTotal: SubscriptionsTotal;
   readonly inproc: InprocRegistry = new InprocRegistry();
   #lastPeerId = 0;
@@ -33,7 +34,8 @@ export class Runtime {
     this.scheduler = new Scheduler(host);
     this.keepAlive = new KeepAlive(host);
     this.pendingTotal = new PendingTotal(limit("pendingTotalBytesMax"));
-    this.queuedTotal = new QueuedTotal(limit("queuedTotalBytesMax"));
+    this.queuedTotal = new SharedBound(limit("queuedTotalBytesMax"));
+    this.receivedTotal = new SharedBound(limit("receivedTotalBytesMax"));
     this.subscriptionsTotal = new SubscriptionsTotal(limit("subscriptionsTotalBytesMax"));
   }
 

@@ -33,6 +33,12 @@ export interface ContextOptions {
    */
   readonly queuedTotalBytesMax?: number;
   /**
+   * Bytes received over all connections that the application has not read. At the bound, nothing more is
+   * decoded from a peer whose share is unread, as at its own mark: the bound divided by the number of peers
+   * of which anything is unread. Default 1 GiB.
+   */
+  readonly receivedTotalBytesMax?: number;
+  /**
    * Bytes taken by the topics of all subscribers: for each, its length and 1 KiB. At the bound, the peer that
    * holds the most loses its connection (`ERR_PEER_SUBSCRIPTIONS`). Default 1 GiB.
    */
@@ -44,6 +50,7 @@ const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
   transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
   pendingTotalBytesMax: wholeNumber("bytes", 1),
   queuedTotalBytesMax: wholeNumber("bytes", 1),
+  receivedTotalBytesMax: wholeNumber("bytes", 1),
   subscriptionsTotalBytesMax: wholeNumber("bytes", 1),
 };
 

@@ -90,6 +90,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `| bytes to be sent, a large body once for every peer it waits for | ${
       size(DEFAULT_TOTAL_LIMITS.queuedTotalBytesMax)
     } |`,
+    `of one that came in several chunks | ${size(DEFAULT_TOTAL_LIMITS.receivedTotalBytesMax)} |`,
     `length for each | ${size(DEFAULT_TOTAL_LIMITS.subscriptionsTotalBytesMax)} |`,
     `| messages to be sent | ${count(defaultOptions().sendHighWaterMark)} and ${
       size(defaultOptions().sendHighWaterMarkBytes)

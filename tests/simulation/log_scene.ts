@@ -90,6 +90,7 @@ export class LogScene {
     assertEquals(this.world.holdsProcess, false, "something still keeps the process alive");
     assertEquals(this.world.network.addresses, [], "somebody still listens");
     assertEquals(this.context.runtime.pendingTotal.bytes, 0, "pending memory is not given back");
+    assertEquals(this.context.runtime.receivedTotal.bytes, 0, "received memory is not given back");
     this.world.assertNoViolations();
   }
 }

@@ -94,9 +94,14 @@ export class Scene {
     assertEquals(this.world.holdsProcess, false, "something still keeps the process alive");
     assertEquals(this.world.network.addresses, [], "somebody still listens");
     this.#assertHoldsBalance();
-    const { pendingTotal, queuedTotal, subscriptionsTotal } = this.context.runtime;
+    const { pendingTotal, queuedTotal, receivedTotal, subscriptionsTotal } = this.context.runtime;
     assertEquals(pendingTotal.bytes, 0, "pending memory is not given back");
     assertEquals([queuedTotal.bytes, queuedTotal.queues], [0, 0], "queued memory is not given back");
+    assertEquals(
+      [receivedTotal.bytes, receivedTotal.queues, receivedTotal.waiting.size],
+      [0, 0, 0],
+      "received memory is not given back",
+    );
     assertEquals(subscriptionsTotal.bytes, 0, "subscriptions are not given back");
     for (const link of this.world.links) assert(link.closed || link.broken, link.describe());
     this.world.assertNoViolations();

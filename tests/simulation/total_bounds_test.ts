@@ -3,7 +3,16 @@ import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes }
 import { DEFAULT_TOTAL_LIMITS } from "../../src/engine/limits.ts";
 import type { SocketEvent } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Publisher, Pull, Push, Subscriber } from "../../src/socket/sockets.ts";
+import {
+  Dealer,
+  Publisher,
+  Pull,
+  Push,
+  Router,
+  Subscriber,
+  XPublisher,
+  XSubscriber,
+} from "../../src/socket/sockets.ts";
 import { type Link, World } from "../support/world.ts";
 import { Scene } from "./scene.ts";
 import { errorOf, peerOf } from "../support/event_fields.ts";
@@ -87,6 +96,229 @@ test("a send that waits for the bound goes on when others have made room, though
     return received === busySent && sent;
   }, { waitingFor: "the other's room" });
   await scene.end();
+});
+
+interface Flood {
+  /** The socket that receives, and those that flood it. */
+  readonly make: (context: Context) => {
+    readonly receiver: Router | Pull | Subscriber | XPublisher;
+    readonly sender: () => Dealer | Push | Publisher | XSubscriber;
+  };
+  /** The frame of a received message that the sender wrote. */
+  readonly at: number;
+}
+
+const FLOODS: Readonly<Record<string, Flood>> = {
+  PULL: {
+    make: (context) => ({
+      receiver: new Pull({ context, pendingBytesMax: 50_000 }),
+      sender: () => new Push({ context, sendHighWaterMark: 0 }),
+    }),
+    at: 0,
+  },
+  ROUTER: {
+    make: (context) => ({
+      receiver: new Router({ context, pendingBytesMax: 50_000 }),
+      sender: () => new Dealer({ context, sendHighWaterMark: 0 }),
+    }),
+    at: 1,
+  },
+  SUB: {
+    make: (context) => {
+      const receiver = new Subscriber({ context, pendingBytesMax: 50_000 });
+      receiver.subscribe();
+      return { receiver, sender: () => new Publisher({ context, sendHighWaterMark: 0 }) };
+    },
+    at: 0,
+  },
+  XPUB: {
+    make: (context) => ({
+      receiver: new XPublisher({ context, pendingBytesMax: 50_000 }),
+      sender: () => new XSubscriber({ context, sendHighWaterMark: 0 }),
+    }),
+    at: 0,
+  },
+};
+
+/** `bytes` bytes that begin with the sender's number and the message's. 0 and 1 would pass for subscriptions. */
+function numbered(bytes: number, sender: number, index: number): Uint8Array {
+  const body = new Uint8Array(bytes);
+  body[0] = 2 + sender;
+  body[1] = index;
+  return body;
+}
+
+for (const [type, { make, at }] of Object.entries(FLOODS)) {
+  for (const bytes of [3_000, 200_000]) {
+    test(`20 peers that flood a ${type} with ${bytes} bytes hold no more than the bound, and none is shut out`, async () => {
+      const world = new World(bytes, { link: { bufferBytes: 65_536 } });
+      const bound = 2 * MIB;
+      const scene = new Scene(world, { receivedTotalBytesMax: bound });
+      const { context } = scene;
+      const { receiver, sender } = make(context);
+      scene.add(receiver);
+      await scene.bind(receiver, "sim://here");
+      const join = async (): Promise<ReturnType<typeof sender>> => {
+        const socket = scene.add(sender());
+        socket.connect("sim://here");
+        await world.driveTo(socket.ready());
+        // A subscriber's topics are on their way.
+        await world.driveFor(10);
+        return socket;
+      };
+      const { receivedTotal } = context.runtime;
+      let highest = 0;
+      const look = (): void => {
+        highest = Math.max(highest, receivedTotal.bytes);
+      };
+      const count = bytes === 3_000 ? 200 : 15;
+      const floods: Awaited<ReturnType<typeof join>>[] = [];
+      for (let number = 0; number < 20; number++) floods.push(await join());
+      for (let i = 0; i < count; i++) {
+        for (const [number, flood] of floods.entries()) void flood.send(numbered(bytes, number, i));
+      }
+      const untilMs = world.nowMs + 1_000;
+      world.host.schedule(1_000, () => {}, true);
+      await world.drive(() => {
+        look();
+        return world.nowMs >= untilMs;
+      });
+      assertGreater(highest, bound - 1);
+      // Each may be one message and one chunk above its share, and finishes a message that has begun.
+      assertLess(highest, bound + 20 * (2 * bytes + 65_536 + 1_000));
+      assertGreater(scene.taps.reduce((sum, { pauses }) => sum + pauses, 0), 0);
+
+      // One that has nothing there gets its message through while the bound is full.
+      const good = await join();
+      const before = receivedTotal.queues;
+      assert(good.trySend(numbered(10, 20, 0)));
+      await world.driveFor(10);
+      assertEquals(receivedTotal.queues, before + 1);
+      // It is among the first: each peer has its turn.
+      const next = Array.from({ length: 21 }, () => 0);
+      const read = (): number => {
+        const message = receiver.tryReceive();
+        look();
+        if (message === undefined) return -1;
+        const number = message[at]![0]! - 2;
+        assertEquals(message[at]![1], next[number]!++, `of sender ${number}`);
+        return number;
+      };
+      for (let turn = 1; turn <= 5; turn++) {
+        if (type !== "XPUB") {
+          for (let i = 0; i < 25; i++) read();
+          assertEquals(next[20], turn);
+        }
+        if (turn < 5 && type !== "XPUB") assert(good.trySend(numbered(10, 20, turn)));
+        await world.driveFor(10);
+      }
+      let sum = 0;
+      await world.drive(() => {
+        while (read() >= 0);
+        sum = next.reduce((all, one) => all + one, 0);
+        return sum === 20 * count + next[20]! && next[20]! > 0;
+      }, { waitingFor: "everything" });
+      assertLess(highest, bound + 21 * (2 * bytes + 65_536 + 1_000));
+      assertEquals([receivedTotal.bytes, receivedTotal.queues, receivedTotal.waiting.size], [0, 0, 0]);
+      await scene.end();
+    });
+  }
+}
+
+test("what waits unread counts over all sockets, and goes on when another socket is read or closed", async () => {
+  for (const how of ["read", "close"]) {
+    const world = new World(10, { link: { bufferBytes: 65_536 } });
+    const scene = new Scene(world, { receivedTotalBytesMax: MIB, pendingTotalBytesMax: 64 * MIB });
+    const { context } = scene;
+    const { receivedTotal } = context.runtime;
+    const pulls: Pull[] = [];
+    for (const address of ["sim://one", "sim://two"]) {
+      const pull = scene.add(new Pull({ context }));
+      const push = scene.add(new Push({ context, sendHighWaterMark: 0 }));
+      await scene.bind(pull, address);
+      push.connect(address);
+      await world.driveTo(push.ready());
+      for (let i = 0; i < 40; i++) void push.send(new Uint8Array(50_000));
+      await world.driveFor(100);
+      pulls.push(pull);
+    }
+    const [one, two] = pulls;
+    assertEquals(receivedTotal.waiting.size, 2);
+    const events: number[] = [];
+    two!.events.on("disconnect", () => events.push(1));
+    if (how === "close") one!.close();
+    else assertEquals(await count(world, one!), 40);
+    await world.driveFor(100);
+    // The other one has taken what was freed, though nobody read it, but for the last eighth.
+    assertGreater(receivedTotal.bytes, MIB * 0.875);
+    assertEquals(receivedTotal.queues, 1);
+    assertEquals(await count(world, two!), 40);
+    assertEquals(events, []);
+    await scene.end();
+  }
+});
+
+async function count(world: World, pull: Pull): Promise<number> {
+  let received = 0;
+  for (let before = -1; received > before; await world.driveFor(10)) {
+    before = received;
+    received += pull.receiveMany(3).length + pull.receiveMany().length;
+  }
+  return received;
+}
+
+test("peers that come one after another to a full bound hold twice the bound and no more", async () => {
+  const world = new World(12, { link: { bufferBytes: 4_096 } });
+  const bound = 256 * 1_024;
+  const scene = new Scene(world, { receivedTotalBytesMax: bound });
+  const { context } = scene;
+  const pull = scene.add(new Pull({ context, receiveHighWaterMark: 0 }));
+  await scene.bind(pull, "sim://here");
+  let sent = 0;
+  for (let i = 0; i < 20; i++) {
+    const push = scene.add(new Push({ context, sendHighWaterMark: 0 }));
+    push.connect("sim://here");
+    await world.driveTo(push.ready());
+    for (let j = 0; j < 300; j++) if (push.trySend(new Uint8Array(1_000))) sent++;
+    await world.driveFor(10);
+  }
+  const { receivedTotal } = context.runtime;
+  // Each finishes a chunk, which counts in full for its first and for its last messages.
+  assert(receivedTotal.bytes > 2 * bound - 1 && receivedTotal.bytes < 2 * bound + 20 * 3 * 4_096);
+  assertEquals(await count(world, pull), sent);
+  assertEquals(receivedTotal.bytes, 0);
+  await scene.end();
+});
+
+test("what peers that are gone have left counts until it is read, or its socket is closed", async () => {
+  for (const { make, at } of Object.values(FLOODS)) {
+    for (const reads of [true, false]) {
+      const world = new World(11, { link: { cutKeepsFlightChance: 1 } });
+      const scene = new Scene(world, { receivedTotalBytesMax: MIB });
+      const { context } = scene;
+      const { receivedTotal } = context.runtime;
+      const { receiver, sender } = make(context);
+      scene.add(receiver);
+      await scene.bind(receiver, "sim://here");
+      for (let number = 0; number < 3; number++) {
+        const leaving = scene.add(sender());
+        leaving.connect("sim://here");
+        await world.driveTo(leaving.ready());
+        await world.driveFor(10);
+        for (let i = 0; i < 10; i++) assert(leaving.trySend(numbered(1_000, number, i)));
+        await world.driveFor(10);
+        leaving.close();
+        await world.driveFor(10);
+      }
+      assertEquals(receiver.peers.length, 0);
+      assertGreater(receivedTotal.bytes, 30_000);
+      let received = 0;
+      while (reads && receiver.tryReceive()?.[at] !== undefined) received++;
+      assertEquals(received, reads ? 30 : 0);
+      assertEquals(receivedTotal.bytes === 0, reads);
+      await scene.end();
+    }
+  }
 });
 
 test("peers that stop in the middle of large messages hold no more than the bound, and lose their place to one that goes on", async () => {

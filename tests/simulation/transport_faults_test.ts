@@ -257,8 +257,9 @@ function assertNamed(events: readonly SocketEvent[], rule: TransportRule | undef
 async function assertEnds(world: World, context: Context, ...sockets: Socket[]): Promise<void> {
   await world.driveTo(Promise.all(sockets.map((socket) => socket[Symbol.asyncDispose]())));
   await world.driveIdle();
-  const { pendingTotal, queuedTotal } = context.runtime;
+  const { pendingTotal, queuedTotal, receivedTotal } = context.runtime;
   assertEquals([pendingTotal.bytes, queuedTotal.bytes, queuedTotal.queues], [0, 0, 0]);
+  assertEquals([receivedTotal.bytes, receivedTotal.queues], [0, 0]);
   assertEquals(world.keptAlive, false, "something still keeps the process alive");
   world.assertNoViolations();
 }

@@ -1,26 +1,28 @@
 /**
- * The bound on what all outbound queues of a context hold together.
+ * A bound on what all queues of one direction hold together, over a context: `queuedTotalBytesMax` for what
+ * is to be sent, `receivedTotalBytesMax` for what was received and not read.
  *
  * @module
  */
 
-/** A queue that refused a message because of the bound. */
+/** A queue that takes no more because of the bound. */
 export interface WaitingQueue {
   /** The total has room again, so the queue may have some too. */
   reconsider(): void;
 }
 
 /**
- * What all outbound queues of a context hold, and the bound. At the bound, a queue is full when it holds at
- * least its share: the bound divided by the number of queues that are not empty. So peers that do not read
- * cost the others only memory: a peer that keeps up always stays below its share.
+ * What all queues of one direction hold, and the bound. At the bound, a queue is full when it holds at least
+ * its share: the bound divided by the number of queues that are not empty. So peers that press against it
+ * cost the others only memory: a queue that is kept short always stays below its share. The shares of peers
+ * that come to a full bound are on top of it; at twice the bound, a queue is full when it holds anything.
  */
-export class QueuedTotal {
+export class SharedBound {
   /** Bytes of memory that all queues hold. The queues themselves count here. */
   bytes = 0;
   /** Queues that are not empty. The queues themselves count here. */
   queues = 0;
-  /** Queues that refused a message because of this bound. */
+  /** Queues that take no more because of this bound. */
   readonly waiting: Set<WaitingQueue> = new Set();
   readonly bytesMax: number;
 
@@ -30,7 +32,8 @@ export class QueuedTotal {
 
   /** Whether a queue that holds `ownBytes` of the total must refuse more. */
   isFull(ownBytes: number): boolean {
-    return this.bytes >= this.bytesMax && ownBytes * this.queues >= this.bytesMax;
+    if (this.bytes < this.bytesMax) return false;
+    return ownBytes * this.queues >= this.bytesMax || (ownBytes > 0 && this.bytes >= 2 * this.bytesMax);
   }
 
   /**
