@@ -169,8 +169,8 @@ const BAD_MESSAGES: readonly (readonly [message: unknown, text: string])[] = [
   [[], "at least one frame"],
   [["fine", { not: "fine" }], "a plain object"],
   [["fine", undefined], "undefined"],
-  [["fine", ["not fine"]], "object"],
-  [new Date(), "object"],
+  [["fine", ["not fine"]], "an array inside a message"],
+  [new Date(), "a Date"],
 ];
 
 test("what cannot be sent is refused with what can, by send and trySend, and nothing is sent", async () => {

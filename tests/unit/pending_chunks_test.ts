@@ -128,7 +128,7 @@ test("one that has stopped goes although another is read on, and that one stays 
     oldest.receive(7_000, nowMs);
     total.review(nowMs);
   }
-  assert(stopped.lost.includes("nothing of it came"), stopped.lost);
+  assert(stopped.lost.includes("none of it arrived"), stopped.lost);
   assertEquals(oldest.lost, "");
 });
 
