@@ -65,7 +65,7 @@ export type {
   XPublishOptions,
 } from "./src/socket/options.ts";
 export type { MessageInput, MessageLike } from "./src/socket/message.ts";
-export type { Message, Peer } from "./src/pattern/pipe.ts";
+export type { Message, Peer } from "./src/pattern/pipe/pipe.ts";
 export type { SocketType } from "./src/zmtp/socket_type.ts";
 export { type EventListener, Observer } from "./src/socket/observer.ts";
 export type {

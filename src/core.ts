@@ -76,9 +76,9 @@ export { DEFAULT_LIMITS, type Limits } from "./engine/limits.ts";
 export { type HalfReceived, PendingTotal } from "./engine/pending_chunks.ts";
 export type { Inbound, InboundSource, Outbound, OutboundListener } from "./engine/link.ts";
 export type { EngineState, FlushState, InputState } from "./engine/states.ts";
-export { type HighWaterMark, OutboundQueue, type Outgoing } from "./pattern/outbound_queue.ts";
-export type { WaitingQueue } from "./pattern/shared_bound.ts";
-export { InboundQueue } from "./pattern/inbound_queue.ts";
+export { type HighWaterMark, OutboundQueue, type Outgoing } from "./pattern/pipe/outbound_queue.ts";
+export type { WaitingQueue } from "./pattern/pipe/shared_bound.ts";
+export { InboundQueue } from "./pattern/pipe/inbound_queue.ts";
 export { Segment, SegmentPool } from "./zmtp/segment.ts";
 
 // The wire format of the ordered log.

@@ -220,7 +220,7 @@ const SLICED: Readonly<Record<string, readonly string[]>> = {
   "src/log/store/open_files.ts": ["idle"],
   "src/log/store/segment_files.ts": ["this.#list"],
   "src/log/wire/json.ts": ["text", "name"],
-  "src/pattern/inbound_queue.ts": ["this.#entries"],
+  "src/pattern/pipe/inbound_queue.ts": ["this.#entries"],
   "src/pattern/rep.ts": ["message"],
   "src/pattern/req.ts": ["message"],
   "src/pattern/router.ts": ["message"],

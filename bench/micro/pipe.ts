@@ -1,8 +1,8 @@
 /** The two halves of a pipe: what `trySend` costs up to the write, and what `tryReceive` costs after the decoder. */
 
 import { bench, do_not_optimize, group } from "mitata";
-import { InboundQueue } from "../../src/pattern/inbound_queue.ts";
-import { OutboundQueue } from "../../src/pattern/outbound_queue.ts";
+import { InboundQueue } from "../../src/pattern/pipe/inbound_queue.ts";
+import { OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import { SegmentPool } from "../../src/zmtp/segment.ts";
 import { framed, messagesPerSegment } from "./codec.ts";
 

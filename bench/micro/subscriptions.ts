@@ -1,7 +1,7 @@
 /** The subscription tree: changes, and the match that a publisher makes once per message. */
 
 import { bench, do_not_optimize, group } from "mitata";
-import { SubscriptionTree } from "../../src/pattern/subscriptions.ts";
+import { SubscriptionTree } from "../../src/pattern/subscriptions/subscriptions.ts";
 
 const MATCHES = 1000;
 const PEERS = 100;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { ExchangePattern } from "./exchange.ts";
-import type { Outgoing } from "./outbound_queue.ts";
-import type { Message } from "./pipe.ts";
+import { ExchangePattern } from "./distribution/exchange.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
+import type { Message } from "./pipe/pipe.ts";
 
 export class DealerPattern extends ExchangePattern {
   readonly type = "DEALER";

@@ -5,10 +5,10 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import { FairQueue } from "./fair_queue.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { FairQueue } from "./distribution/fair_queue.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { Pattern } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
 
 export class PairPattern extends Pattern {
   readonly type = "PAIR";

@@ -11,9 +11,9 @@
 
 import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import type { HighWaterMark, Outgoing } from "./outbound_queue.ts";
-import type { Message, Pipe } from "./pipe.ts";
-import type { SubscriptionsTotal } from "./subscriptions_total.ts";
+import type { HighWaterMark, Outgoing } from "./pipe/outbound_queue.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
+import type { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
 
 /** What happens to messages that arrive on a pipe of this pattern. */
 export type InboundKind =

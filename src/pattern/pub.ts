@@ -5,7 +5,7 @@
  */
 
 import type { SocketType } from "../zmtp/socket_type.ts";
-import type { Message } from "./pipe.ts";
+import type { Message } from "./pipe/pipe.ts";
 import { XPubPattern } from "./xpub.ts";
 
 export class PubPattern extends XPubPattern {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { FairQueue } from "./fair_queue.ts";
+import { FairQueue } from "./distribution/fair_queue.ts";
 import { Pattern } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
 
 export class PullPattern extends Pattern {
   readonly type = "PULL";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { LoadBalancer } from "./load_balancer.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { LoadBalancer } from "./distribution/load_balancer.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { type InboundKind, Pattern } from "./pattern.ts";
-import type { Pipe } from "./pipe.ts";
+import type { Pipe } from "./pipe/pipe.ts";
 
 export class PushPattern extends Pattern {
   readonly type = "PUSH";

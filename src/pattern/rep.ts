@@ -6,10 +6,10 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import { FairQueue } from "./fair_queue.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { FairQueue } from "./distribution/fair_queue.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { framesOf, Pattern } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
 
 export class RepPattern extends Pattern {
   readonly type = "REP";

@@ -7,10 +7,10 @@
 import { equalBytes, NO_BYTES, writeU32 } from "../bytes/bytes.ts";
 import { MisuseError } from "../errors.ts";
 import { RandomCounter } from "./counter.ts";
-import { ExchangePattern } from "./exchange.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { ExchangePattern } from "./distribution/exchange.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { framesOf, type PatternInit } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
 
 export class ReqPattern extends ExchangePattern {
   readonly type = "REQ";

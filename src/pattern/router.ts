@@ -8,10 +8,10 @@
 import { binaryKey, equalBytes, NO_BYTES, writeU32 } from "../bytes/bytes.ts";
 import { MisuseError, PeerError } from "../errors.ts";
 import { RandomCounter } from "./counter.ts";
-import { FairQueue } from "./fair_queue.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { FairQueue } from "./distribution/fair_queue.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { Pattern, type PatternInit } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
 
 export class RouterPattern extends Pattern {
   readonly type = "ROUTER";

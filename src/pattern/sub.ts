@@ -7,8 +7,8 @@
 
 import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import type { Outgoing } from "./outbound_queue.ts";
-import type { Message } from "./pipe.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
+import type { Message } from "./pipe/pipe.ts";
 import { XSubPattern } from "./xsub.ts";
 
 export class SubPattern extends XSubPattern {

@@ -9,13 +9,13 @@
 
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
-import { Arrivals } from "./arrivals.ts";
-import { FanOut } from "./fan_out.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { Arrivals } from "./subscriptions/arrivals.ts";
+import { FanOut } from "./distribution/fan_out.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
-import { type Message, Pipe } from "./pipe.ts";
-import { type Retired, SubscriptionTree } from "./subscriptions.ts";
-import { SubscriptionsTotal } from "./subscriptions_total.ts";
+import { type Message, Pipe } from "./pipe/pipe.ts";
+import { type Retired, SubscriptionTree } from "./subscriptions/subscriptions.ts";
+import { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
 /** The subscriptions of a peer that is gone, in both trees. */

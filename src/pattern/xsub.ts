@@ -9,12 +9,12 @@
 import { copyOf } from "../bytes/bytes.ts";
 import { decodeLegacySubscription } from "../zmtp/commands.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { FairQueue } from "./fair_queue.ts";
-import { FanOut } from "./fan_out.ts";
-import type { Outgoing } from "./outbound_queue.ts";
+import { FairQueue } from "./distribution/fair_queue.ts";
+import { FanOut } from "./distribution/fan_out.ts";
+import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { Pattern } from "./pattern.ts";
-import type { Message, Pipe } from "./pipe.ts";
-import { CountedSubscriptions } from "./subscriptions.ts";
+import type { Message, Pipe } from "./pipe/pipe.ts";
+import { CountedSubscriptions } from "./subscriptions/subscriptions.ts";
 
 export class XSubPattern extends Pattern {
   override readonly type: SocketType = "XSUB";

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { HighWaterMark } from "../pattern/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe.ts";
-import { StreamPipe } from "../pattern/stream_pipe.ts";
+import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
+import type { Peer } from "../pattern/pipe/pipe.ts";
+import { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { next } from "../state_table.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";

@@ -7,9 +7,9 @@
 
 import { next } from "../state_table.ts";
 import { isPermissionError, PeerError } from "../errors.ts";
-import type { HighWaterMark } from "../pattern/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe.ts";
-import { StreamPipe } from "../pattern/stream_pipe.ts";
+import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
+import type { Peer } from "../pattern/pipe/pipe.ts";
+import { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, handshakeErrorType } from "./connection.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Peer } from "../pattern/pipe.ts";
+import type { Peer } from "../pattern/pipe/pipe.ts";
 import type { SessionOwner } from "./owner.ts";
 
 /** Emits a `drop` event for `count` messages, if any, including those that a transport took in part. */

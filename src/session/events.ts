@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Peer } from "../pattern/pipe.ts";
+import type { Peer } from "../pattern/pipe/pipe.ts";
 
 /** The field that every event has. */
 export interface EndpointEvent {

@@ -7,9 +7,9 @@
 
 import { asciiBytes, copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
-import type { HighWaterMark } from "../pattern/outbound_queue.ts";
-import { InprocPipe } from "../pattern/inproc_pipe.ts";
-import type { Peer } from "../pattern/pipe.ts";
+import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
+import { InprocPipe } from "../pattern/pipe/inproc_pipe.ts";
+import type { Peer } from "../pattern/pipe/pipe.ts";
 import type { Host } from "../ports.ts";
 import { next } from "../state_table.ts";
 import { announcesIdentity, compatible } from "../zmtp/socket_type.ts";

@@ -6,7 +6,7 @@
 
 import type { EngineInit } from "../engine/engine.ts";
 import type { Pattern, PatternOptions } from "../pattern/pattern.ts";
-import type { HighWaterMark } from "../pattern/outbound_queue.ts";
+import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 

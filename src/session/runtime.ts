@@ -7,8 +7,8 @@
 import { DEFAULT_TOTAL_LIMITS, type TotalLimits } from "../engine/limits.ts";
 import { PendingTotal } from "../engine/pending_chunks.ts";
 import { Scheduler } from "../engine/scheduler.ts";
-import { SharedBound } from "../pattern/shared_bound.ts";
-import { SubscriptionsTotal } from "../pattern/subscriptions_total.ts";
+import { SharedBound } from "../pattern/pipe/shared_bound.ts";
+import { SubscriptionsTotal } from "../pattern/subscriptions/subscriptions_total.ts";
 import type { Host } from "../ports.ts";
 import { SegmentPool } from "../zmtp/segment.ts";
 import { InprocRegistry } from "./inproc_registry.ts";

@@ -7,7 +7,7 @@
 import { NO_BYTES } from "../bytes/bytes.ts";
 import { encodeUtf8 } from "../bytes/utf8.ts";
 import { MisuseError } from "../errors.ts";
-import type { Outgoing } from "../pattern/outbound_queue.ts";
+import type { Outgoing } from "../pattern/pipe/outbound_queue.ts";
 
 /**
  * One frame to send: bytes as they are, text and numbers as UTF-8, `null` as an empty frame.

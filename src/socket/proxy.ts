@@ -5,7 +5,7 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import type { Message } from "../pattern/pipe.ts";
+import type { Message } from "../pattern/pipe/pipe.ts";
 import type { AbortSignalLike } from "../ports.ts";
 import { showAs } from "../inspect.ts";
 import { ReceivingSocket, SendingSocket, type Socket } from "./socket.ts";

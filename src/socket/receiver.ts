@@ -6,7 +6,7 @@
 
 import { MisuseError } from "../errors.ts";
 import type { Pattern } from "../pattern/pattern.ts";
-import type { Message } from "../pattern/pipe.ts";
+import type { Message } from "../pattern/pipe/pipe.ts";
 import type { Host } from "../ports.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { checkValue, refusedWait, type WaitOptions, wholeNumber } from "./call_options.ts";

@@ -6,7 +6,7 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import type { Message } from "../pattern/pipe.ts";
+import type { Message } from "../pattern/pipe/pipe.ts";
 import type { ReqPattern } from "../pattern/req.ts";
 import {
   type CallOptions,

@@ -5,9 +5,9 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import { keepForLater, type Outgoing } from "../pattern/outbound_queue.ts";
+import { keepForLater, type Outgoing } from "../pattern/pipe/outbound_queue.ts";
 import type { Pattern } from "../pattern/pattern.ts";
-import type { Pipe } from "../pattern/pipe.ts";
+import type { Pipe } from "../pattern/pipe/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
 import { type CallOptions, refusedWait, type WaitOptions } from "./call_options.ts";
 import { messageBytes, type MessageInput, toOutgoing } from "./message.ts";

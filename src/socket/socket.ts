@@ -6,7 +6,7 @@
  */
 
 import { MisuseError } from "../errors.ts";
-import type { Message, Peer } from "../pattern/pipe.ts";
+import type { Message, Peer } from "../pattern/pipe/pipe.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { callFault, type CallOption, checkValue, show, type WaitOptions } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";

@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { PATTERNS } from "../pattern/patterns.ts";
 import type { Pattern, PatternEvents, PatternInit, PatternOptions } from "../pattern/pattern.ts";
-import type { Peer, Pipe } from "../pattern/pipe.ts";
+import type { Peer, Pipe } from "../pattern/pipe/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
 import type { SocketEvent } from "../session/events.ts";
 import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";

@@ -5,7 +5,7 @@ import { Engine, type EngineInit } from "../../src/engine/engine.ts";
 import { DEFAULT_LIMITS } from "../../src/engine/limits.ts";
 import { PendingTotal } from "../../src/engine/pending_chunks.ts";
 import type { PeerError } from "../../src/errors.ts";
-import type { Message } from "../../src/pattern/pipe.ts";
+import type { Message } from "../../src/pattern/pipe/pipe.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Request } from "../../src/socket/request.ts";

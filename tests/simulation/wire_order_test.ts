@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "../../src/bytes/bytes.ts";
-import type { Message } from "../../src/pattern/pipe.ts";
+import type { Message } from "../../src/pattern/pipe/pipe.ts";
 import { XPublisher, XSubscriber } from "../../src/socket/sockets.ts";
 import { command, greeting, message, RawPeer, ready } from "../conformance/raw_peer.ts";
 import { simulate } from "../support/simulate.ts";

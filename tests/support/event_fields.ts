@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Peer } from "../../src/pattern/pipe.ts";
+import type { Peer } from "../../src/pattern/pipe/pipe.ts";
 import type { SocketEvent } from "../../src/session/events.ts";
 
 /** The error that an event carries, if its kind has one. */

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Arrivals } from "../../src/pattern/arrivals.ts";
+import { Arrivals } from "../../src/pattern/subscriptions/arrivals.ts";
 import type { PatternOptions } from "../../src/pattern/pattern.ts";
 import { XPubPattern } from "../../src/pattern/xpub.ts";
 import { Random } from "../support/random.ts";

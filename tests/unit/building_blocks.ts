@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Outgoing } from "../../src/pattern/outbound_queue.ts";
+import type { Outgoing } from "../../src/pattern/pipe/outbound_queue.ts";
 import { framesOf, type PatternEvents, type PatternOptions } from "../../src/pattern/pattern.ts";
-import { type Message, type Peer, Pipe } from "../../src/pattern/pipe.ts";
+import { type Message, type Peer, Pipe } from "../../src/pattern/pipe/pipe.ts";
 import type { Segment } from "../../src/zmtp/segment.ts";
 
 /** See the module. */

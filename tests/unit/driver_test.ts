@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../src/engine/limits.ts";
 import type { Inbound } from "../../src/engine/link.ts";
 import { PendingTotal } from "../../src/engine/pending_chunks.ts";
 import { Scheduler } from "../../src/engine/scheduler.ts";
-import { OutboundQueue } from "../../src/pattern/outbound_queue.ts";
+import { OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import type { Transport, TransportHandlers } from "../../src/ports.ts";
 import { encodeCommandFrame, encodePing, encodeReady, encodeSubscribe } from "../../src/zmtp/commands.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
-import { FairQueue } from "../../src/pattern/fair_queue.ts";
+import { FairQueue } from "../../src/pattern/distribution/fair_queue.ts";
 import { FakePipe, messageOf, textOf } from "./building_blocks.ts";
 
 function makePipes(...names: string[]): FakePipe[] {

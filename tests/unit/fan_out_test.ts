@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { FanOut } from "../../src/pattern/fan_out.ts";
-import { OutboundQueue } from "../../src/pattern/outbound_queue.ts";
+import { FanOut } from "../../src/pattern/distribution/fan_out.ts";
+import { OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import { concat } from "../../src/bytes/bytes.ts";
 import { SegmentPool } from "../../src/zmtp/segment.ts";
 import { FakePipe, messageOf } from "./building_blocks.ts";

@@ -2,8 +2,8 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
 import { concat } from "../../src/bytes/bytes.ts";
-import { InboundQueue } from "../../src/pattern/inbound_queue.ts";
-import type { HighWaterMark } from "../../src/pattern/outbound_queue.ts";
+import { InboundQueue } from "../../src/pattern/pipe/inbound_queue.ts";
+import type { HighWaterMark } from "../../src/pattern/pipe/outbound_queue.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
 import { FLAG_MORE } from "../../src/zmtp/wire.ts";
 

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { LoadBalancer } from "../../src/pattern/load_balancer.ts";
+import { LoadBalancer } from "../../src/pattern/distribution/load_balancer.ts";
 import { FakePipe, messageOf } from "./building_blocks.ts";
 
 function makeBalancer(...rooms: number[]): { balancer: LoadBalancer; pipes: FakePipe[] } {

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
-import { keepForLater } from "../../src/pattern/outbound_queue.ts";
+import { keepForLater } from "../../src/pattern/pipe/outbound_queue.ts";
 import { messageBytes, type MessageLike, toOutgoing } from "../../src/socket/message.ts";
 
 /** Every frame as text. */

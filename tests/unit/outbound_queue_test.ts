@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
 import { concat } from "../../src/bytes/bytes.ts";
 import type { OutboundListener } from "../../src/engine/link.ts";
-import { type HighWaterMark, OutboundQueue } from "../../src/pattern/outbound_queue.ts";
+import { type HighWaterMark, OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
 import { Segment, SegmentPool } from "../../src/zmtp/segment.ts";
 

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
 import { PullPattern } from "../../src/pattern/pull.ts";
 import { RepPattern } from "../../src/pattern/rep.ts";
-import type { Message } from "../../src/pattern/pipe.ts";
+import type { Message } from "../../src/pattern/pipe/pipe.ts";
 import { Runtime } from "../../src/session/runtime.ts";
 import { defaultOptions, type OptionValues } from "../../src/socket/options.ts";
 import { Receiver } from "../../src/socket/receiver.ts";

@@ -2,8 +2,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import fc from "../support/properties.ts";
 import { concat } from "../../src/bytes/bytes.ts";
-import { InboundQueue } from "../../src/pattern/inbound_queue.ts";
-import { SharedBound } from "../../src/pattern/shared_bound.ts";
+import { InboundQueue } from "../../src/pattern/pipe/inbound_queue.ts";
+import { SharedBound } from "../../src/pattern/pipe/shared_bound.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
 
 /** A queue that counts toward `total`, and how often it asked for more. */

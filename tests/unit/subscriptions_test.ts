@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "../support/properties.ts";
 import { BugError } from "../../src/errors.ts";
-import { RadixTree } from "../../src/pattern/radix_tree.ts";
-import { CountedSubscriptions, SubscriptionTree } from "../../src/pattern/subscriptions.ts";
+import { RadixTree } from "../../src/pattern/subscriptions/radix_tree.ts";
+import { CountedSubscriptions, SubscriptionTree } from "../../src/pattern/subscriptions/subscriptions.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -6,7 +6,7 @@
  */
 
 import { isPermissionError } from "../../errors.ts";
-import { PeersPattern } from "../../pattern/peers.ts";
+import { PeersPattern } from "../../pattern/distribution/peers.ts";
 import { Backoff } from "../../session/backoff.ts";
 import type { SocketEventType } from "../../session/events.ts";
 import type { Context } from "../../socket/context.ts";

@@ -15,10 +15,10 @@
 
 import { assert } from "../../assert.ts";
 import type { Scheduler, Task } from "../../engine/scheduler.ts";
-import { FairQueue } from "../../pattern/fair_queue.ts";
-import { keepForLater } from "../../pattern/outbound_queue.ts";
-import type { PeersEvents } from "../../pattern/peers.ts";
-import type { Peer, Pipe } from "../../pattern/pipe.ts";
+import { FairQueue } from "../../pattern/distribution/fair_queue.ts";
+import { keepForLater } from "../../pattern/pipe/outbound_queue.ts";
+import type { PeersEvents } from "../../pattern/distribution/peers.ts";
+import type { Peer, Pipe } from "../../pattern/pipe/pipe.ts";
 import type { ConnectionInput } from "../../session/owner.ts";
 import { messageBytes } from "../../socket/message.ts";
 import { SendBudget } from "../../socket/send_budget.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { InprocPipe } from "../../pattern/inproc_pipe.ts";
-import type { Pipe } from "../../pattern/pipe.ts";
+import { InprocPipe } from "../../pattern/pipe/inproc_pipe.ts";
+import type { Pipe } from "../../pattern/pipe/pipe.ts";
 import type { ConnectionInput } from "../../session/owner.ts";
 import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
 import type { FrameLink, InputControl, LinkEvents } from "../link.ts";

@@ -5,8 +5,8 @@
  */
 
 import { MisuseError } from "../../errors.ts";
-import { PeersPattern } from "../../pattern/peers.ts";
-import type { Peer } from "../../pattern/pipe.ts";
+import { PeersPattern } from "../../pattern/distribution/peers.ts";
+import type { Peer } from "../../pattern/pipe/pipe.ts";
 import type { Context } from "../../socket/context.ts";
 import type { Observer } from "../../socket/observer.ts";
 import { SocketCore } from "../../socket/socket_core.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { InboundQueue } from "../../../src/pattern/inbound_queue.ts";
+import { InboundQueue } from "../../../src/pattern/pipe/inbound_queue.ts";
 import type { ConnectionInput } from "../../../src/session/owner.ts";
 import { Context } from "../../../src/socket/context.ts";
 import { SocketCore } from "../../../src/socket/socket_core.ts";

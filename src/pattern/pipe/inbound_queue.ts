@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Inbound, InboundSource } from "../engine/link.ts";
-import { readSize } from "../zmtp/frame_decoder.ts";
-import { FLAG_LONG, FLAG_MORE } from "../zmtp/wire.ts";
+import type { Inbound, InboundSource } from "../../engine/link.ts";
+import { readSize } from "../../zmtp/frame_decoder.ts";
+import { FLAG_LONG, FLAG_MORE } from "../../zmtp/wire.ts";
 import type { HighWaterMark } from "./outbound_queue.ts";
 import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
 

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { NO_BYTES } from "../bytes/bytes.ts";
+import { NO_BYTES } from "../../bytes/bytes.ts";
 import { FairQueue } from "./fair_queue.ts";
 import { LoadBalancer } from "./load_balancer.ts";
-import { Pattern } from "./pattern.ts";
-import type { Pipe } from "./pipe.ts";
+import { Pattern } from "../pattern.ts";
+import type { Pipe } from "../pipe/pipe.ts";
 
 /** The base class of DEALER and REQ. */
 export abstract class ExchangePattern extends Pattern {

@@ -6,15 +6,15 @@
  * @module
  */
 
-import { copyOf } from "../bytes/bytes.ts";
-import type { Outbound, OutboundListener } from "../engine/link.ts";
+import { copyOf } from "../../bytes/bytes.ts";
+import type { Outbound, OutboundListener } from "../../engine/link.ts";
 import {
   hasReferences,
   REFERENCE_BYTES_MIN,
   type Segment,
   segmentBytesOf,
   type SegmentPool,
-} from "../zmtp/segment.ts";
+} from "../../zmtp/segment.ts";
 
 import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
 

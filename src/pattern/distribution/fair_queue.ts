@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Message, Pipe } from "./pipe.ts";
+import type { Message, Pipe } from "../pipe/pipe.ts";
 
 /** Holds the pipes that have something to read. */
 export class FairQueue {

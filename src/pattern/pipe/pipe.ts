@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { BodyAllocator } from "../zmtp/frame_sink.ts";
-import type { SocketType } from "../zmtp/socket_type.ts";
-import type { Segment } from "../zmtp/segment.ts";
+import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
+import type { SocketType } from "../../zmtp/socket_type.ts";
+import type { Segment } from "../../zmtp/segment.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 
 /** A received message: its frames. The receiver owns the array; frames may be shared. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Outgoing } from "./outbound_queue.ts";
-import type { Pipe } from "./pipe.ts";
+import type { Outgoing } from "../pipe/outbound_queue.ts";
+import type { Pipe } from "../pipe/pipe.ts";
 
 /** Holds the pipes that can be written to. */
 export class LoadBalancer {

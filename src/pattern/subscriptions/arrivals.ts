@@ -7,8 +7,8 @@
  * @module
  */
 
-import { binaryKey } from "../bytes/bytes.ts";
-import { type Message, Pipe } from "./pipe.ts";
+import { binaryKey } from "../../bytes/bytes.ts";
+import { type Message, Pipe } from "../pipe/pipe.ts";
 
 /** A change of one topic that the application is to receive. */
 export interface Notification {

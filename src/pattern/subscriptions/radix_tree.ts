@@ -12,8 +12,8 @@
  * @module
  */
 
-import { assert } from "../assert.ts";
-import { copyOf, viewOf } from "../bytes/bytes.ts";
+import { assert } from "../../assert.ts";
+import { copyOf, viewOf } from "../../bytes/bytes.ts";
 
 /**
  * Up to this many children are scanned in an array; more get a table by first byte (2 KiB with 64-bit words).

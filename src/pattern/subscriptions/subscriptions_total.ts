@@ -5,8 +5,8 @@
  * @module
  */
 
-import { PeerError } from "../errors.ts";
-import type { Pipe } from "./pipe.ts";
+import { PeerError } from "../../errors.ts";
+import type { Pipe } from "../pipe/pipe.ts";
 
 /**
  * What one topic of one peer takes besides its own bytes: a node, its list, and the peer's place in it.

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { Segment, SEGMENT_BYTES, segmentBytesOf } from "../zmtp/segment.ts";
-import type { Outgoing } from "./outbound_queue.ts";
-import type { Pipe } from "./pipe.ts";
+import { Segment, SEGMENT_BYTES, segmentBytesOf } from "../../zmtp/segment.ts";
+import type { Outgoing } from "../pipe/outbound_queue.ts";
+import type { Pipe } from "../pipe/pipe.ts";
 
 /** Below this many peers, framing each time is cheaper than framing once and copying. */
 const FRAME_ONCE_PEERS_MIN = 2;

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { Pattern, type PatternInit } from "./pattern.ts";
-import type { Pipe } from "./pipe.ts";
+import { Pattern, type PatternInit } from "../pattern.ts";
+import type { Pipe } from "../pipe/pipe.ts";
 
 /**
  * What {@link PeersPattern} reports. The calls come from inside connections: the callee defers what it does

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { viewOf } from "../bytes/bytes.ts";
-import type { Segment } from "../zmtp/segment.ts";
+import { viewOf } from "../../bytes/bytes.ts";
+import type { Segment } from "../../zmtp/segment.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import type { Outgoing } from "./outbound_queue.ts";
-import type { Pattern, PatternOptions } from "./pattern.ts";
+import type { Pattern, PatternOptions } from "../pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 
 /** One end of an inproc connection. `InprocSession` (src/session/inproc_session.ts) joins two of them. */

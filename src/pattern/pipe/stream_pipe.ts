@@ -5,16 +5,16 @@
  * @module
  */
 
-import { copyOf } from "../bytes/bytes.ts";
-import type { Inbound } from "../engine/link.ts";
-import type { Driver } from "../engine/driver.ts";
-import type { Engine } from "../engine/engine.ts";
-import { decodeLegacySubscription } from "../zmtp/commands.ts";
-import { DISCARDED } from "../zmtp/frame_sink.ts";
-import type { Segment, SegmentPool } from "../zmtp/segment.ts";
+import { copyOf } from "../../bytes/bytes.ts";
+import type { Inbound } from "../../engine/link.ts";
+import type { Driver } from "../../engine/driver.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { decodeLegacySubscription } from "../../zmtp/commands.ts";
+import { DISCARDED } from "../../zmtp/frame_sink.ts";
+import type { Segment, SegmentPool } from "../../zmtp/segment.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
-import type { Pattern, PatternOptions } from "./pattern.ts";
+import type { Pattern, PatternOptions } from "../pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 import type { SharedBound } from "./shared_bound.ts";
 
