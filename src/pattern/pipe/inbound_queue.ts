@@ -161,13 +161,12 @@ export class InboundQueue implements Inbound, WaitingQueue {
   /** Returns the oldest message, or `undefined` when there is none. */
   read(): Uint8Array[] | undefined {
     const run = this.#run;
-    if (run !== undefined) {
-      const message = this.#readRun(run);
-      if (message === undefined) return this.#skipRun(run);
-      this.#taken();
-      return message;
-    }
-    return this.#readEntry();
+    if (run === undefined) return this.#readEntry();
+    const message = this.#readRun(run);
+    if (message === undefined) return this.#skipRun(run);
+    // Inside a run no memory is freed, and more messages follow.
+    if (this.#run === undefined || this.messages <= this.#lowMessages) this.#taken();
+    return message;
   }
 
   /** Nothing more will be read: drops what is there and whatever still arrives. */
@@ -264,12 +263,11 @@ export class InboundQueue implements Inbound, WaitingQueue {
     if (!(flags <= FLAG_MORE + FLAG_LONG && at <= run.end)) return undefined;
     const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
     if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
-    if (at > run.end || (run.left === 1) !== (at === run.end)) return undefined;
+    if (at < run.end ? run.left === 1 : at !== run.end || run.left !== 1) return undefined;
     run.at = at;
-    run.left--;
-    if (at === run.end) this.#endRun(run);
     this.messages--;
     this.bytes -= at - start;
+    if (--run.left === 0) this.#endRun(run);
     return message;
   }
 
