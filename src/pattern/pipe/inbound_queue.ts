@@ -254,20 +254,25 @@ export class InboundQueue implements Inbound, WaitingQueue {
     const flags = bytes[start]!;
     let bodyAt = start + 2;
     let size = bytes[start + 1]!;
-    if ((flags & FLAG_LONG) !== 0) {
-      size = readSize(bytes, start + 1);
-      bodyAt = start + 9;
+    if (flags !== 0) {
+      // Detached memory reads as `undefined`, and every comparison with that is false.
+      if (!(flags <= FLAG_MORE + FLAG_LONG)) return undefined;
+      if ((flags & FLAG_LONG) !== 0) {
+        size = readSize(bytes, start + 1);
+        bodyAt = start + 9;
+      }
     }
     let at = bodyAt + size;
-    // Detached memory reads as `undefined`, and every comparison with that is false.
-    if (!(flags <= FLAG_MORE + FLAG_LONG && at <= run.end)) return undefined;
+    if (!(at <= run.end)) return undefined;
     const message = [new Uint8Array(run.buffer as ArrayBuffer, run.base + bodyAt, size)];
     if ((flags & FLAG_MORE) !== 0) at = readFrames(run, at, message);
-    if (at < run.end ? run.left === 1 : at !== run.end || run.left !== 1) return undefined;
+    const left = run.left - 1;
+    if (left === 0 ? at !== run.end : !(at < run.end)) return undefined;
     run.at = at;
+    run.left = left;
     this.messages--;
     this.bytes -= at - start;
-    if (--run.left === 0) this.#endRun(run);
+    if (left === 0) this.#endRun(run);
     return message;
   }
 
