@@ -84,7 +84,7 @@ export class PendingTotal {
    */
   review(nowMs: number): void {
     if (!this.#isTight || nowMs < this.#reviewedMs + REVIEW_MS) return;
-    // Nobody waited for a while: what came in that time says nothing.
+    // No connection waited for a while, so what arrived in that time proves nothing.
     if (nowMs > this.#reviewedMs + PROGRESS_MS) this.#readOn = undefined;
     this.#reviewedMs = nowMs;
     this.#giveUpStopped(nowMs);

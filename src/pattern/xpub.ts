@@ -82,7 +82,7 @@ export class XPubPattern extends Pattern {
   }
 
   override close(): void {
-    // The messages of a peer that has gone are in nobody else's reach.
+    // Nothing else can reach the messages of a peer that is gone.
     for (let arrival = this.#arrivals.next(); arrival !== undefined; arrival = this.#arrivals.next()) {
       if (arrival instanceof Pipe) arrival.drop();
     }

@@ -85,7 +85,7 @@ export class ListenSession {
   }
 }
 
-/** Nobody hears of mistakes of the transport any more: they must only do no harm. */
+/** Refuses a stream. Mistakes of the transport have no listener here; they must only do no harm. */
 function turnAway(attach: Dial): void {
   const ignore = (): void => {};
   let transport: unknown;

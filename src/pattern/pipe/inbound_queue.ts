@@ -103,7 +103,7 @@ export class InboundQueue implements Inbound, WaitingQueue {
     if (bytes !== 0 && this.bytes >= bytes) return 0;
     if (messages !== 0 && this.messages >= messages) return 0;
     if (this.#total.isFull(this.#heldBytes)) {
-      // Others may have filled the bound: whoever finds no room here stops, and must be asked for more.
+      // Others may have filled the bound: a decoder that finds no room stops, and must be asked for more.
       this.#full();
       return 0;
     }

@@ -44,7 +44,7 @@ export class Arrivals {
   #entries: (Notification | Pipe)[] = [];
   /** Entries that were received, at the front. */
   #head = 0;
-  /** Entries behind the head that have vanished. */
+  /** Entries after the head that have vanished. */
   #voids = 0;
   #notifications = 0;
   #topicBytes = 0;
@@ -68,7 +68,7 @@ export class Arrivals {
     return this.#entries.length - this.#head;
   }
 
-  /** Notifications of a peer that nobody has read. */
+  /** Unread notifications of one peer. */
   unreadOf(pipe: Pipe): { readonly messages: number; readonly topicBytes: number } {
     return this.#unread.get(pipe) ?? NOTHING_UNREAD;
   }
@@ -186,7 +186,7 @@ export class Arrivals {
     const { notifications } = chain;
     const [oldest] = notifications;
     const newest = notifications[notifications.length - 1]!;
-    // Nobody has the topic any more, or nobody ever had: then at most one is left.
+    // No peer has the topic any longer, or none ever had: then at most one is left.
     const ends = !newest.on && (kind !== "peers" || (newest === oldest && newest.begins));
     if (notifications.length < 2 * Math.max(1, chain.settled) && !ends) return;
     const key = keyOf(oldest!);
@@ -215,7 +215,7 @@ export class Arrivals {
   #keptOfTopic(notifications: readonly Notification[], kind: NotificationKind): Set<Notification> {
     const { begins, on: onFirst } = notifications[0]!;
     const last = notifications[notifications.length - 1]!;
-    // Somebody has the topic at the end, or nobody; the application believes one or the other.
+    // Either a peer has the topic at the end or none has; the application believes one or the other.
     if (!last.on) return new Set(begins ? [] : [last]);
     if (kind === "topic" && !onFirst) return new Set();
     const newest = new Map<Pipe, Notification>();
