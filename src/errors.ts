@@ -26,7 +26,6 @@ export type MisuseCode =
 
 /** The codes of {@link PeerError}: a fault of the peer, or of the connection to it. */
 export type PeerCode =
-  | "ERR_PEER_GREETING"
   | "ERR_PEER_VERSION"
   | "ERR_PEER_MECHANISM"
   | "ERR_PEER_METADATA"

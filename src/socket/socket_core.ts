@@ -8,7 +8,6 @@
 import { NO_BYTES } from "../bytes/bytes.ts";
 import type { EngineInit } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
-import { MisuseError } from "../errors.ts";
 import { PATTERNS } from "../pattern/patterns.ts";
 import type { Pattern, PatternEvents, PatternInit, PatternOptions } from "../pattern/pattern.ts";
 import type { Peer, Pipe } from "../pattern/pipe/pipe.ts";
@@ -274,11 +273,6 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   /** Throws `ERR_CLOSED` if the socket is closed. */
   assertOpen(): void {
     if (this.closed) throw closedError();
-  }
-
-  /** Returns the error for `what`, which this type of socket cannot do. */
-  misuse(what: string): MisuseError {
-    return new MisuseError("ERR_STATE", `Cannot ${what} with a ${this.type} socket`);
   }
 
   #flushDrops(): void {

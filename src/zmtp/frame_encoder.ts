@@ -5,10 +5,7 @@
  * @module
  */
 
-import { FLAG_LONG } from "./wire.ts";
-
-/** Largest body whose size fits in a short (one-byte) size. */
-const SHORT_BODY_BYTES_MAX = 255;
+import { FLAG_LONG, SHORT_BODY_BYTES_MAX } from "./wire.ts";
 
 /** Bytes of the header of a frame whose body has `bodyBytes` bytes. */
 export function frameHeaderBytes(bodyBytes: number): number {
