@@ -47,6 +47,11 @@ export interface NodeZlib {
   crc32(bytes: Uint8Array, seed: number): number;
 }
 
+/** `node:process` */
+export interface NodeProcess {
+  nextTick(run: () => void): void;
+}
+
 /** What `setTimeout` makes: a number in browsers. */
 export interface Timer {
   ref?(): void;
@@ -90,6 +95,7 @@ interface Builtins {
   "node:fs": NodeFs;
   "node:dns": NodeDns;
   "node:zlib": NodeZlib;
+  "node:process": NodeProcess;
   "node:timers": Timers;
   "node:perf_hooks": NodePerfHooks;
   "node:diagnostics_channel": NodeDiagnosticsChannel;

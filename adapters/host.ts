@@ -32,6 +32,7 @@ const isNode = hasBuiltins() && globals.Deno === undefined && globals.Bun === un
 const timers: Timers = isNode ? builtin("node:timers") : globals;
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
 const { queueMicrotask, MessageChannel } = globals;
+const nextTick = hasBuiltins() ? builtin("node:process").nextTick : undefined;
 const performance: Performance = isNode ? builtin("node:perf_hooks").performance : globals.performance;
 const monotonicMs = performance.now.bind(performance);
 // Fake timers come with a fake Date, and no module has the real one.
@@ -53,6 +54,8 @@ export function createHost(): Host {
     keepAlive: createKeepAlive(),
     reportError,
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
+    // The queue of `nextTick` is run when that of the promises is empty, on all three runtimes.
+    ...(nextTick === undefined ? {} : { afterReactions: nextTick }),
   };
   // `node:zlib` had crc32 before `process` had getBuiltinModule, so the latter implies the former.
   return hasBuiltins() ? { ...host, crc32, trace } : host;

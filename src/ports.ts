@@ -136,6 +136,11 @@ export interface Host {
   schedule(delayMs: number, run: () => void, referenced: boolean): () => void;
   /** Runs `run` at the end of the current callback. */
   microtask(run: () => void): void;
+  /**
+   * Runs `run` after the current callback and after every promise reaction that it leads to, so that what a
+   * chain of awaits sends leaves together. If omitted, `microtask` is used, which may run in the middle.
+   */
+  afterReactions?(run: () => void): void;
   /** Runs `run` at the end of the current turn of the event loop. */
   turn(run: () => void): void;
   /** Fills `into` with unpredictable bytes. */

@@ -16,7 +16,7 @@ import { next } from "../state_table.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvent } from "./engine_events.ts";
 import type { InboundSource, OutboundListener } from "./link.ts";
-import type { Scheduler, Task } from "./scheduler.ts";
+import type { BurstTask, Scheduler, Task } from "./scheduler.ts";
 import {
   FLUSH_TRANSITIONS,
   type FlushInput,
@@ -52,7 +52,7 @@ const CLOSE_MS = 1_000;
 const ABANDON_MS = 5_000;
 
 /** Drives one connection: its engine, its transport and its timers. */
-export class Driver implements Task, OutboundListener, InboundSource {
+export class Driver implements Task, BurstTask, OutboundListener, InboundSource {
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
   readonly #events: DriverEvents;
@@ -146,8 +146,10 @@ export class Driver implements Task, OutboundListener, InboundSource {
   queued(): void {
     if (this.#stream !== "open") return;
     const before = this.#flush;
-    this.#flushOn("queued");
-    if (before === "idle") this.#scheduler.afterCallback(this);
+    this.#flushOn(this.#scheduler.wroteInTurn ? "queuedLate" : "queued");
+    if (before !== "idle") return;
+    if (this.#flush === "late") this.#scheduler.afterBurst(this);
+    else this.#scheduler.afterCallback(this);
   }
 
   writeNow(): void {
@@ -172,6 +174,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#flushOn("callbackEnded");
     if (due) this.#pumpAndSettle();
     else if (this.#hasNews) this.#settle();
+  }
+
+  burstEnded(): void {
+    const due = this.#flush === "late";
+    this.#flushOn("burstEnded");
+    if (due) this.#pumpAndSettle();
   }
 
   turnEnded(): void {
@@ -337,6 +345,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     while (this.#mayWrite) {
       const chunks = this.#engine.pollTransmit();
       if (chunks === undefined) break;
+      this.#scheduler.wrote();
       const taken = this.#write(chunks);
       this.#engine.transmitted(taken, this.#nowMs());
       if (!taken) {

@@ -93,37 +93,86 @@ export const INPUT_TRANSITIONS: Table<InputState, InputInput> = {
 };
 
 /**
- * When queued output is written. A lone message leaves at once; an awaited loop of sends batches by itself.
+ * When queued output is written. A lone message leaves at once; an awaited loop of sends batches by itself,
+ * and so do the replies to many peers.
  *
  * - `idle`: nothing queued, nothing written in this loop turn.
  * - `soon`: the first message of this turn is queued; it is written at the end of the current callback.
+ * - `late`: it is queued, but other connections have written in this turn. It is written with the next burst
+ *   of them, at the latest when the turn ends: each write wakes its reader, and they are best woken together.
  * - `hot`: something was written in this turn and nothing is queued.
  * - `gathering`: hot, and more is queued. Full segments are written at once, the rest when the turn ends.
  * - `blocked`: a write is in flight. Its drain writes whatever is queued.
  */
-export type FlushState = "idle" | "soon" | "hot" | "gathering" | "blocked";
+export type FlushState = "idle" | "soon" | "late" | "hot" | "gathering" | "blocked";
 
 /**
- * `queued`: something to write. `full`: a whole segment is ready. `callbackEnded`, `turnEnded`: a callback,
- * or a turn of the event loop, is over. `lent`: a write is in flight. `drained`: it no longer is.
+ * `queued`: something to write. `queuedLate`: the same, and others have written in this turn. `full`: a
+ * whole segment is ready. `callbackEnded`, `burstEnded`, `turnEnded`: a callback, a burst of writes or a turn
+ * of the event loop is over. `lent`: a write is in flight. `drained`: it no longer is.
  */
-export type FlushInput = "queued" | "full" | "callbackEnded" | "turnEnded" | "lent" | "drained";
+export type FlushInput =
+  | "queued"
+  | "queuedLate"
+  | "full"
+  | "callbackEnded"
+  | "burstEnded"
+  | "turnEnded"
+  | "lent"
+  | "drained";
 
 export const FLUSH_TRANSITIONS: Table<FlushState, FlushInput> = {
-  idle: { queued: "soon", full: "hot", callbackEnded: "idle", turnEnded: "idle", lent: "blocked" },
-  soon: { queued: "soon", full: "hot", callbackEnded: "hot", turnEnded: "hot", lent: "blocked" },
-  hot: { queued: "gathering", full: "hot", callbackEnded: "hot", turnEnded: "idle", lent: "blocked" },
+  idle: {
+    queued: "soon",
+    queuedLate: "late",
+    full: "hot",
+    callbackEnded: "idle",
+    burstEnded: "idle",
+    turnEnded: "idle",
+    lent: "blocked",
+  },
+  soon: {
+    queued: "soon",
+    queuedLate: "soon",
+    full: "hot",
+    callbackEnded: "hot",
+    burstEnded: "soon",
+    turnEnded: "hot",
+    lent: "blocked",
+  },
+  late: {
+    queued: "late",
+    queuedLate: "late",
+    full: "hot",
+    callbackEnded: "late",
+    burstEnded: "idle",
+    turnEnded: "late",
+    lent: "blocked",
+  },
+  hot: {
+    queued: "gathering",
+    queuedLate: "gathering",
+    full: "hot",
+    callbackEnded: "hot",
+    burstEnded: "hot",
+    turnEnded: "idle",
+    lent: "blocked",
+  },
   gathering: {
     queued: "gathering",
+    queuedLate: "gathering",
     full: "gathering",
     callbackEnded: "gathering",
+    burstEnded: "gathering",
     turnEnded: "idle",
     lent: "blocked",
   },
   blocked: {
     queued: "blocked",
+    queuedLate: "blocked",
     full: "blocked",
     callbackEnded: "blocked",
+    burstEnded: "blocked",
     turnEnded: "blocked",
     lent: "blocked",
     drained: "hot",

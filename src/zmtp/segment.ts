@@ -13,14 +13,15 @@
  * @module
  */
 
+import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
 import { readSize } from "./frame_decoder.ts";
 import { frameHeaderBytes, writeFrameHeader } from "./frame_encoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "./wire.ts";
 
 /** Buffer bytes of one pooled segment. */
 export const SEGMENT_BYTES = 65_536;
-/** Buffer bytes of a segment that mostly holds references. */
-const SMALL_SEGMENT_BYTES = 1_024;
+/** Buffer bytes of one that mostly holds references, or what a connection sends that sends little. */
+export const SMALL_SEGMENT_BYTES = 2_048;
 /** Bodies of this size or more are passed by reference; smaller ones are copied. */
 export const REFERENCE_BYTES_MIN = 16_384;
 /**
@@ -42,13 +43,17 @@ export class Segment {
   readonly bodies: Uint8Array[] = [];
   /** Lengths of `bodies` when they were added: a resized one must not reach the wire under its old header. */
   readonly bodyBytes: number[] = [];
+  /** What {@link addSegment} of another one copied last. It serves as long as the length stays the same. */
+  #used: Uint8Array = NO_BYTES;
 
   constructor(bytes: number) {
     this.buffer = new Uint8Array(bytes);
   }
 
+  /** Whether nothing can be added. A small one that is used up is not full: its owner can enlarge it. */
   get full(): boolean {
-    return this.bytes >= SEGMENT_TOTAL_BYTES_MAX || this.end === this.buffer.length;
+    if (this.bytes >= SEGMENT_TOTAL_BYTES_MAX) return true;
+    return this.end === this.buffer.length && this.end >= SEGMENT_BYTES;
   }
 
   /** Whether the segment is not full and its buffer has room for `bytes` more. */
@@ -84,7 +89,7 @@ export class Segment {
   /** Adds the messages of another segment: one memory copy, large bodies shared. They must fit. */
   addSegment(other: Segment): void {
     const at = this.end;
-    this.buffer.set(other.buffer.subarray(0, other.end), at);
+    copyInto(this.buffer, at, other.#usedBytes());
     this.end = at + other.end;
     this.messages += other.messages;
     this.bytes += other.bytes;
@@ -93,6 +98,12 @@ export class Segment {
       this.bodies.push(other.bodies[i]!);
       this.bodyBytes.push(other.bodyBytes[i]!);
     }
+  }
+
+  /** The used part of the buffer. Making a view costs as much as copying some hundred bytes. */
+  #usedBytes(): Uint8Array {
+    if (this.#used.length !== this.end) this.#used = viewOf(this.buffer, 0, this.end);
+    return this.#used;
   }
 
   /** Whether every referenced body still has the length that its header states. */
@@ -189,35 +200,39 @@ export function hasReferences(message: Uint8Array | readonly Uint8Array[]): bool
   return false;
 }
 
+/** What a pool keeps at most, in bytes of unused segments. */
+const POOL_BYTES_MAX = 4_194_304;
+
 /** Keeps cleared segments for the next writer, so that steady traffic allocates nothing. */
 export class SegmentPool {
   readonly #free: Segment[] = [];
   readonly #freeSmall: Segment[] = [];
-  readonly #segmentsMax: number;
+  readonly #bytesMax: number;
+  #bytes = 0;
 
-  /** `segmentsMax`: how many unused segments of each size are kept. */
-  constructor(segmentsMax = 64) {
-    this.#segmentsMax = segmentsMax;
+  /** `bytesMax`: how much memory of unused segments is kept. */
+  constructor(bytesMax: number = POOL_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
   }
 
-  /** Returns a cleared segment with room for at least `bytesMin`. `small`: it will mostly hold references. */
+  /** Returns a cleared segment with room for at least `bytesMin`. `small`: little more will be added. */
   take(bytesMin: number, small = false): Segment {
-    if (small && bytesMin <= SMALL_SEGMENT_BYTES) {
-      return this.#freeSmall.pop() ?? new Segment(SMALL_SEGMENT_BYTES);
-    }
     if (bytesMin > SEGMENT_BYTES) return new Segment(bytesMin);
-    return this.#free.pop() ?? new Segment(SEGMENT_BYTES);
+    const isSmall = small && bytesMin <= SMALL_SEGMENT_BYTES;
+    const segment = isSmall ? this.#freeSmall.pop() : this.#free.pop();
+    if (segment === undefined) return new Segment(isSmall ? SMALL_SEGMENT_BYTES : SEGMENT_BYTES);
+    this.#bytes -= segment.buffer.length;
+    return segment;
   }
 
   /** Takes back a segment that is no longer read. */
   give(segment: Segment): void {
     segment.clear();
     const { length } = segment.buffer;
-    const free = length === SEGMENT_BYTES
-      ? this.#free
-      : length === SMALL_SEGMENT_BYTES
-      ? this.#freeSmall
-      : undefined;
-    if (free !== undefined && free.length < this.#segmentsMax) free.push(segment);
+    if (this.#bytes + length > this.#bytesMax) return;
+    if (length === SEGMENT_BYTES) this.#free.push(segment);
+    else if (length === SMALL_SEGMENT_BYTES) this.#freeSmall.push(segment);
+    else return;
+    this.#bytes += length;
   }
 }

@@ -5,7 +5,7 @@ import { concat } from "../../src/bytes/bytes.ts";
 import type { OutboundListener } from "../../src/engine/link.ts";
 import { type HighWaterMark, OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
-import { Segment, SegmentPool } from "../../src/zmtp/segment.ts";
+import { Segment, SEGMENT_BYTES, SegmentPool, SMALL_SEGMENT_BYTES } from "../../src/zmtp/segment.ts";
 
 /** A queue with everything that it tells. */
 class Bench {
@@ -189,6 +189,41 @@ test("released memory is used again", () => {
   bench.queue.release(segment);
   bench.queue.write(bytesOf("two"));
   assert(bench.queue.take() === segment);
+});
+
+test("a queue begins with little memory, and takes much once it needs it, in the same segment", () => {
+  const bench = new Bench().listen();
+  bench.queue.write(new Uint8Array(64));
+  const small = bench.queue.take()!;
+  assertEquals(small.buffer.length, SMALL_SEGMENT_BYTES);
+  bench.queue.release(small);
+  for (const size of [254, 1_022, 64]) {
+    const count = Math.floor(SEGMENT_BYTES / (size + 9)) - 2;
+    for (let i = 0; i < count; i++) bench.queue.write(new Uint8Array(size).fill(i));
+    const large = bench.queue.take()!;
+    assertEquals([large.buffer.length, large.messages, bench.queue.hasSegments], [SEGMENT_BYTES, count, false]);
+    assertEquals(large.buffer[large.end - 1], (count - 1) & 255);
+    bench.queue.release(large);
+    bench.queue.write(bytesOf("goes on"));
+    const next = bench.queue.take()!;
+    assertEquals(next.buffer.length, SEGMENT_BYTES, "it sends much");
+    bench.queue.release(next);
+  }
+  bench.queue.write(bytesOf("little again"));
+  assertEquals(bench.queue.take(), small);
+  assert(!bench.told.includes("full"), "nothing is written before its time");
+});
+
+test("a message that is framed once enlarges the segment too, bodies by reference included", () => {
+  const bench = new Bench();
+  const body = new Uint8Array(20_000).fill(7);
+  const framed = new Segment(SEGMENT_BYTES);
+  framed.addMessage([new Uint8Array(1_000), body]);
+  for (let i = 0; i < 5; i++) assert(bench.queue.writeFramed(framed, body));
+  const segment = bench.queue.take()!;
+  assertEquals([segment.messages, segment.bodies.length, segment.buffer.length], [5, 5, SEGMENT_BYTES]);
+  const one = concat([encodeFrame(1, new Uint8Array(1_000)), encodeFrame(0, body)]);
+  assertEquals(concat(segment.chunks()), concat([one, one, one, one, one]));
 });
 
 test("a queue is busy from its first message to the release of its last", () => {

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Scheduler, type Task } from "../../src/engine/scheduler.ts";
 import { World } from "../support/world.ts";
 
@@ -70,4 +70,39 @@ test("turns are counted where there was something to do", () => {
   }
   world.runFor(100);
   assertEquals(scheduler.turns, 3);
+});
+
+test("connections that write after another one do so together: 32 at a time, the rest when the turn ends", () => {
+  const world = new World(5);
+  const scheduler = new Scheduler(world.host);
+  const written: string[] = [];
+  const turn: string[] = [];
+  assert(!scheduler.wroteInTurn);
+  scheduler.wrote();
+  assert(scheduler.wroteInTurn);
+  for (let i = 0; i < 40; i++) scheduler.afterBurst({ burstEnded: () => void written.push(`${i}`) });
+  scheduler.afterTurn(makeTask(turn, "task"));
+  world.host.microtask(() => turn.push(`${written.length} at the end of the callback`));
+  world.runFor(0);
+  assertEquals(turn, ["40 at the end of the callback", "task turn"]);
+  assertEquals(written, Array.from({ length: 40 }, (_, i) => `${i}`));
+  assert(!scheduler.wroteInTurn, "a new turn");
+  for (let i = 0; i < 5; i++) scheduler.afterBurst({ burstEnded: () => void written.push(`few ${i}`) });
+  scheduler.afterTurn(makeTask(turn, `${written.length} before`));
+  world.host.microtask(() => assertEquals(written.length, 40, "five wait for more"));
+  world.runFor(0);
+  assertEquals([written.length, turn.at(-1)], [45, "40 before turn"]);
+});
+
+test("the end of a callback comes after all promise reactions in it where the host can tell", () => {
+  const world = new World(6);
+  const asked: string[] = [];
+  const afterReactions = (run: () => void): void => {
+    asked.push("after reactions");
+    world.host.microtask(run);
+  };
+  const log: string[] = [];
+  new Scheduler({ ...world.host, afterReactions }).afterCallback(makeTask(log, "task"));
+  world.runFor(0);
+  assertEquals([asked, log], [["after reactions"], ["task callback"]]);
 });

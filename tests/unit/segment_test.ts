@@ -10,6 +10,7 @@ import {
   SEGMENT_BYTES,
   segmentBytesOf,
   SegmentPool,
+  SMALL_SEGMENT_BYTES,
 } from "../../src/zmtp/segment.ts";
 import { FLAG_MORE } from "../../src/zmtp/wire.ts";
 
@@ -111,9 +112,40 @@ test("full means no room in the buffer, or enough bytes for one write", () => {
     bodies++;
   }
   assert(bodies >= 4 && bodies <= 64 && !segment.fits(2), `${bodies} large bodies`);
-  const small = new Segment(12);
-  small.addMessage(new Uint8Array(10));
-  assert(small.full);
+  const used = new Segment(SEGMENT_BYTES);
+  for (let i = 0; i < SEGMENT_BYTES / 256; i++) used.addMessage(new Uint8Array(254));
+  assert(used.full && used.end === SEGMENT_BYTES);
+  const small = new Segment(SMALL_SEGMENT_BYTES);
+  for (let i = 0; i < SMALL_SEGMENT_BYTES / 256; i++) small.addMessage(new Uint8Array(254));
+  assert(!small.full && !small.fits(2), "used up, but its owner can enlarge it");
+});
+
+test("a segment that is added to many others is viewed once while its length stays the same", () => {
+  const framed = new Segment(SEGMENT_BYTES);
+  const into = new Segment(SEGMENT_BYTES);
+  let views = 0;
+  const { subarray } = Uint8Array.prototype;
+  const View = globalThis.Uint8Array;
+  try {
+    globalThis.Uint8Array = new Proxy(View, {
+      construct: (target, args) => (views++, Reflect.construct(target, args)),
+    });
+    View.prototype.subarray = function (...args): ReturnType<typeof subarray> {
+      views++;
+      return subarray.apply(this, args);
+    };
+    for (let i = 0; i < 10; i++) {
+      framed.clear();
+      framed.addMessage(new View(64).fill(i));
+      for (let peer = 0; peer < 10; peer++) into.addSegment(framed);
+    }
+  } finally {
+    globalThis.Uint8Array = View;
+    View.prototype.subarray = subarray;
+  }
+  assertEquals(views, 1);
+  assertEquals([into.messages, into.bytes], [100, 6_600]);
+  assertEquals(into.buffer[66 * 57 + 2], 5);
 });
 
 test("what is copied and what is referenced is decided body by body", () => {
@@ -136,8 +168,8 @@ test("what is copied and what is referenced is decided body by body", () => {
   ]);
 });
 
-test("a pool gives cleared segments, keeps so many, and never the odd sizes", () => {
-  const pool = new SegmentPool(2);
+test("a pool gives cleared segments, keeps so many bytes, and never the odd sizes", () => {
+  const pool = new SegmentPool(2 * SEGMENT_BYTES + SMALL_SEGMENT_BYTES);
   const made = [0, 1, 2].map(() => pool.take(10));
   for (const segment of made) {
     segment.addMessage(new Uint8Array(20_000));
@@ -157,6 +189,11 @@ test("a pool gives cleared segments, keeps so many, and never the odd sizes", ()
   pool.give(small);
   assert(pool.take(10, true) === small && pool.take(10) !== small);
   assert(pool.take(SEGMENT_BYTES, true).fits(SEGMENT_BYTES), "small only where it fits");
+  for (let i = 0; i < 100; i++) pool.give(new Segment(SMALL_SEGMENT_BYTES));
+  const kept = new Set(made);
+  for (let i = 0; i < 100; i++) kept.add(pool.take(10, true));
+  for (let i = 0; i < 3; i++) pool.give(made[i]!);
+  assertEquals(made.map(() => pool.take(1)).filter((segment) => made.includes(segment)).length, 2);
 });
 
 test("of a segment that was handed over in part, what is left begins with the first message that was not handed over whole", () => {

@@ -61,13 +61,14 @@ const SPECS: Readonly<Record<string, Spec>> = {
   flush: {
     table: FLUSH_TRANSITIONS,
     initial: "idle",
-    inputs: ["queued", "full", "callbackEnded", "turnEnded", "lent", "drained"],
+    inputs: ["queued", "queuedLate", "full", "callbackEnded", "burstEnded", "turnEnded", "lent", "drained"],
     cells: [
-      "idle       soon      hot       idle      idle    blocked ·",
-      "soon       soon      hot       hot       hot     blocked ·",
-      "hot        gathering hot       hot       idle    blocked ·",
-      "gathering  gathering gathering gathering idle    blocked ·",
-      "blocked    blocked   blocked   blocked   blocked blocked hot",
+      "idle       soon      late      hot       idle      idle      idle    blocked ·",
+      "soon       soon      soon      hot       hot       soon      hot     blocked ·",
+      "late       late      late      hot       late      idle      late    blocked ·",
+      "hot        gathering gathering hot       hot       hot       idle    blocked ·",
+      "gathering  gathering gathering gathering gathering gathering idle    blocked ·",
+      "blocked    blocked   blocked   blocked   blocked   blocked   blocked blocked hot",
     ],
   },
   inproc: {
@@ -152,6 +153,7 @@ class Policy {
   queued = false;
   lent = false;
   callbackArranged = false;
+  burstArranged = false;
   turnArranged = false;
   written = 0;
 
@@ -160,11 +162,14 @@ class Policy {
     if (this.state === "hot" || this.state === "gathering") this.turnArranged = true;
   }
 
-  send(): void {
+  /** `late`: others have written in this turn. */
+  send(late = false): void {
     this.queued = true;
     const before = this.state;
-    this.input("queued");
-    if (before === "idle") this.callbackArranged = true;
+    this.input(late ? "queuedLate" : "queued");
+    if (before !== "idle") return;
+    if (this.state === "late") this.burstArranged = true;
+    else this.callbackArranged = true;
   }
 
   full(taken: boolean): void {
@@ -178,6 +183,14 @@ class Policy {
     this.callbackArranged = false;
     const due = this.state === "soon";
     this.input("callbackEnded");
+    if (due) this.write(taken);
+  }
+
+  endBurst(taken: boolean): void {
+    if (!this.burstArranged) return;
+    this.burstArranged = false;
+    const due = this.state === "late";
+    this.input("burstEnded");
     if (due) this.write(taken);
   }
 
@@ -207,13 +220,16 @@ class Policy {
 }
 
 test("whatever happens in whatever order, what is queued has somebody who will write it, and a loan is alone", () => {
-  // Every row of seven steps: send, full, end of callback, end of turn, drain; each write taken or lent.
+  // Every row of six steps: send, full, end of callback, burst and turn, drain; each write taken or lent.
   const steps: readonly ((policy: Policy) => void)[] = [
     (policy) => policy.send(),
+    (policy) => policy.send(true),
     (policy) => policy.full(true),
     (policy) => policy.full(false),
     (policy) => policy.endCallback(true),
     (policy) => policy.endCallback(false),
+    (policy) => policy.endBurst(true),
+    (policy) => policy.endBurst(false),
     (policy) => policy.endTurn(true),
     (policy) => policy.endTurn(false),
     (policy) => policy.drain(true),
@@ -225,7 +241,8 @@ test("whatever happens in whatever order, what is queued has somebody who will w
     for (let left = row, step = 0; step < 6; step++, left = Math.floor(left / steps.length)) {
       steps[left % steps.length]!(policy);
       assertEquals(policy.lent, policy.state === "blocked");
-      const awaited = policy.callbackArranged || policy.turnArranged || policy.lent;
+      const awaited = policy.callbackArranged || policy.burstArranged || policy.turnArranged ||
+        policy.lent;
       if (policy.queued && !awaited) throw new Error(`row ${row}: nobody writes in state ${policy.state}`);
     }
   }
@@ -243,4 +260,15 @@ test("a lone message is written in its callback, a loop of messages once a turn"
   assertEquals(policy.written, 1);
   policy.endTurn(true);
   assertEquals([policy.written, policy.state], [2, "idle"]);
+});
+
+test("a message that is late waits for its burst, and leaves nothing to be done at the end of the turn", () => {
+  const policy = new Policy();
+  policy.send(true);
+  policy.send(true);
+  policy.endCallback(true);
+  policy.endTurn(true);
+  assertEquals([policy.written, policy.state], [0, "late"]);
+  policy.endBurst(true);
+  assertEquals([policy.written, policy.state, policy.turnArranged], [1, "idle", false]);
 });

@@ -12,10 +12,11 @@ import {
   hasReferences,
   REFERENCE_BYTES_MIN,
   type Segment,
+  SEGMENT_BYTES,
   segmentBytesOf,
   type SegmentPool,
+  SMALL_SEGMENT_BYTES,
 } from "../../zmtp/segment.ts";
-
 import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
 
 /** A message to send: one frame, or several. */
@@ -64,6 +65,8 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   #open: Segment | undefined;
   #announced = false;
   #latest: Outgoing | undefined;
+  /** Whether the last segment outgrew a small one, so that the next one is a large one from the start. */
+  #sendsMuch = false;
 
   /**
    * `writable` is called when a queue that refused a message has room again: at half its mark or, if the
@@ -153,6 +156,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   release(segment: Segment): void {
     const { messages, bytes } = segment;
     this.#hold(-memoryOf(segment));
+    if (segment.end <= SMALL_SEGMENT_BYTES) this.#sendsMuch = false;
     this.#pool.give(segment);
     this.#left(messages, bytes);
   }
@@ -271,10 +275,21 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   #segmentFor(bytes: number, small = false): Segment {
     if (this.#open !== undefined) {
       if (this.#open.fits(bytes)) return this.#open;
+      if (this.#open.end + bytes <= SEGMENT_BYTES && !this.#open.full) return this.#enlarge(this.#open);
       this.#seal();
     }
-    const open = this.#pool.take(bytes, small);
+    const open = this.#pool.take(bytes, small || !this.#sendsMuch);
     this.#hold(open.buffer.length);
+    return this.#open = open;
+  }
+
+  /** Moves what the open, small segment holds to a large one: two writes cost more than the copy. */
+  #enlarge(small: Segment): Segment {
+    const open = this.#pool.take(SEGMENT_BYTES);
+    open.addSegment(small);
+    this.#hold(open.buffer.length - small.buffer.length);
+    this.#pool.give(small);
+    this.#sendsMuch = true;
     return this.#open = open;
   }
 
