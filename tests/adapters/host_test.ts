@@ -42,6 +42,25 @@ test("deferred calls run in their order: the call, microtasks, the turn", async 
   assertEquals(order, ["call", "microtask", "turn", "microtask of the turn"]);
 });
 
+test("what runs after the reactions comes after a whole chain of awaits, and before the turn ends", async () => {
+  const host = detectHost();
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    host.schedule(0, () => {
+      host.turn(() => {
+        order.push("turn");
+        resolve();
+      });
+      Promise.resolve().then(async () => {
+        host.afterReactions!(() => void order.push("after"));
+        for (let i = 0; i < 5; i++) await undefined;
+        order.push("awaited");
+      });
+    }, true);
+  });
+  assertEquals(order, ["awaited", "after", "turn"]);
+});
+
 test("the monotonic clock never runs back, and the other tells the time of day", () => {
   const host = createHost();
   let before = host.nowMs();
