@@ -20,6 +20,9 @@ static const struct pattern PATTERNS[] = {
     {"dealer-router", ZMQ_DEALER, ZMQ_ROUTER, false, false},
     {"router-router", ZMQ_ROUTER, ZMQ_ROUTER, true, false},
     {"router-router-poll", ZMQ_ROUTER, ZMQ_ROUTER, true, true},
+    /* Servers, which the load generator speaks to. */
+    {"router", ZMQ_DEALER, ZMQ_ROUTER, false, false},
+    {"pub", ZMQ_PUB, ZMQ_SUB, false, false},
 };
 
 const struct pattern *find_pattern(const char *name) {
@@ -55,6 +58,12 @@ void *open_sender(void *context, const struct pattern *pattern, const struct set
   return socket;
 }
 
+void *open_publisher(void *context, const struct pattern *pattern, const struct settings *settings) {
+  void *socket = open_socket(context, pattern->sender_type, SENDER_ID, settings);
+  if (zmq_bind(socket, settings->endpoint) != 0) fail("zmq_bind");
+  return socket;
+}
+
 void *open_receiver(void *context, const struct pattern *pattern, const struct settings *settings) {
   void *socket = open_socket(context, pattern->receiver_type, RECEIVER_ID, settings);
   if (zmq_bind(socket, settings->endpoint) != 0) fail("zmq_bind");
@@ -79,8 +88,9 @@ static bool send_body(void *socket, void *body, size_t bytes, enum body_mode mod
   return false;
 }
 
-void send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
-               const atomic_bool *running) {
+uint64_t send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
+                   const atomic_bool *running) {
+  uint64_t sent = 0;
   /* Never freed: messages that refer to it may still be on their way when this loop ends. */
   static char *body = NULL;
   if (body == NULL) {
@@ -95,7 +105,9 @@ void send_loop(void *socket, const struct pattern *pattern, const struct setting
       continue;
     }
     if (!send_body(socket, body, settings->bytes, settings->body)) fail("send");
+    sent++;
   }
+  return sent;
 }
 
 /* Takes one whole message; false if there was none (only with ZMQ_DONTWAIT). Answers the last frame's size. */
