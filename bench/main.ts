@@ -169,7 +169,9 @@ async function benchSockets(options: Options): Promise<void> {
   const { setting, surroundings } = await prepare(options, cases);
   say(`# ${surroundingsLine(surroundings)}`);
   if (quick) say(`# ${quickNote()}`);
-  say(`# ${timing.rounds} alternations, windows of ${timing.windowMs} ms after ${timing.warmupMs} ms of warm-up`);
+  say(
+    `# ${timing.rounds} alternations, windows of ${timing.windowMs} ms after ${timing.warmupMs} ms of warm-up`,
+  );
   if (pinned) say("# pinned: the process that binds on core 0, the one that connects on core 1");
   const outcomes: Outcome[] = [];
   for (const each of cases) {

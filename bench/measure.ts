@@ -6,7 +6,7 @@
  */
 
 import { Child } from "./child.ts";
-import { type Case, type Measure, type Metric, type Rival, mainMetric } from "./cases.ts";
+import { type Case, mainMetric, type Measure, type Metric, type Rival } from "./cases.ts";
 import { type Contender, type Contest, contest, excuse, type Setting } from "./contenders.ts";
 
 export interface Timing {
@@ -227,8 +227,9 @@ async function sampleOf(
   return sample;
 }
 
-function summarise(
-  rounds: readonly Map<Contender, Sample>[],
+/** Medians of the samples, and of the ratios within each alternation. */
+export function summarise(
+  rounds: readonly ReadonlyMap<Contender, Sample>[],
   contenders: readonly Contender[],
   c: Case,
 ): Pick<Outcome, "medians" | "ratios"> {
@@ -240,7 +241,9 @@ function summarise(
     if (contender === "hawser") continue;
     const ofMetrics = new Map<Metric, Ratio>();
     for (const metric of METRICS[c.measure]) {
-      const each = rounds.flatMap((round) => ratioOf(round.get("hawser"), round.get(contender), metric) ?? []);
+      const each = rounds.flatMap((round) =>
+        ratioOf(round.get("hawser"), round.get(contender), metric) ?? []
+      );
       if (each.length === 0) continue;
       const [lowest, highest] = [Math.min(...each), Math.max(...each)];
       ofMetrics.set(metric, { median: median(each), lowest, highest, each });

@@ -22,7 +22,13 @@ export type NewestNode =
 export async function ensureNewestNode(root: string): Promise<NewestNode> {
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
   const folder = join(root, "node_modules", ".cache", "hawser-bench", "node-newest");
-  const program = join(folder, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
+  const program = join(
+    folder,
+    "node_modules",
+    name,
+    "bin",
+    process.platform === "win32" ? "node.exe" : "node",
+  );
   mkdirSync(folder, { recursive: true });
   // Without a manifest of its own npm would install into the project around it.
   writeFileSync(join(folder, "package.json"), '{ "private": true }\n');

@@ -157,7 +157,9 @@ function label(contender: Contender, c: Case): string {
 function sampleLine(outcome: Outcome, contender: Contender, sample: Sample): string {
   const parts = [label(contender, outcome.case), rate(sample.messagesPerSecond).padStart(9)];
   if (sample.megabytesPerSecond > 0) parts.push(`${sample.megabytesPerSecond.toFixed(1).padStart(8)} MB/s`);
-  if (sample.deliveredShare !== null) parts.push(`${percent(sample.deliveredShare)} of published x subscribers`);
+  if (sample.deliveredShare !== null) {
+    parts.push(`${percent(sample.deliveredShare)} arrived`);
+  }
   if (sample.fullPerSecond !== null) parts.push(`closed loop ${rate(sample.fullPerSecond)}`);
   if (sample.p50Us !== null) {
     parts.push(`p50 ${micros(sample.p50Us)}  p99 ${micros(sample.p99Us)}  p99.9 ${micros(sample.p999Us)}`);

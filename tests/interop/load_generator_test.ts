@@ -50,8 +50,8 @@ async function openEcho(): Promise<{ router: Router; served: () => number; ended
   let served = 0;
   async function serve(): Promise<void> {
     for await (const frames of router) {
-      await router.send(frames);
       served++;
+      await router.send(frames);
     }
   }
   return { router, served: () => served, ended: serve() };
