@@ -34,7 +34,10 @@ function named(name: string): Case {
 }
 
 /** An outcome of alternations between hawser and libzmq; undefined where hawser failed. */
-function outcomeOf(c: Case, rounds: readonly (readonly [Partial<Sample> | undefined, Partial<Sample>])[]): Outcome {
+function outcomeOf(
+  c: Case,
+  rounds: readonly (readonly [Partial<Sample> | undefined, Partial<Sample>])[],
+): Outcome {
   const maps = rounds.map(([hawser, libzmq]) => {
     const samples = new Map<Contender, Sample>();
     if (hawser !== undefined) samples.set("hawser", { ...EMPTY, ...hawser });
