@@ -13,6 +13,8 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const INSTALL_TIMEOUT_MS = 300_000;
+/** Offline, npm would go on trying for a minute. */
+const QUICK_TO_GIVE_UP = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"];
 
 export type NewestNode =
   | { readonly program: string; readonly version: string }
@@ -35,7 +37,7 @@ export async function ensureNewestNode(root: string): Promise<NewestNode> {
   let reason = "the package holds no program";
   try {
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-    const flags = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts"];
+    const flags = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", ...QUICK_TO_GIVE_UP];
     await run(npm, ["install", ...flags, `${name}@latest`], { cwd: folder, timeout: INSTALL_TIMEOUT_MS });
   } catch (cause) {
     const { stderr } = cause as { stderr?: string };

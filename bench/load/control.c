@@ -87,13 +87,15 @@ static void read_commands(void) {
 
 int poll_events(struct epoll_event *events, int count, uint64_t until_ns) {
   struct timespec rest = {0, 0};
-  if (until_ns != 0) {
+  /* A command that came while connections were opened must not wait for the next event. */
+  bool at_once = pending != COMMAND_NONE;
+  if (until_ns != 0 && !at_once) {
     uint64_t now = now_ns();
     uint64_t left = until_ns > now ? until_ns - now : 0;
     rest.tv_sec = (time_t)(left / 1000000000u);
     rest.tv_nsec = (long)(left % 1000000000u);
   }
-  int got = epoll_pwait2(poller, events, count, until_ns == 0 ? NULL : &rest, NULL);
+  int got = epoll_pwait2(poller, events, count, until_ns == 0 && !at_once ? NULL : &rest, NULL);
   if (got < 0 && errno != EINTR) fail("epoll: %s", strerror(errno));
   int kept = 0;
   for (int i = 0; i < got; i++) {

@@ -78,6 +78,20 @@ for (const bytes of [8, 64, 255, 256, 70_000]) {
   });
 }
 
+test("a command that comes while the connections are being opened is obeyed", { skip }, async () => {
+  const { router, served, ended } = await openEcho();
+  const load = startLoad("echo", router.lastEndpoint, ["bytes=64", "clients=3"]);
+  try {
+    load.tell("START 0 20");
+    for (const word of ["READY", "WINDOW", "RESULT"] as const) await load.expect(word, TIMEOUT_MS);
+    assertEquals(await stop(load), served());
+  } finally {
+    await load.stop();
+    await router.close();
+  }
+  await within(ended, "the server's loop");
+});
+
 test("an open loop sends as many messages as are due, and hears of each", { skip }, async () => {
   const { router, served, ended } = await openEcho();
   const load = startLoad("latency", router.lastEndpoint, ["bytes=64", "rate=1000"]);
