@@ -15,7 +15,7 @@ import { findBuilt, findRoot, type Setting } from "./contenders.ts";
 import { compileLibzmq } from "./libzmq.ts";
 import { compileLoad } from "./load.ts";
 import { lookAround, surroundingsLine } from "./machine.ts";
-import { measureCase, type Outcome, type Timing } from "./measure.ts";
+import { measureCase, type Outcome, type Timing, timingOf } from "./measure.ts";
 import { measureMemory, selectMemoryCases } from "./memory.ts";
 import { ensureNewestNode, type NewestNode } from "./node_newest.ts";
 import { targetTable, toJson, toLines } from "./report.ts";
@@ -30,7 +30,7 @@ npm run bench -- micro [--filter text]   parts of the core, with mitata
   --filter TEXT       cases whose name holds all these words (core/push-pull/tcp/64/sync/node/throughput,
                       many/router/tcp/64/await/node/echo/100-clients)
   --rounds N          alternations (5; quick: 2)
-  --window MS         length of a sample, at least 500
+  --window MS         length of a sample, at least 500; an open loop's is three times as long
   --warmup MS         before each sample
   --libzmq-body MODE  how libzmq sends bodies from 16 KiB on: reference (default), allocate or copy
   --pin               sender and receiver on a core each (taskset), not over inproc
@@ -178,7 +178,7 @@ async function benchSockets(options: Options): Promise<void> {
     const outcome = await measureCase(setting, each, timing);
     outcomes.push(outcome);
     for (const line of toLines(outcome)) say(line);
-    if (options.json) console.log(toJson(outcome, timing, surroundings));
+    if (options.json) console.log(toJson(outcome, timingOf(each, timing), surroundings));
   }
   let failed = outcomes.some((outcome) => outcome.failures.size > 0);
   for (const each of memoryCases) {
