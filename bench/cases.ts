@@ -1,36 +1,64 @@
 /**
- * What is measured: the table of floors and goals, and the matrix of six patterns over three transports.
+ * What is measured: the table of floors and goals, sockets with many peers, and the matrix of six patterns over three
+ * transports.
  *
  * @module
  */
 
-export type Runtime = "node" | "deno" | "bun";
+/** `node` is the one that runs the harness, `node-newest` the newest that npm has. */
+export type Runtime = "node" | "node-newest" | "deno" | "bun";
+/** `raw` is a bare socket of the same runtime, with its usual reads (64 KiB on Node), which only counts frames. */
 export type Rival = "raw" | "libzmq" | "zeromqjs";
 export type Transport = "tcp" | "ipc" | "inproc";
+/** What a ratio is made of. Of rates more is better, of times less. */
+export type Metric = "rate" | "p50" | "p99" | "p999";
+/**
+ * `throughput` and `round-trip`: two processes of the same kind. The others: one server, and the load generator in C
+ * (`bench/load/`), which is the same program for hawser and libzmq.
+ */
+export type Measure = "throughput" | "round-trip" | "echo" | "fan-out" | "open-loop" | "connect";
 
-/** A ratio hawser ÷ rival that is asked for. Of messages per second (at least) or of the p50 (at most). */
+/** A ratio hawser ÷ rival that is asked for: at least of a rate, at most of a time. */
 export interface Target {
   readonly rival: Rival;
+  readonly metric: Metric;
   readonly floor: number;
   readonly goal: number;
 }
 
+/** What the load generator is to do. */
+export interface Load {
+  /** Connections; of `connect`, attempts at a time. */
+  readonly clients: number;
+  /** Of `open-loop`: messages per second, or the part of the rate that a closed loop reaches with the same server. */
+  readonly perSecond?: number;
+  readonly share?: number;
+}
+
 export interface Case {
-  readonly group: "core" | "matrix";
+  readonly group: "core" | "many" | "matrix";
   readonly pattern: string;
   readonly transport: Transport;
   readonly bytes: number;
   readonly api: "sync" | "await";
   readonly runtime: Runtime;
-  readonly measure: "throughput" | "round-trip";
+  readonly measure: Measure;
+  /** Only where the load generator takes part. */
+  readonly load?: Load;
   readonly rivals: readonly Rival[];
   readonly targets: readonly Target[];
 }
 
 const PATTERNS = ["pair", "pub-sub", "dealer-dealer", "dealer-router", "router-router", "router-router-poll"];
 const TRANSPORTS: readonly Transport[] = ["tcp", "ipc", "inproc"];
-/** The cells of the matrix that `--quick` measures: what is least like the PUSH and PULL of the table. */
+/** What `--quick` measures beside the table: the cells least like its PUSH and PULL, and one row of each server. */
 const QUICK_CELLS = ["pub-sub/tcp/64", "router-router-poll/ipc/1024"];
+const QUICK_SERVERS = [
+  "router/tcp/64/await/node/echo/100-clients",
+  "pub/tcp/64/sync/node/fan-out/10-subscribers",
+];
+/** Of `connect`: what an accept queue holds even where nobody asked for a longer one. */
+const CONNECTS_AT_A_TIME = 16;
 
 const COMMON: Omit<Case, "rivals" | "targets"> = {
   group: "core",
@@ -42,36 +70,108 @@ const COMMON: Omit<Case, "rivals" | "targets"> = {
   measure: "throughput",
 };
 
-function libzmq(floor: number, goal: number): readonly Target[] {
-  return [{ rival: "libzmq", floor, goal }];
+function libzmq(floor: number, goal: number, metric: Metric = "rate"): readonly Target[] {
+  return [{ rival: "libzmq", metric, floor, goal }];
+}
+
+/** The metric whose ratio stands beside a rival in lists. */
+export function mainMetric(c: Case): Metric {
+  return c.measure === "round-trip" || c.measure === "open-loop" ? "p50" : "rate";
+}
+
+export function isLessBetter(metric: Metric): boolean {
+  return metric !== "rate";
 }
 
 function coreCases(): Case[] {
   const all: readonly Rival[] = ["raw", "libzmq", "zeromqjs"];
   const sockets: readonly Rival[] = ["raw", "libzmq"];
   return [
-    { ...COMMON, rivals: sockets, targets: libzmq(1.6, 2.5) },
-    { ...COMMON, runtime: "deno", rivals: sockets, targets: libzmq(1.4, 2.5) },
-    { ...COMMON, runtime: "bun", rivals: sockets, targets: libzmq(1.3, 2.0) },
+    { ...COMMON, rivals: sockets, targets: libzmq(2.0, 3.0) },
+    { ...COMMON, runtime: "deno", rivals: sockets, targets: libzmq(2.0, 2.5) },
+    { ...COMMON, runtime: "bun", rivals: sockets, targets: libzmq(1.5, 2.0) },
     {
       ...COMMON,
       api: "await",
       rivals: all,
-      targets: [...libzmq(0.8, 1.3), { rival: "zeromqjs", floor: 8, goal: 12 }],
+      targets: [...libzmq(1.2, 1.6), { rival: "zeromqjs", metric: "rate", floor: 8, goal: 12 }],
     },
+    { ...COMMON, api: "await", runtime: "deno", rivals: sockets, targets: libzmq(0.9, 1.3) },
+    { ...COMMON, api: "await", runtime: "bun", rivals: sockets, targets: libzmq(1.2, 1.6) },
     { ...COMMON, bytes: 1024, rivals: all, targets: libzmq(1.1, 1.4) },
     { ...COMMON, bytes: 65536, rivals: all, targets: libzmq(1.1, 1.4) },
-    { ...COMMON, bytes: 1048576, rivals: all, targets: libzmq(0.6, 0.9) },
+    { ...COMMON, bytes: 1048576, rivals: all, targets: libzmq(0.7, 1.0) },
+    { ...COMMON, bytes: 4194304, rivals: all, targets: libzmq(0.6, 1.0) },
     {
       ...COMMON,
       pattern: "pair",
       api: "await",
       measure: "round-trip",
       rivals: all,
-      targets: libzmq(1.1, 0.8),
+      targets: [...libzmq(1.0, 0.7, "p50"), ...libzmq(1.0, 0.3, "p99")],
     },
     { ...COMMON, transport: "ipc", rivals: all, targets: libzmq(1.6, 2.5) },
     { ...COMMON, transport: "inproc", rivals: ["libzmq", "zeromqjs"], targets: libzmq(2.5, 5) },
+  ];
+}
+
+/** One server, and the load generator. */
+function manyCases(): Case[] {
+  const common = { ...COMMON, group: "many", rivals: ["libzmq"] } as const;
+  const echo = (api: "sync" | "await", clients: number, targets: readonly Target[]): Case => ({
+    ...common,
+    pattern: "router",
+    api,
+    measure: "echo",
+    load: { clients },
+    targets,
+  });
+  // `pub` is a PUB as it comes, which drops at the high-water mark; `pub-lossless` waits instead (`noDrop`).
+  const publish = (bytes: number, clients: number, targets: readonly Target[], pattern = "pub"): Case => ({
+    ...common,
+    pattern,
+    bytes,
+    measure: "fan-out",
+    load: { clients },
+    targets,
+  });
+  const open = (rate: Omit<Load, "clients">): Case => ({
+    ...common,
+    pattern: "router",
+    api: "await",
+    measure: "open-loop",
+    load: { clients: 1, ...rate },
+    targets: [],
+  });
+  return [
+    echo("await", 1, []),
+    echo("await", 10, libzmq(0.5, 1.0)),
+    echo("await", 100, libzmq(0.6, 1.0)),
+    echo("await", 1000, libzmq(0.5, 0.8)),
+    echo("sync", 1, []),
+    echo("sync", 10, libzmq(0.8, 1.2)),
+    echo("sync", 100, libzmq(0.8, 1.2)),
+    echo("sync", 1000, libzmq(0.75, 1.2)),
+    publish(64, 1, libzmq(4, 5)),
+    publish(64, 10, libzmq(1.2, 2)),
+    publish(64, 100, libzmq(1.2, 2)),
+    publish(64, 1000, []),
+    ...[1, 10, 100].map((clients) => publish(1024, clients, libzmq(1.5, 2.5))),
+    ...[1, 10, 100].map((clients) => publish(64, clients, [], "pub-lossless")),
+    publish(1024, 10, [], "pub-lossless"),
+    open({ perSecond: 20_000 }),
+    open({ perSecond: 100_000 }),
+    open({ share: 0.1 }),
+    open({ share: 0.5 }),
+    {
+      ...common,
+      pattern: "router",
+      bytes: 0,
+      api: "await",
+      measure: "connect",
+      load: { clients: CONNECTS_AT_A_TIME },
+      targets: libzmq(0.5, 0.8),
+    },
   ];
 }
 
@@ -95,9 +195,19 @@ function matrixCases(): Case[] {
   return cases;
 }
 
-/** `core/push-pull/tcp/64/sync/node`: what `--filter` looks at. */
+/** `core/push-pull/tcp/64/sync/node/throughput`, `many/router/tcp/64/await/node/echo/100-clients`: for `--filter`. */
 export function caseName(c: Case): string {
-  return [c.group, c.pattern, c.transport, c.bytes, c.api, c.runtime, c.measure].join("/");
+  const parts: (string | number)[] = [c.group, c.pattern, c.transport, c.bytes, c.api, c.runtime, c.measure];
+  if (c.load !== undefined) parts.push(loadName(c.measure, c.load));
+  return parts.join("/");
+}
+
+function loadName(measure: Measure, { clients, perSecond, share }: Load): string {
+  if (perSecond !== undefined) return `${perSecond}-per-second`;
+  if (share !== undefined) return `${share * 100}-percent`;
+  if (measure === "connect") return `${clients}-at-a-time`;
+  const noun = measure === "fan-out" ? "subscriber" : "client";
+  return `${clients}-${noun}${clients === 1 ? "" : "s"}`;
 }
 
 export interface Selection {
@@ -110,38 +220,43 @@ export interface Selection {
 
 export function selectCases(selection: Selection): Case[] {
   const { quick, runtime, filter } = selection;
-  let cases = [...coreCases(), ...matrixCases()];
+  let cases = [...coreCases(), ...manyCases(), ...matrixCases()];
   if (quick) cases = cases.filter(isQuick).map(withQuickRivals);
   if (runtime !== undefined) cases = onRuntime(cases, runtime);
   return cases.filter((c) => filter.every((word) => caseName(c).includes(word)));
 }
 
 function isQuick(c: Case): boolean {
-  return c.group === "core" || QUICK_CELLS.includes(`${c.pattern}/${c.transport}/${c.bytes}`);
+  if (c.group === "core") return true;
+  if (c.group === "matrix") return QUICK_CELLS.includes(`${c.pattern}/${c.transport}/${c.bytes}`);
+  return QUICK_SERVERS.some((name) => caseName(c) === `many/${name}`);
 }
 
-/** Only what a target is about, and the limit where the runtimes are compared: there is a minute for all. */
+/** Only what a target is about: there is a minute and a half for all. */
 function withQuickRivals(c: Case): Case {
   const wanted = new Set<Rival>(c.targets.map((target) => target.rival));
-  const compared = c.group === "core" && c.bytes === 64 && c.transport === "tcp";
-  if (compared && c.api === "sync") wanted.add("raw");
   return { ...c, rivals: c.rivals.filter((rival) => wanted.has(rival)) };
 }
 
 function onRuntime(cases: readonly Case[], runtime: Runtime): Case[] {
   const moved = new Map<string, Case>();
   for (const c of cases) {
-    const there: Case = c.runtime === runtime ? c : { ...c, runtime, targets: [] };
+    const there = c.runtime === runtime ? c : moveCase(c, runtime);
     const name = caseName(there);
     if (!moved.has(name) || c.runtime === runtime) moved.set(name, there);
   }
   return [...moved.values()];
 }
 
+/** What is asked of Node is asked of every Node; of other runtimes, only what is said of them. */
+function moveCase(c: Case, runtime: Runtime): Case {
+  const keeps = c.runtime === "node" && runtime === "node-newest";
+  return { ...c, runtime, targets: keeps ? c.targets : [] };
+}
+
 /** What `--quick` leaves out, in words. */
 export function quickNote(): string {
-  return `quick: ${QUICK_CELLS.length} of 36 matrix cells (${
-    QUICK_CELLS.join(", ")
-  }); rivals only where a target ` +
-    "names them; memory of idle connections on one runtime; processes are kept between alternations";
+  return `quick: ${QUICK_CELLS.length} of 36 matrix cells (${QUICK_CELLS.join(", ")}); of the servers with ` +
+    `many peers ${QUICK_SERVERS.join(" and ")}; rivals only where a target names them; memory of idle ` +
+    "connections on one runtime; processes are kept between alternations";
 }

@@ -1,5 +1,6 @@
 /**
- * Who is measured, and by which processes: hawser and its rivals, each as a pair (or, over inproc, a single one).
+ * Who is measured, and by which processes: hawser and its rivals, each as a pair (over inproc, a single one), or as a
+ * server that the load generator speaks to.
  *
  * @module
  */
@@ -9,18 +10,23 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { ChildCommand } from "./child.ts";
-import type { Case, Rival, Runtime } from "./cases.ts";
+import type { Case, Load, Rival, Runtime } from "./cases.ts";
+import type { CompiledLoad } from "./load.ts";
+import type { NewestNode } from "./node_newest.ts";
 
 export type Contender = "hawser" | Rival;
 
 /**
  * The first process binds and says where; the second connects there. Over inproc one process is both.
- * `meter` says START and RESULT, `load` (if any) sends between START and STOP.
+ * `meter` hears START and says RESULT, `sender` (if it is another one) sends between START and STOP.
  */
 export interface Contest {
   readonly first: ChildCommand;
   readonly second?: (endpoint: string) => ChildCommand;
   readonly meter: "first" | "second";
+  readonly sender?: "first" | "second";
+  /** Whose processor time counts: all that is the contender's own, never the load generator's. */
+  readonly weighed: "both" | "first";
   /** Compiled ahead of time: a first sample needs no longer warm-up than a later one. */
   readonly compiled: boolean;
 }
@@ -36,6 +42,10 @@ export interface Setting {
   readonly libzmqBody: string;
   /** Whether each of two processes is held on a core of its own. */
   readonly pinned: boolean;
+  /** The compiled load generator, or why there is none; undefined where no case needs it. */
+  readonly load?: CompiledLoad;
+  /** The newest Node, or why there is none; undefined where it is not asked for. */
+  readonly newestNode?: NewestNode;
 }
 
 /** The checkout: the nearest folder upwards that holds this very folder's source. */
@@ -70,9 +80,11 @@ function scriptCommand(setting: Setting, options: ScriptOptions): readonly [stri
   const source = join(setting.root, "bench", "children", `${script}.ts`);
   const bin = join(setting.root, "node_modules", ".bin");
   switch (runtime) {
-    case "node": {
+    case "node":
+    case "node-newest": {
       const built = join(setting.built, "bench", "children", `${script}.js`);
-      return [process.execPath, exposeGc ? ["--expose-gc", built] : [built]];
+      const program = runtime === "node" ? process.execPath : newestNode(setting);
+      return [program, exposeGc ? ["--expose-gc", built] : [built]];
     }
     case "deno": {
       const flags = exposeGc ? ["--v8-flags=--expose-gc"] : [];
@@ -83,17 +95,27 @@ function scriptCommand(setting: Setting, options: ScriptOptions): readonly [stri
   }
 }
 
+function newestNode({ newestNode }: Setting): string {
+  if (newestNode === undefined || "missing" in newestNode) throw new Error("The newest Node is not there");
+  return newestNode.program;
+}
+
 /** A child program of `bench/children` on a runtime. */
 export function scriptChild(setting: Setting, options: ScriptOptions): ChildCommand {
   const [program, before] = scriptCommand(setting, options);
-  const values = Object.entries(options.values).map(([name, value]) => `${name}=${value}`);
-  return { label: options.label, program, arguments: [...before, ...values] };
+  return { label: options.label, program, arguments: [...before, ...argumentList(options.values)] };
 }
 
 /** Why this contender cannot take part in this case, or undefined if it can. */
 export function excuse(setting: Setting, contender: Contender, c: Case): string | undefined {
-  if (contender === "libzmq" && "missing" in setting.libzmq) return setting.libzmq.missing;
+  const { libzmq, load, newestNode } = setting;
+  const ofRuntime = contender === "hawser" || contender === "raw";
+  if (ofRuntime && c.runtime === "node-newest" && newestNode !== undefined && "missing" in newestNode) {
+    return newestNode.missing;
+  }
+  if (contender === "libzmq" && "missing" in libzmq) return libzmq.missing;
   if (contender === "raw" && c.transport === "inproc") return "there is no raw socket within a process";
+  if (c.load !== undefined && load !== undefined && "missing" in load) return load.missing;
   return undefined;
 }
 
@@ -101,6 +123,9 @@ export function excuse(setting: Setting, contender: Contender, c: Case): string 
 function highWaterMark(bytes: number): number {
   return Math.max(16, Math.min(1000, Math.floor(67108864 / bytes)));
 }
+
+/** In an open loop a server may fall far behind; it must not drop then, or nothing could be said of how far. */
+const HIGH_WATER_MARK_OPEN_LOOP = 1_000_000;
 
 let endpoints = 0;
 
@@ -114,26 +139,66 @@ export function contest(setting: Setting, contender: Contender, c: Case): Contes
   const make = commandMaker(setting, contender, c);
   const compiled = contender === "libzmq";
   const bound = bindEndpoint(setting, c);
-  if (c.transport === "inproc") return { first: make("both", bound), meter: "first", compiled };
+  if (c.load !== undefined) return loadContest(setting, { c, load: c.load, compiled, make, bound });
+  if (c.transport === "inproc") {
+    return { first: make("both", bound), meter: "first", weighed: "both", compiled };
+  }
   const [binder, connecter] = c.measure === "throughput"
     ? ["receive", "send"] as const
     : ["echo", "ping"] as const;
-  const place = (command: ChildCommand, core: number): ChildCommand =>
-    setting.pinned ? pin(command, core) : command;
-  return {
-    first: place(make(binder, bound), 0),
-    second: (endpoint) => place(make(connecter, endpoint), 1),
-    meter: c.measure === "throughput" ? "first" : "second",
+  const ends = {
+    first: place(setting, make(binder, bound), 0),
+    second: (endpoint: string) => place(setting, make(connecter, endpoint), 1),
+    weighed: "both",
     compiled,
-  };
+  } as const;
+  return c.measure === "throughput"
+    ? { ...ends, meter: "first", sender: "second" }
+    : { ...ends, meter: "second" };
 }
 
-function pin(command: ChildCommand, core: number): ChildCommand {
+const SERVERS = { echo: "echo", "open-loop": "echo", "fan-out": "publish", connect: "accept" } as const;
+const LOADS = { echo: "echo", "open-loop": "latency", "fan-out": "subscribe", connect: "connect" } as const;
+
+function loadContest(
+  setting: Setting,
+  what: {
+    readonly c: Case;
+    readonly load: Load;
+    readonly compiled: boolean;
+    readonly make: (role: string, endpoint: string) => ChildCommand;
+    readonly bound: string;
+  },
+): Contest {
+  const { c, load, compiled, make, bound } = what;
+  const { measure } = c;
+  if (measure === "throughput" || measure === "round-trip") throw new Error(`${measure} needs no load`);
+  const { clients, perSecond, share } = load;
+  const values = { role: LOADS[measure], bytes: c.bytes, clients, rate: perSecond ?? 0, share: share ?? 0 };
+  const generator = setting.load;
+  if (generator === undefined || "missing" in generator) throw new Error("The load generator is not there");
+  const second = (endpoint: string): ChildCommand =>
+    place(setting, {
+      label: `load ${values.role} ${c.bytes} x ${clients}`,
+      program: generator.program,
+      arguments: argumentList({ ...values, endpoint }),
+    }, 1);
+  const first = place(setting, make(SERVERS[measure], bound), 0);
+  const contest = { first, second, meter: "second", weighed: "first", compiled } as const;
+  return measure === "fan-out" ? { ...contest, sender: "first" } : contest;
+}
+
+function place(setting: Setting, command: ChildCommand, core: number): ChildCommand {
+  if (!setting.pinned) return command;
   return {
     ...command,
     program: "taskset",
     arguments: ["-c", String(core), command.program, ...command.arguments],
   };
+}
+
+function argumentList(values: object): string[] {
+  return Object.entries(values).map(([name, value]) => `${name}=${value}`);
 }
 
 function commandMaker(
@@ -142,27 +207,25 @@ function commandMaker(
   c: Case,
 ): (role: string, endpoint: string) => ChildCommand {
   return (role, endpoint) => {
-    const values = {
-      role,
-      pattern: c.pattern,
-      endpoint,
-      bytes: c.bytes,
-      api: c.api,
-      hwm: highWaterMark(c.bytes),
-    };
+    const hwm = c.measure === "open-loop" ? HIGH_WATER_MARK_OPEN_LOOP : highWaterMark(c.bytes);
+    const values = { role, pattern: c.pattern, endpoint, bytes: c.bytes, api: c.api, hwm };
     const label = `${contender} ${role} ${c.pattern} ${c.transport} ${c.bytes}`;
+    const { runtime } = c;
     switch (contender) {
-      case "hawser":
-        return scriptChild(setting, { runtime: c.runtime, script: "hawser", label, values });
-      case "raw":
-        return scriptChild(setting, { runtime: c.runtime, script: `raw_${c.runtime}`, label, values });
+      case "hawser": {
+        const script = c.load === undefined ? "hawser" : "hawser_server";
+        return scriptChild(setting, { runtime, script, label, values });
+      }
+      case "raw": {
+        const script = runtime === "node-newest" ? "raw_node" : `raw_${runtime}`;
+        return scriptChild(setting, { runtime, script, label, values });
+      }
       case "zeromqjs":
         return scriptChild(setting, { runtime: "node", script: "zeromqjs", label, values });
       case "libzmq": {
         if ("missing" in setting.libzmq) throw new Error(setting.libzmq.missing);
-        const all = { ...values, body: libzmqBody(setting, c) };
-        const list = Object.entries(all).map(([name, value]) => `${name}=${value}`);
-        return { label, program: setting.libzmq.program, arguments: list };
+        const all = argumentList({ ...values, body: libzmqBody(setting, c) });
+        return { label, program: setting.libzmq.program, arguments: all };
       }
     }
   };

@@ -9,6 +9,21 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
+/** Where, with what and how figures were measured. */
+export interface Surroundings {
+  readonly machine: {
+    readonly processor: string;
+    readonly cores: number;
+    readonly memoryGiB: number;
+    readonly platform: string;
+    readonly release: string;
+    readonly architecture: string;
+  };
+  /** By name: `node`, `node-newest` (where it is measured), `deno`, `bun`, `libzmq`, `zeromq` (npm). */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly command: string;
+}
+
 async function versionOf(program: string): Promise<string> {
   try {
     return /\d+\.\d+\.\d+/.exec((await run(program, ["--version"])).stdout)?.[0] ?? "unknown";
@@ -25,15 +40,46 @@ function packageVersion(root: string, name: string): string {
   }
 }
 
-export async function describeMachine(root: string, libzmqVersion: string): Promise<string> {
+export async function lookAround(
+  root: string,
+  libzmqVersion: string,
+  newestNodeVersion?: string,
+): Promise<Surroundings> {
   const bin = join(root, "node_modules", ".bin");
   const [deno, bun] = await Promise.all([versionOf(join(bin, "deno")), versionOf(join(bin, "bun"))]);
-  const model = cpus()[0]?.model ?? "unknown processor";
-  const gigabytes = Math.round(totalmem() / 2 ** 30);
+  return {
+    machine: {
+      processor: cpus()[0]?.model ?? "unknown processor",
+      cores: availableParallelism(),
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      platform: process.platform,
+      release: release(),
+      architecture: process.arch,
+    },
+    versions: {
+      node: process.versions.node,
+      ...(newestNodeVersion === undefined ? {} : { "node-newest": newestNodeVersion }),
+      deno,
+      bun,
+      libzmq: libzmqVersion,
+      zeromq: packageVersion(root, "zeromq"),
+    },
+    command: `npm run bench -- ${process.argv.slice(2).join(" ")}`,
+  };
+}
+
+/** In a line for people. */
+export function surroundingsLine({ machine, versions, command }: Surroundings): string {
+  const { processor, cores, memoryGiB, platform, architecture } = machine;
+  const { zeromq, ...others } = versions;
+  const named = Object.entries(others).map(([name, version]) => `${name} ${version}`);
   return [
-    `${model}, ${availableParallelism()} cores, ${gigabytes} GiB, ${process.platform} ${release()} ${process.arch}`,
-    `node ${process.versions.node}, deno ${deno}, bun ${bun}, libzmq ${libzmqVersion}, ` +
-    `zeromq (npm) ${packageVersion(root, "zeromq")}`,
-    `npm run bench -- ${process.argv.slice(2).join(" ")}`,
+    `${processor}, ${cores} cores, ${memoryGiB} GiB, ${platform} ${machine.release} ${architecture}`,
+    [...named, `zeromq (npm) ${zeromq}`].join(", "),
+    command,
   ].join("; ");
+}
+
+export async function describeMachine(root: string, libzmqVersion: string): Promise<string> {
+  return surroundingsLine(await lookAround(root, libzmqVersion));
 }

@@ -10,31 +10,40 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { reapAtExit } from "./child.ts";
-import { caseName, quickNote, type Runtime, selectCases } from "./cases.ts";
+import { type Case, caseName, quickNote, type Runtime, selectCases } from "./cases.ts";
 import { findBuilt, findRoot, type Setting } from "./contenders.ts";
 import { compileLibzmq } from "./libzmq.ts";
-import { describeMachine } from "./machine.ts";
-import { measureCase, type Outcome, type Timing } from "./measure.ts";
+import { compileLoad } from "./load.ts";
+import { lookAround, surroundingsLine } from "./machine.ts";
+import { measureCase, type Outcome, type Timing, timingOf } from "./measure.ts";
 import { measureMemory, selectMemoryCases } from "./memory.ts";
+import { ensureNewestNode, type NewestNode } from "./node_newest.ts";
 import { targetTable, toJson, toLines } from "./report.ts";
 
 const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
 npm run bench -- log [options]       the ordered log, against a plain stream, JetStream and Redis Streams
 npm run bench -- micro [--filter text]   parts of the core, with mitata
 
-  --quick             under a minute: fewer alternations, a sample of the matrix
+  --quick             a minute and a half: fewer alternations, a sample of the matrix
   --json              one JSON object per line; everything else goes to stderr
-  --runtime NAME      every case on node, deno or bun
-  --filter TEXT       cases whose name holds all these words (core/push-pull/tcp/64/sync/node/throughput)
+  --runtime NAME      every case on node, node-newest (from npm, fetched when asked for), deno or bun
+  --filter TEXT       cases whose name holds all these words (core/push-pull/tcp/64/sync/node/throughput,
+                      many/router/tcp/64/await/node/echo/100-clients)
   --rounds N          alternations (5; quick: 2)
-  --window MS         length of a sample, at least 500
+  --window MS         length of a sample, at least 500; an open loop's is three times as long
   --warmup MS         before each sample
   --libzmq-body MODE  how libzmq sends bodies from 16 KiB on: reference (default), allocate or copy
   --pin               sender and receiver on a core each (taskset), not over inproc
   --bytes SIZE        log: bytes of each run (1GB; quick: 200MB)
-  --list              names of the cases, nothing measured`;
+  --list              names of the cases, nothing measured
 
-const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+Rivals: libzmq in C; zeromqjs, which is libzmq under Node; and "raw", a bare socket of the same runtime that only counts
+frames. It reads what the runtime gives it (64 KiB on Node, 256 KiB on Deno), so it is no limit. Where there are many
+clients or subscribers, one load generator in C meets each server in turn. Processor seconds per million messages
+(cpu-s/M) are those of both processes where both are the contender's own, and of the server alone beside the load
+generator.`;
+
+const RUNTIMES: readonly Runtime[] = ["node", "node-newest", "deno", "bun"];
 
 interface Options {
   readonly json: boolean;
@@ -124,29 +133,52 @@ function parse(argv: readonly string[]): { readonly command: string; readonly op
   return { command: positionals[0] ?? "", options };
 }
 
-async function benchSockets(options: Options): Promise<void> {
-  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
-  const { quick, runtime, filter, pinned } = options;
-  const cases = selectCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
-  const memoryCases = selectMemoryCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+/** What these cases need, compiled and fetched. */
+async function prepare(options: Options, cases: readonly Case[]) {
   const root = findRoot();
   const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
   const libzmq = await compileLibzmq(root, scratch);
-  const { libzmqBody } = options;
-  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody, pinned };
-  say(`# ${await describeMachine(root, libzmq.version)}`);
-  if (quick) say(`# ${quickNote()}`);
-  const { rounds, windowMs, warmupMs } = options.timing;
-  say(`# ${rounds} alternations, windows of ${windowMs} ms after ${warmupMs} ms of warm-up`);
-  if (pinned) say("# pinned: the process that binds on core 0, the one that connects on core 1");
+  const load = cases.some((each) => each.load !== undefined) ? await compileLoad(root, scratch) : undefined;
+  const newestNode = await newestNodeFor(options, root);
+  const { libzmqBody, pinned } = options;
+  const setting: Setting = {
+    root,
+    built: findBuilt(root),
+    scratch,
+    libzmq,
+    libzmqBody,
+    pinned,
+    ...(load === undefined ? {} : { load }),
+    ...(newestNode === undefined ? {} : { newestNode }),
+  };
+  const newestVersion = newestNode !== undefined && "version" in newestNode ? newestNode.version : undefined;
+  return { setting, surroundings: await lookAround(root, libzmq.version, newestVersion) };
+}
+
+async function newestNodeFor({ runtime, list }: Options, root: string): Promise<NewestNode | undefined> {
+  return runtime === "node-newest" && !list ? await ensureNewestNode(root) : undefined;
+}
+
+async function benchSockets(options: Options): Promise<void> {
+  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
+  const { quick, runtime, filter, pinned, timing } = options;
+  const cases = selectCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+  const memoryCases = selectMemoryCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
   if (options.list) return [...cases.map(caseName), ...memoryCases.map((each) => each.name)].forEach(say);
+  const { setting, surroundings } = await prepare(options, cases);
+  say(`# ${surroundingsLine(surroundings)}`);
+  if (quick) say(`# ${quickNote()}`);
+  say(
+    `# ${timing.rounds} alternations, windows of ${timing.windowMs} ms after ${timing.warmupMs} ms of warm-up`,
+  );
+  if (pinned) say("# pinned: the process that binds on core 0, the one that connects on core 1");
   const outcomes: Outcome[] = [];
   for (const each of cases) {
-    const outcome = await measureCase(setting, each, options.timing);
+    const outcome = await measureCase(setting, each, timing);
     outcomes.push(outcome);
     for (const line of toLines(outcome)) say(line);
-    if (options.json) console.log(toJson(outcome));
+    if (options.json) console.log(toJson(outcome, timingOf(each, timing), surroundings));
   }
   let failed = outcomes.some((outcome) => outcome.failures.size > 0);
   for (const each of memoryCases) {
@@ -168,9 +200,18 @@ async function benchOrderedLog(options: Options): Promise<void> {
   const root = findRoot();
   const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-  const libzmq = { missing: "not asked for" };
-  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody: "", pinned: false };
-  say(`# ${await describeMachine(root, "not used")}`);
+  const newestNode = await newestNodeFor(options, root);
+  if (newestNode !== undefined && "missing" in newestNode) return say(`skipped: ${newestNode.missing}`);
+  const setting: Setting = {
+    root,
+    built: findBuilt(root),
+    scratch,
+    libzmq: { missing: "not asked for" },
+    libzmqBody: "",
+    pinned: false,
+    ...(newestNode === undefined ? {} : { newestNode }),
+  };
+  say(`# ${surroundingsLine(await lookAround(root, "not used", newestNode?.version))}`);
   const { json, quick, runtime, filter } = options;
   const bytes = options.bytes ?? (quick ? 200e6 : 1e9);
   const rounds = options.timing.rounds;

@@ -6,7 +6,7 @@
  */
 
 import { Child } from "./child.ts";
-import type { Case } from "./cases.ts";
+import { type Case, mainMetric, type Measure, type Metric, type Rival } from "./cases.ts";
 import { type Contender, type Contest, contest, excuse, type Setting } from "./contenders.ts";
 
 export interface Timing {
@@ -20,21 +20,37 @@ export interface Timing {
 }
 
 export interface Sample {
+  /** Whole messages received, round trips, or connections set up. */
   readonly messagesPerSecond: number;
   readonly megabytesPerSecond: number;
   readonly p50Us: number | null;
   readonly p99Us: number | null;
+  readonly p999Us: number | null;
+  /** Of the contender's own processes: both ends where both are its own, otherwise the server's. */
   readonly cpuSecondsPerMillion: number | null;
+  /** Of a publisher: the part of what it published that arrived, over all subscribers. 1: nothing was dropped. */
+  readonly deliveredShare: number | null;
+  /** Of an open loop: the rate that was asked of the server, and what a closed loop had reached just before. */
+  readonly offeredPerSecond: number | null;
+  readonly fullPerSecond: number | null;
+}
+
+/** hawser ÷ rival, made within each alternation. */
+export interface Ratio {
+  readonly median: number;
+  readonly lowest: number;
+  readonly highest: number;
+  /** One per alternation in which both were measured. */
+  readonly each: readonly number[];
 }
 
 export interface Outcome {
   readonly case: Case;
+  /** What every alternation gave, in order. */
+  readonly rounds: readonly ReadonlyMap<Contender, Sample>[];
   /** Medians per contender; none where it was not or could not be measured. */
   readonly medians: ReadonlyMap<Contender, Sample>;
-  /** Medians of hawser ÷ rival. */
-  readonly ratios: ReadonlyMap<Contender, number>;
-  /** Lowest and highest of the same ratios. */
-  readonly spreads: ReadonlyMap<Contender, readonly [number, number]>;
+  readonly ratios: ReadonlyMap<Rival, ReadonlyMap<Metric, Ratio>>;
   readonly skipped: ReadonlyMap<Contender, string>;
   /** What went wrong, and how often. */
   readonly failures: ReadonlyMap<string, number>;
@@ -47,22 +63,28 @@ const STOP_TIMEOUT_MS = 15000;
 /** The running processes of a contest. */
 class Arena {
   readonly #children: Child[] = [];
+  readonly #weighed: Child[] = [];
   #meter: Child | undefined;
-  #load: Child | undefined;
+  #sender: Child | undefined;
   #warm = false;
+  #published = 0;
+  #received = 0;
 
   async open(contest: Contest): Promise<void> {
     this.#warm = contest.compiled;
     const first = this.#start(new Child(contest.first));
+    this.#weighed.push(first);
     const endpoint = await first.expect("READY", READY_TIMEOUT_MS);
     this.#meter = first;
     if (contest.second === undefined) return;
     const second = this.#start(new Child(contest.second(endpoint)));
-    await second.expect("READY", READY_TIMEOUT_MS);
+    if (contest.weighed === "both") this.#weighed.push(second);
+    // A load generator fails with the server that it is connecting to, and the server's word says more.
     first.failWith(second);
     second.failWith(first);
+    await second.expect("READY", READY_TIMEOUT_MS);
     if (contest.meter === "second") this.#meter = second;
-    else this.#load = second;
+    if (contest.sender !== undefined) this.#sender = contest.sender === "first" ? first : second;
   }
 
   #start(child: Child): Child {
@@ -70,28 +92,43 @@ class Arena {
     return child;
   }
 
-  async sample(timing: Timing): Promise<Sample> {
+  async sample(timing: Timing, c: Case): Promise<Sample> {
     const meter = this.#meter;
     if (meter === undefined) throw new Error("The contest is not open");
     const warmupMs = this.#warm ? timing.warmupAgainMs : timing.warmupMs;
     this.#warm = true;
     meter.tell(`START ${warmupMs} ${timing.windowMs}`);
-    this.#load?.tell("START");
+    this.#sender?.tell("START");
     await meter.expect("WINDOW", warmupMs + RESULT_GRACE_MS);
     const before = this.#cpuSeconds();
     const result = JSON.parse(await meter.expect("RESULT", timing.windowMs + RESULT_GRACE_MS));
     const after = this.#cpuSeconds();
-    for (const child of [this.#load, meter]) {
-      child?.tell("STOP");
-      await child?.expect("STOPPED", STOP_TIMEOUT_MS);
-    }
+    const published = await this.#stop(this.#sender);
+    const received = await this.#stop(meter);
     const cpuSeconds = before === undefined || after === undefined ? undefined : after - before;
-    return toSample(result, cpuSeconds);
+    return toSample(result, {
+      cpuSeconds,
+      deliveredShare: c.measure === "fan-out" ? this.#deliveredShare(published, received, c) : undefined,
+    });
+  }
+
+  /** The total that it says. */
+  async #stop(child: Child | undefined): Promise<number> {
+    child?.tell("STOP");
+    return Number(await child?.expect("STOPPED", STOP_TIMEOUT_MS));
+  }
+
+  /** Of this sample: the totals count since the processes began. */
+  #deliveredShare(published: number, received: number, c: Case): number {
+    const share = (received - this.#received) / ((published - this.#published) * (c.load?.clients ?? 1));
+    this.#published = published;
+    this.#received = received;
+    return share;
   }
 
   #cpuSeconds(): number | undefined {
     let sum = 0;
-    for (const child of this.#children) {
+    for (const child of this.#weighed) {
       const seconds = child.cpuSeconds();
       if (seconds === undefined) return undefined;
       sum += seconds;
@@ -110,20 +147,40 @@ interface WindowResult {
   readonly seconds: number;
   readonly p50Us?: number;
   readonly p99Us?: number;
+  readonly p999Us?: number;
+  readonly offeredPerSecond?: number;
+  readonly fullPerSecond?: number;
 }
 
-function toSample(result: WindowResult, cpuSeconds: number | undefined): Sample {
+function toSample(
+  result: WindowResult,
+  more: { readonly cpuSeconds: number | undefined; readonly deliveredShare: number | undefined },
+): Sample {
+  const { cpuSeconds, deliveredShare } = more;
   return {
     messagesPerSecond: result.messages / result.seconds,
     megabytesPerSecond: result.bytes / result.seconds / 1e6,
     p50Us: result.p50Us ?? null,
     p99Us: result.p99Us ?? null,
+    p999Us: result.p999Us ?? null,
     cpuSecondsPerMillion: cpuSeconds === undefined ? null : (cpuSeconds * 1e6) / result.messages,
+    deliveredShare: deliveredShare ?? null,
+    offeredPerSecond: result.offeredPerSecond ?? null,
+    fullPerSecond: result.fullPerSecond ?? null,
   };
 }
 
+/** One message in a thousand is waited for: short windows would hold too few of them. */
+const OPEN_LOOP_WINDOWS = 3;
+
+/** What of the timing is a case's own. */
+export function timingOf(c: Case, timing: Timing): Timing {
+  return c.measure === "open-loop" ? { ...timing, windowMs: timing.windowMs * OPEN_LOOP_WINDOWS } : timing;
+}
+
 /** Measures a case: every contender once per alternation, the order turned round each time. */
-export async function measureCase(setting: Setting, c: Case, timing: Timing): Promise<Outcome> {
+export async function measureCase(setting: Setting, c: Case, asked: Timing): Promise<Outcome> {
+  const timing = timingOf(c, asked);
   const skipped = new Map<Contender, string>();
   const failures = new Map<string, number>();
   const contenders: Contender[] = (["hawser", ...c.rivals] as const).filter((contender) => {
@@ -152,7 +209,7 @@ export async function measureCase(setting: Setting, c: Case, timing: Timing): Pr
   } finally {
     await Promise.all([...arenas.values()].map((arena) => arena.close()));
   }
-  return { case: c, ...summarise(rounds, contenders, c), skipped, failures };
+  return { case: c, rounds, ...summarise(rounds, contenders, c), skipped, failures };
 }
 
 async function sampleOf(
@@ -171,7 +228,7 @@ async function sampleOf(
     arenas.set(contender, arena);
     await arena.open(contest(setting, contender, what.case));
   }
-  const sample = await arena.sample(timing);
+  const sample = await arena.sample(timing, what.case);
   if (timing.fresh) {
     arenas.delete(contender);
     await arena.close();
@@ -179,31 +236,65 @@ async function sampleOf(
   return sample;
 }
 
-function summarise(
-  rounds: readonly Map<Contender, Sample>[],
+/** Medians of the samples, and of the ratios within each alternation. */
+export function summarise(
+  rounds: readonly ReadonlyMap<Contender, Sample>[],
   contenders: readonly Contender[],
   c: Case,
-): Pick<Outcome, "medians" | "ratios" | "spreads"> {
+): Pick<Outcome, "medians" | "ratios"> {
   const medians = new Map<Contender, Sample>();
-  const ratios = new Map<Contender, number>();
-  const spreads = new Map<Contender, readonly [number, number]>();
+  const ratios = new Map<Rival, ReadonlyMap<Metric, Ratio>>();
   for (const contender of contenders) {
     const samples = rounds.flatMap((round) => round.get(contender) ?? []);
     if (samples.length > 0) medians.set(contender, medianSample(samples));
     if (contender === "hawser") continue;
-    const each = rounds.flatMap((round) => ratioOf(round.get("hawser"), round.get(contender), c) ?? []);
-    if (each.length === 0) continue;
-    ratios.set(contender, median(each));
-    spreads.set(contender, [Math.min(...each), Math.max(...each)]);
+    const ofMetrics = new Map<Metric, Ratio>();
+    for (const metric of METRICS[c.measure]) {
+      const each = rounds.flatMap((round) =>
+        ratioOf(round.get("hawser"), round.get(contender), metric) ?? []
+      );
+      if (each.length === 0) continue;
+      const [lowest, highest] = [Math.min(...each), Math.max(...each)];
+      ofMetrics.set(metric, { median: median(each), lowest, highest, each });
+    }
+    if (ofMetrics.size > 0) ratios.set(contender, ofMetrics);
   }
-  return { medians, ratios, spreads };
+  return { medians, ratios };
 }
 
-/** Of rates, so that more is better; of round trips the p50, so that less is. */
-function ratioOf(hawser: Sample | undefined, rival: Sample | undefined, c: Case): number | undefined {
-  if (hawser === undefined || rival === undefined) return undefined;
-  if (c.measure === "throughput") return hawser.messagesPerSecond / rival.messagesPerSecond;
-  return (hawser.p50Us ?? 0) / (rival.p50Us ?? 0);
+const TIMES: readonly Metric[] = ["p50", "p99", "p999"];
+/** What is compared. The rate of an open loop is what was asked for, and says nothing. */
+const METRICS: Record<Measure, readonly Metric[]> = {
+  throughput: ["rate"],
+  "fan-out": ["rate"],
+  "round-trip": TIMES,
+  "open-loop": TIMES,
+  echo: ["rate", ...TIMES],
+  connect: ["rate", ...TIMES],
+};
+
+/** The figure of a sample that a metric is about. */
+export function figureOf(sample: Sample | undefined, metric: Metric): number | null | undefined {
+  switch (metric) {
+    case "rate":
+      return sample?.messagesPerSecond;
+    case "p50":
+      return sample?.p50Us;
+    case "p99":
+      return sample?.p99Us;
+    case "p999":
+      return sample?.p999Us;
+  }
+}
+
+/** The ratio that stands for the case: of its rates, or of its p50. */
+export function mainRatio(outcome: Outcome, rival: Rival): Ratio | undefined {
+  return outcome.ratios.get(rival)?.get(mainMetric(outcome.case));
+}
+
+function ratioOf(hawser: Sample | undefined, rival: Sample | undefined, metric: Metric): number | undefined {
+  const [ours, theirs] = [figureOf(hawser, metric), figureOf(rival, metric)];
+  return typeof ours !== "number" || typeof theirs !== "number" ? undefined : ours / theirs;
 }
 
 function medianSample(samples: readonly Sample[]): Sample {
@@ -216,10 +307,15 @@ function medianSample(samples: readonly Sample[]): Sample {
     megabytesPerSecond: of((sample) => sample.megabytesPerSecond) ?? 0,
     p50Us: of((sample) => sample.p50Us),
     p99Us: of((sample) => sample.p99Us),
+    p999Us: of((sample) => sample.p999Us),
     cpuSecondsPerMillion: of((sample) => sample.cpuSecondsPerMillion),
+    deliveredShare: of((sample) => sample.deliveredShare),
+    offeredPerSecond: of((sample) => sample.offeredPerSecond),
+    fullPerSecond: of((sample) => sample.fullPerSecond),
   };
 }
 
+/** The middle one; of an even number the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.slice().sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

@@ -2,7 +2,7 @@
  * The line protocol between the harness and a measured process, and the meter of a receiving loop.
  *
  * stdin:  `START [warmupMs windowMs]`, `STOP`; its end means exit.
- * stdout: `READY pid endpoint`, `WINDOW`, `RESULT json`, `STOPPED`, `FAILED reason`.
+ * stdout: `READY pid endpoint`, `WINDOW`, `RESULT json`, `STOPPED [total]`, `FAILED reason`.
  *
  * @module
  */
@@ -27,6 +27,7 @@ export interface Result {
   readonly seconds: number;
   readonly p50Us?: number;
   readonly p99Us?: number;
+  readonly p999Us?: number;
 }
 
 const QUIET_MS = 30;
@@ -194,6 +195,7 @@ export class RoundTrips {
       seconds,
       p50Us: sorted[Math.floor(messages / 2)] ?? 0,
       p99Us: sorted[Math.floor(messages * 0.99)] ?? 0,
+      p999Us: sorted[Math.floor(messages * 0.999)] ?? 0,
     });
   }
 }

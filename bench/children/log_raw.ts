@@ -1,4 +1,4 @@
-/** The limit: a plain stream of 64 KiB writes over tcp, on Node, Deno and Bun through `node:net`. */
+/** For comparison: a plain stream of 64 KiB writes over tcp, on Node, Deno and Bun through `node:net`. */
 
 import { createConnection, createServer } from "node:net";
 import { fail, sayReady } from "./control.ts";

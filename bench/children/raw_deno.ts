@@ -1,4 +1,7 @@
-/** The limit on Deno: `Deno.connect` and `Deno.listen`, a batch encoded once, one reader that counts frames. */
+/**
+ * Bare sockets on Deno, read 256 KiB at a time: `Deno.connect` and `Deno.listen`, a batch encoded once, one reader that
+ * counts frames.
+ */
 
 import { fail, follow, Meter, readParameters, RoundTrips, say, sayReady, turn } from "./control.ts";
 import { encodeBatch, encodeFrame, FrameCounter, parseEndpoint } from "./raw_frames.ts";

@@ -1,6 +1,7 @@
 /**
  * What the raw baselines share: a batch of ZMTP frames made once, and a reader that walks frames and counts them.
- * Together with a plain socket of the runtime this is the limit that no library can pass.
+ * With a plain socket of the runtime they tell what its usual reads allow, not what is possible: whoever reads more at
+ * a time can be faster.
  *
  * @module
  */

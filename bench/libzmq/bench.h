@@ -45,8 +45,10 @@ const struct pattern *find_pattern(const char *name);
 void *open_sender(void *context, const struct pattern *pattern, const struct settings *settings);
 void *open_receiver(void *context, const struct pattern *pattern, const struct settings *settings);
 void print_ready(void *socket);
-void send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
-               const atomic_bool *running);
+void *open_publisher(void *context, const struct pattern *pattern, const struct settings *settings);
+/* Answers how many it sent. */
+uint64_t send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
+                   const atomic_bool *running);
 void receive_loop(void *socket, const struct pattern *pattern, struct counters *counters);
 
 /* control.c */

@@ -91,7 +91,7 @@ static void *control(void *unused) {
 
 void control_begin(const char *role, struct counters *counters) {
   observed = counters;
-  sends = strcmp(role, "send") == 0 || strcmp(role, "both") == 0;
+  sends = strcmp(role, "send") == 0 || strcmp(role, "both") == 0 || strcmp(role, "publish") == 0;
   meters = strcmp(role, "receive") == 0 || strcmp(role, "both") == 0;
   self_metered = strcmp(role, "ping") == 0;
   sem_init(&started, 0, 0);

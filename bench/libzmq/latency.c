@@ -13,7 +13,7 @@ void echo_loop(void *socket) {
   zmq_msg_init(&message);
   for (;;) {
     if (zmq_msg_recv(&message, socket, 0) < 0) fail("receive");
-    if (zmq_msg_send(&message, socket, 0) < 0) fail("send");
+    if (zmq_msg_send(&message, socket, zmq_msg_more(&message) ? ZMQ_SNDMORE : 0) < 0) fail("send");
   }
 }
 
@@ -22,11 +22,15 @@ static int ascending(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+static double quantile_us(const uint32_t *samples, size_t count, double part) {
+  return count == 0 ? 0 : samples[(size_t)((double)count * part)] / 1e3;
+}
+
 static void report(uint32_t *samples, size_t count, size_t bytes, uint64_t elapsed_ns) {
   qsort(samples, count, sizeof *samples, ascending);
-  double p50 = count == 0 ? 0 : samples[count / 2] / 1e3, p99 = count == 0 ? 0 : samples[count * 99 / 100] / 1e3;
-  printf("RESULT {\"messages\":%zu,\"bytes\":%zu,\"seconds\":%.6f,\"p50Us\":%.2f,\"p99Us\":%.2f}\n", count,
-         count * bytes, (double)elapsed_ns / 1e9, p50, p99);
+  printf("RESULT {\"messages\":%zu,\"bytes\":%zu,\"seconds\":%.6f", count, count * bytes, (double)elapsed_ns / 1e9);
+  printf(",\"p50Us\":%.2f,\"p99Us\":%.2f,\"p999Us\":%.2f}\n", quantile_us(samples, count, 0.5),
+         quantile_us(samples, count, 0.99), quantile_us(samples, count, 0.999));
   fflush(stdout);
 }
 

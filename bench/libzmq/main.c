@@ -1,7 +1,9 @@
 /*
- * Usage: bench role=receive|send|both|echo|ping pattern=NAME endpoint=URL bytes=N hwm=N body=copy|allocate|reference
+ * Usage: bench role=receive|send|both|echo|ping|publish|accept pattern=NAME endpoint=URL bytes=N hwm=N
+ *              body=copy|allocate|reference
  *
- * receive and echo bind; send and ping connect; both holds sender and receiver in two threads over inproc.
+ * receive, echo, publish and accept bind; send and ping connect; both holds sender and receiver in two threads over
+ * inproc. publish says how many messages it has sent since it began, after STOPPED.
  */
 #include "bench.h"
 
@@ -46,11 +48,12 @@ static struct settings parse(int count, char **arguments) {
 
 static void *run_sender(void *argument) {
   struct sender *sender = argument;
+  uint64_t sent = 0;
   for (;;) {
     control_wait_for_start();
-    send_loop(sender->socket, sender->pattern, sender->settings, &control_running);
+    sent += send_loop(sender->socket, sender->pattern, sender->settings, &control_running);
     if (sender->reports) {
-      puts("STOPPED");
+      printf("STOPPED %llu\n", (unsigned long long)sent);
       fflush(stdout);
     }
   }
@@ -75,6 +78,14 @@ int main(int count, char **arguments) {
     struct sender sender = {open_sender(context, pattern, &settings), pattern, &settings, true};
     print_ready(NULL);
     run_sender(&sender);
+  } else if (strcmp(settings.role, "publish") == 0) {
+    struct sender sender = {open_publisher(context, pattern, &settings), pattern, &settings, true};
+    print_ready(sender.socket);
+    run_sender(&sender);
+  } else if (strcmp(settings.role, "accept") == 0) {
+    void *receiver = open_receiver(context, pattern, &settings);
+    print_ready(receiver);
+    receive_loop(receiver, pattern, &counters);
   } else if (strcmp(settings.role, "both") == 0) {
     void *receiver = open_receiver(context, pattern, &settings);
     struct sender sender = {open_sender(context, pattern, &settings), pattern, &settings, false};

@@ -20,6 +20,10 @@ static const struct pattern PATTERNS[] = {
     {"dealer-router", ZMQ_DEALER, ZMQ_ROUTER, false, false},
     {"router-router", ZMQ_ROUTER, ZMQ_ROUTER, true, false},
     {"router-router-poll", ZMQ_ROUTER, ZMQ_ROUTER, true, true},
+    /* Servers, which the load generator speaks to. */
+    {"router", ZMQ_DEALER, ZMQ_ROUTER, false, false},
+    {"pub", ZMQ_PUB, ZMQ_SUB, false, false},
+    {"pub-lossless", ZMQ_PUB, ZMQ_SUB, false, false},
 };
 
 const struct pattern *find_pattern(const char *name) {
@@ -43,8 +47,8 @@ static void *open_socket(void *context, int type, const char *id, const struct s
     if (zmq_setsockopt(socket, ZMQ_ROUTING_ID, id, strlen(id)) != 0) fail("ZMQ_ROUTING_ID");
     set_int(socket, ZMQ_ROUTER_MANDATORY, 1);
   }
-  /* Without this a publisher drops at the high-water mark, and what is measured is dropping. */
-  if (type == ZMQ_PUB) set_int(socket, ZMQ_XPUB_NODROP, 1);
+  /* Without this a publisher drops at the high-water mark; only the load generator counts what arrived of it. */
+  if (type == ZMQ_PUB && strcmp(settings->pattern, "pub") != 0) set_int(socket, ZMQ_XPUB_NODROP, 1);
   if (type == ZMQ_SUB && zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) != 0) fail("ZMQ_SUBSCRIBE");
   return socket;
 }
@@ -52,6 +56,12 @@ static void *open_socket(void *context, int type, const char *id, const struct s
 void *open_sender(void *context, const struct pattern *pattern, const struct settings *settings) {
   void *socket = open_socket(context, pattern->sender_type, SENDER_ID, settings);
   if (zmq_connect(socket, settings->endpoint) != 0) fail("zmq_connect");
+  return socket;
+}
+
+void *open_publisher(void *context, const struct pattern *pattern, const struct settings *settings) {
+  void *socket = open_socket(context, pattern->sender_type, SENDER_ID, settings);
+  if (zmq_bind(socket, settings->endpoint) != 0) fail("zmq_bind");
   return socket;
 }
 
@@ -79,8 +89,9 @@ static bool send_body(void *socket, void *body, size_t bytes, enum body_mode mod
   return false;
 }
 
-void send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
-               const atomic_bool *running) {
+uint64_t send_loop(void *socket, const struct pattern *pattern, const struct settings *settings,
+                   const atomic_bool *running) {
+  uint64_t sent = 0;
   /* Never freed: messages that refer to it may still be on their way when this loop ends. */
   static char *body = NULL;
   if (body == NULL) {
@@ -95,7 +106,9 @@ void send_loop(void *socket, const struct pattern *pattern, const struct setting
       continue;
     }
     if (!send_body(socket, body, settings->bytes, settings->body)) fail("send");
+    sent++;
   }
+  return sent;
 }
 
 /* Takes one whole message; false if there was none (only with ZMQ_DONTWAIT). Answers the last frame's size. */
