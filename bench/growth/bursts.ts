@@ -1,0 +1,34 @@
+/**
+ * What publisher and subscribers agree on. `bench/growth/libzmq.c` has the same numbers.
+ *
+ * @module
+ */
+
+/** Messages between two answers. */
+export const BURSTS = { subscribers: 64, topics: 4096 } as const;
+
+const PREFIX = "sensor/";
+const DIGITS = 7;
+export const TOPIC_BYTES: number = PREFIX.length + DIGITS;
+
+/** `sensor/0000042` */
+export function topicName(number: number): string {
+  return PREFIX + String(number).padStart(DIGITS, "0");
+}
+
+/** Writes any of the first `count` topics over `body` with each call, all of them equally often. */
+export function topicWriter(body: Uint8Array, count: number): () => void {
+  if (body.length === TOPIC_BYTES) new TextEncoder().encodeInto(topicName(0), body);
+  let state = 1;
+  return () => {
+    // Marsaglia's xorshift: neighbours in time are no neighbours in the tree.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    let number = (state >>> 0) % count;
+    for (let at = TOPIC_BYTES - 1; at >= PREFIX.length; at--) {
+      body[at] = 48 + number % 10;
+      number = Math.floor(number / 10);
+    }
+  };
+}
