@@ -12,6 +12,7 @@ import process from "node:process";
 import type { Runtime, Selection } from "./cases.ts";
 import type { Setting } from "./contenders.ts";
 import { median } from "./measure.ts";
+import type { FigureLine } from "./report/lines.ts";
 import { type Bounds, verdict } from "./report/verdict.ts";
 
 export interface ImportCase {
@@ -127,16 +128,19 @@ function describe(c: ImportCase, times: ReadonlyMap<string, readonly number[]>):
     const said = asked ? ` (floor ${TARGET.floor}, goal ${TARGET.goal}: ${verdict(ms, TARGET, true)})` : "";
     lines.push(`  ${name.padEnd(13)} ${ms.toFixed(1).padStart(6)} ms above it${said}`);
     if (name === "zeromq") continue;
-    rows.push(JSON.stringify({
+    const row: FigureLine = {
+      kind: "figure",
       name: `${c.name}/${name}`,
-      runtime: c.runtime,
-      what: `ms to import "${name}" above an empty program`,
-      hawser: ms.toFixed(1),
-      rival: rival === undefined ? null : rival.toFixed(1),
+      of: "ms above an empty program",
+      hawser: `${ms.toFixed(1)} ms`,
+      against: "zeromqjs",
+      rival: rival === undefined ? null : `${rival.toFixed(1)} ms`,
       value: Number(ms.toFixed(1)),
+      ...(rival === undefined ? {} : { rivalValue: Number(rival.toFixed(1)) }),
       lessIsBetter: true,
       target: asked ? TARGET : null,
-    }));
+    };
+    rows.push(JSON.stringify(row));
   }
   return { lines, rows, failed: false };
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- sockets|log|micro [options]`.
+ * `npm run bench -- sockets|log|growth|micro|report [options]`.
  *
  * @module
  */
@@ -15,12 +15,15 @@ import { findBuilt, findRoot, type Setting } from "./contenders.ts";
 import { compileLibzmq } from "./libzmq.ts";
 import { describeMachine } from "./machine.ts";
 import { measureCase, type Outcome, type Timing } from "./measure.ts";
+import { measureImports, selectImportCases } from "./import_time.ts";
 import { measureMemory, selectMemoryCases } from "./memory.ts";
 import { targetTable, toJson, toLines } from "./report.ts";
 
 const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
 npm run bench -- log [options]       the ordered log, against a plain stream, JetStream and Redis Streams
+npm run bench -- growth [options]    connections, subscribers and topics as they grow, with fitted exponents
 npm run bench -- micro [--filter text]   parts of the core, with mitata
+npm run bench -- report FILE… [--readme]   tables and plots in docs/ (and README's table) from what --json printed
 
   --quick             under a minute: fewer alternations, a sample of the matrix
   --json              one JSON object per line; everything else goes to stderr
@@ -47,6 +50,9 @@ interface Options {
   readonly libzmqBody: string;
   /** Bytes of a run of the log; undefined: the default. */
   readonly bytes: number | undefined;
+  /** report: what to read, and whether README's table is written too. */
+  readonly files: readonly string[];
+  readonly readme: boolean;
 }
 
 function usageError(message: string): never {
@@ -90,6 +96,7 @@ function readArguments(argv: readonly string[]) {
       warmup: { type: "string" },
       "libzmq-body": { type: "string", default: "reference" },
       bytes: { type: "string" },
+      readme: { type: "boolean", default: false },
     },
   });
 }
@@ -112,6 +119,8 @@ function parse(argv: readonly string[]): { readonly command: string; readonly op
     runtime: values.runtime === undefined ? undefined : oneOf("runtime", values.runtime, RUNTIMES),
     filter: values.filter.split(/\s+/).filter((word) => word !== ""),
     bytes: values.bytes === undefined ? undefined : size(values.bytes),
+    files: positionals.slice(1),
+    readme: values.readme,
     libzmqBody: oneOf("libzmq-body", values["libzmq-body"], ["reference", "allocate", "copy"]),
     timing: {
       rounds: atLeast("rounds", values.rounds, 1, quick ? 2 : 5),
@@ -129,6 +138,7 @@ async function benchSockets(options: Options): Promise<void> {
   const { quick, runtime, filter, pinned } = options;
   const cases = selectCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
   const memoryCases = selectMemoryCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+  const importCases = selectImportCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
   const root = findRoot();
   const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
@@ -140,7 +150,10 @@ async function benchSockets(options: Options): Promise<void> {
   const { rounds, windowMs, warmupMs } = options.timing;
   say(`# ${rounds} alternations, windows of ${windowMs} ms after ${warmupMs} ms of warm-up`);
   if (pinned) say("# pinned: the process that binds on core 0, the one that connects on core 1");
-  if (options.list) return [...cases.map(caseName), ...memoryCases.map((each) => each.name)].forEach(say);
+  if (options.list) {
+    const others = [...memoryCases, ...importCases].map((each) => each.name);
+    return [...cases.map(caseName), ...others].forEach(say);
+  }
   const outcomes: Outcome[] = [];
   for (const each of cases) {
     const outcome = await measureCase(setting, each, options.timing);
@@ -153,6 +166,13 @@ async function benchSockets(options: Options): Promise<void> {
     const outcome = await measureMemory(setting, each);
     failed ||= outcome.failed;
     for (const line of outcome.lines) say(line);
+    if (options.json) outcome.rows.forEach((row) => console.log(row));
+  }
+  for (const each of importCases) {
+    const outcome = measureImports(setting, each);
+    failed ||= outcome.failed;
+    for (const line of outcome.lines) say(line);
+    if (options.json) outcome.rows.forEach((row) => console.log(row));
   }
   const table = targetTable(outcomes);
   if (table.length > 0) ["", ...table].forEach(say);
@@ -177,6 +197,24 @@ async function benchOrderedLog(options: Options): Promise<void> {
   if (!await benchLog(setting, { json, quick, runtime, filter, rounds, bytes }, say)) process.exitCode = 1;
 }
 
+async function benchGrowing(options: Options): Promise<void> {
+  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
+  const { benchGrowth } = await import("./growth/main.ts");
+  const root = findRoot();
+  const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  const libzmq = await compileLibzmq(root, scratch);
+  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody: "", pinned: false };
+  say(`# ${await describeMachine(root, libzmq.version)}`);
+  if (!await benchGrowth(setting, { ...options, ...options.timing }, say)) process.exitCode = 1;
+}
+
+async function report({ files, readme }: Options): Promise<void> {
+  if (files.length === 0) usageError("Name the files that hold what --json printed");
+  const { writeReport } = await import("./report/main.ts");
+  for (const path of await writeReport(findRoot(), files, { readme })) console.log(path);
+}
+
 async function main(): Promise<void> {
   const { command, options } = parse(process.argv.slice(2));
   if (command === "micro") {
@@ -186,6 +224,11 @@ async function main(): Promise<void> {
   if (command === "log") {
     reapAtExit();
     return await benchOrderedLog(options);
+  }
+  if (command === "report") return await report(options);
+  if (command === "growth") {
+    reapAtExit();
+    return await benchGrowing(options);
   }
   if (command !== "sockets") {
     usageError(command === "" ? "Say what to measure" : `There is no benchmark "${command}"`);

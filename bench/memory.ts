@@ -9,6 +9,7 @@ import { Child } from "./child.ts";
 import type { Runtime, Selection } from "./cases.ts";
 import { scriptChild, type Setting } from "./contenders.ts";
 import { median } from "./measure.ts";
+import type { FigureLine } from "./report/lines.ts";
 import { verdict } from "./report/verdict.ts";
 
 export interface MemoryCase {
@@ -72,12 +73,13 @@ async function measureIdle(setting: Setting, c: MemoryCase): Promise<MemoryOutco
   const line = `  ${CONNECTIONS} idle connections: hawser ${kib(hawser)} KiB each, bare socket ${kib(bare)} KiB each, ` +
     `above it ${median(above).toFixed(1)} KiB (floor ${IDLE_TARGET.floor}, goal ${IDLE_TARGET.goal}: ` +
     `${verdict(median(above), IDLE_TARGET, true)})`;
-  const row = {
+  const row: FigureLine = {
+    kind: "figure",
     name: c.name,
-    runtime: c.runtime,
-    what: "KiB per idle connection above a bare socket",
-    hawser: kib(hawser),
-    rival: kib(bare),
+    of: "KiB per idle connection above a bare socket",
+    hawser: `${kib(hawser)} KiB`,
+    against: "bare socket",
+    rival: `${kib(bare)} KiB`,
     value: Number(median(above).toFixed(1)),
     lessIsBetter: true,
     target: IDLE_TARGET,

@@ -7,6 +7,8 @@
 import type { Setting } from "../contenders.ts";
 import { median } from "../measure.ts";
 import { compileTwin, type Contender, type Costs, type Growth, GROWTHS } from "./curves.ts";
+import type { FigureLine } from "../report/lines.ts";
+import { verdict } from "../report/verdict.ts";
 import { fittedExponent, logSpaced, type Point } from "./fit.ts";
 
 export interface GrowthOptions {
@@ -20,6 +22,7 @@ export interface GrowthOptions {
 
 /** A curve: one measure of one contender. What `--json` prints. */
 export interface Curve {
+  readonly kind: "growth";
   readonly growth: string;
   readonly of: string;
   readonly measure: string;
@@ -64,9 +67,14 @@ export async function benchGrowth(
         }
       }
     }
-    for (const curve of curvesOf(growth, told, ended)) {
+    const curves = curvesOf(growth, told, ended);
+    for (const curve of curves) {
       if (options.json) console.log(JSON.stringify(curve));
       for (const line of linesOf(curve)) say(line);
+    }
+    for (const figure of topicFigures(curves)) {
+      if (options.json) console.log(JSON.stringify(figure));
+      say(figureText(figure));
     }
   }
   return complete;
@@ -88,6 +96,7 @@ function curvesOf(
       const exponent = fittedExponent(points);
       const reason = ended.get(contender);
       curves.push({
+        kind: "growth",
         growth: name,
         of,
         measure,
@@ -114,4 +123,61 @@ function linesOf({ growth, measure, unit, contender, points, exponent, ended }: 
   }
   if (ended !== undefined) lines.push(`  FAILED ${ended}`);
   return lines;
+}
+
+/** Of rates, hawser ÷ libzmq. */
+const MATCH_TARGETS = [
+  [1_000, { floor: 1.7, goal: 2 }],
+  [10_000, { floor: 1.1, goal: 1.5 }],
+  [100_000, { floor: 0.8, goal: 1.2 }],
+] as const;
+const TOPIC_BYTES_TARGET = { floor: 400, goal: 200 } as const;
+const TOPICS_FOR_BYTES = 100_000;
+
+/** What is asked of publishers with many topics, read off the curves. */
+function topicFigures(curves: readonly Curve[]): FigureLine[] {
+  const cost = (measure: string, contender: Contender, count: number): number | undefined =>
+    curves.find((curve) =>
+      curve.growth === "topics" && curve.measure === measure && curve.contender === contender
+    )?.points.find(([at]) => at === count)?.[1];
+  const lines: FigureLine[] = [];
+  for (const [count, target] of MATCH_TARGETS) {
+    const [ours, theirs] = [cost("publish", "hawser", count), cost("publish", "libzmq", count)];
+    if (ours === undefined || theirs === undefined) continue;
+    lines.push({
+      kind: "figure",
+      name: `growth/topics/publish/${count}`,
+      of: "ratio of matched publishes",
+      hawser: `${ours.toFixed(0)} ns`,
+      against: "libzmq",
+      rival: `${theirs.toFixed(0)} ns`,
+      value: Number((theirs / ours).toFixed(2)),
+      rivalValue: 1,
+      lessIsBetter: false,
+      target,
+    });
+  }
+  const bytes = cost("memory", "hawser", TOPICS_FOR_BYTES);
+  const theirs = cost("memory", "libzmq", TOPICS_FOR_BYTES);
+  if (bytes === undefined) return lines;
+  const each = (total: number): number => Math.round(total / TOPICS_FOR_BYTES);
+  lines.push({
+    kind: "figure",
+    name: `growth/topics/memory/${TOPICS_FOR_BYTES}`,
+    of: "bytes for each topic",
+    hawser: `${each(bytes)} B`,
+    against: "libzmq",
+    rival: theirs === undefined ? null : `${each(theirs)} B`,
+    value: each(bytes),
+    ...(theirs === undefined ? {} : { rivalValue: each(theirs) }),
+    lessIsBetter: true,
+    target: TOPIC_BYTES_TARGET,
+  });
+  return lines;
+}
+
+function figureText({ name, of, hawser, against, rival, value, lessIsBetter, target }: FigureLine): string {
+  const said = target === null ? "" : ` (floor ${target.floor}, goal ${target.goal}: ` +
+    `${verdict(value, target, lessIsBetter)})`;
+  return `${name}: hawser ${hawser}, ${against} ${rival ?? "–"}; ${of} ${value}${said}`;
 }
