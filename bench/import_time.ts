@@ -39,7 +39,9 @@ const TARGET: Bounds = { floor: 45, goal: 20 };
 const TIMEOUT_MS = 20000;
 
 export function selectImportCases({ quick, runtime, filter }: Selection): ImportCase[] {
-  const wanted = RUNTIMES.filter((each) => runtime === undefined ? !quick || each === "node" : each === runtime);
+  const wanted = RUNTIMES.filter((each) =>
+    runtime === undefined ? !quick || each === "node" : each === runtime
+  );
   return wanted
     .map((each) => ({ name: `import/${each}`, runtime: each, rounds: quick ? 5 : 25 }))
     .filter((c) => filter.every((word) => c.name.includes(word)));
@@ -54,7 +56,9 @@ function installPackages(setting: Setting): string {
     cpSync(join(setting.root, part), join(modules, "hawser", part), { recursive: true });
   }
   const installed = join(setting.root, "node_modules");
-  for (const name of ["zod", "yaml", "zeromq"]) symlinkSync(join(installed, name), join(modules, name), "dir");
+  for (const name of ["zod", "yaml", "zeromq"]) {
+    symlinkSync(join(installed, name), join(modules, name), "dir");
+  }
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
   writeFileSync(join(folder, fileOf(EMPTY)), "");
   for (const name of PACKAGES) writeFileSync(join(folder, fileOf(name)), `import "${name}";\n`);
@@ -90,7 +94,10 @@ function environment(): Record<string, string | undefined> {
 export function measureImports(setting: Setting, c: ImportCase): ImportOutcome {
   try {
     const folder = installPackages(setting);
-    return describe(c, alternate(c, (program) => timeProgram(folder, commandOf(setting, c.runtime), program)));
+    return describe(
+      c,
+      alternate(c, (program) => timeProgram(folder, commandOf(setting, c.runtime), program)),
+    );
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return { lines: [c.name, `  FAILED ${reason}`], rows: [], failed: true };

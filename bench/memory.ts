@@ -70,7 +70,8 @@ async function measureIdle(setting: Setting, c: MemoryCase): Promise<MemoryOutco
   }
   const above = hawser.map((bytes, i) => (bytes - bare[i]!) / KIB);
   const kib = (values: readonly number[]): string => (median(values) / KIB).toFixed(1);
-  const line = `  ${CONNECTIONS} idle connections: hawser ${kib(hawser)} KiB each, bare socket ${kib(bare)} KiB each, ` +
+  const line =
+    `  ${CONNECTIONS} idle connections: hawser ${kib(hawser)} KiB each, bare socket ${kib(bare)} KiB each, ` +
     `above it ${median(above).toFixed(1)} KiB (floor ${IDLE_TARGET.floor}, goal ${IDLE_TARGET.goal}: ` +
     `${verdict(median(above), IDLE_TARGET, true)})`;
   const row: FigureLine = {

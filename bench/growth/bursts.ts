@@ -5,7 +5,7 @@
  */
 
 /** Messages between two answers. */
-export const BURSTS = { subscribers: 64, topics: 4096 } as const;
+export const BURSTS = { subscribers: 64, topics: 16384 } as const;
 
 const PREFIX = "sensor/";
 const DIGITS = 7;

@@ -116,7 +116,9 @@ function openConnections(
   return withChildren(async (start) => {
     const server = start(connectionServer(setting, contender));
     const endpoint = await server.expect("READY", READY_TIMEOUT_MS);
-    const open = async (connections: number): Promise<{ readonly clients: Child; readonly seconds: number }> => {
+    const open = async (
+      connections: number,
+    ): Promise<{ readonly clients: Child; readonly seconds: number }> => {
       const clients = start(script(setting, "memory_clients", { endpoint, bytes: connections }));
       await clients.expect("READY", READY_TIMEOUT_MS);
       clients.tell("START");

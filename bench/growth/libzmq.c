@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { BURST_SUBSCRIBERS = 64, BURST_TOPICS = 4096, DIGITS = 7 };
+enum { BURST_SUBSCRIBERS = 64, BURST_TOPICS = 16384, DIGITS = 7 };
 static const char prefix[] = "sensor/";
 enum { TOPIC_BYTES = sizeof prefix - 1 + DIGITS };
 

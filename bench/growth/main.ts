@@ -43,7 +43,9 @@ export async function benchGrowth(
   options: GrowthOptions,
   say: (line: string) => void,
 ): Promise<boolean> {
-  const growths = GROWTHS.filter(({ name }) => options.filter.every((word) => `growth/${name}`.includes(word)));
+  const growths = GROWTHS.filter(({ name }) =>
+    options.filter.every((word) => `growth/${name}`.includes(word))
+  );
   const twin = await compileTwin(setting);
   const all = { ...setting, twin, warmupMs: options.warmupMs, windowMs: options.windowMs };
   let complete = true;
@@ -62,7 +64,9 @@ export async function benchGrowth(
             costs.set(count, [...costs.get(count) ?? [], one]);
           });
         } catch (cause) {
-          ended.set(contender, cause instanceof Error ? cause.message : String(cause));
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          ended.set(contender, reason);
+          say(`FAILED ${reason}`);
           complete = false;
         }
       }
@@ -121,7 +125,7 @@ function linesOf({ growth, measure, unit, contender, points, exponent, ended }: 
     const each = unit === "ns" ? "" : `  ${(cost / count).toPrecision(3)} ${unit} each`;
     lines.push(`  ${String(count).padStart(8)}  ${cost.toPrecision(4)} ${unit}${each}`);
   }
-  if (ended !== undefined) lines.push(`  FAILED ${ended}`);
+  if (ended !== undefined) lines.push(`  ended early: ${ended}`);
   return lines;
 }
 

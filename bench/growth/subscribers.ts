@@ -15,6 +15,7 @@ const { role, bytes, endpoint, highWaterMark: count } = readParameters();
 const GREETING_BYTES = 64;
 const FRAME_HEADER_BYTES = 2;
 const CHUNK_TOPICS = 10_000;
+const IN_FLIGHT_MAX = 50;
 const connections = role === "topics" ? 1 : count;
 const burstBytes = connections * (bytes + FRAME_HEADER_BYTES) *
   (role === "topics" ? BURSTS.topics : BURSTS.subscribers);
@@ -48,17 +49,14 @@ function countBytes(length: number): void {
 }
 
 /** Reads past the greeting and READY, then counts. */
-function connect(topics: () => Iterable<Buffer>): void {
+function connect(topics: () => Iterable<Buffer>, connected: () => void): void {
   const place = parseEndpoint(endpoint);
   if ("path" in place) fail("only tcp is counted");
   const socket = createConnection({ host: place.host, port: place.port, noDelay: true });
   first ??= socket;
   let head: Buffer | undefined = Buffer.alloc(0);
   socket.on("error", fail).on("close", () => fail("a connection was closed by the publisher"));
-  socket.on("connect", () => {
-    socket.write(greeting());
-    for (const chunk of topics()) socket.write(chunk);
-  });
+  socket.on("connect", () => socket.write(greeting()));
   socket.on("data", (chunk: Buffer) => {
     if (head === undefined) return countBytes(chunk.length);
     head = Buffer.concat([head, chunk]);
@@ -67,6 +65,9 @@ function connect(topics: () => Iterable<Buffer>): void {
     const rest = head.length - GREETING_BYTES - FRAME_HEADER_BYTES - ready;
     if (rest < 0) return;
     head = undefined;
+    // Not before: libzmq takes what comes ahead of its own READY for a part of the handshake, and closes.
+    for (const topic of topics()) socket.write(topic);
+    connected();
     if (rest > 0) countBytes(rest);
   });
 }
@@ -78,11 +79,15 @@ function* manyTopics(): Iterable<Buffer> {
   }
 }
 
-if (role === "topics") connect(manyTopics);
-else {
-  for (let number = 0; number < connections; number++) {
-    connect(() => [subscription(""), subscription(`~${number}`)]);
-  }
+let next = 0;
+
+/** One after another in each of a few lines, so that no queue of connections overflows. */
+function connectNext(): void {
+  const number = next++;
+  if (number < connections) connect(() => [subscription(""), subscription(`~${number}`)], connectNext);
 }
+
+if (role === "topics") connect(manyTopics, () => {});
+else for (let line = 0; line < IN_FLIGHT_MAX; line++) connectNext();
 follow({ start: () => {} });
 sayReady();

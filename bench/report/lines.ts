@@ -5,7 +5,7 @@
  */
 
 import type { Curve } from "../growth/main.ts";
-import { type Bounds, verdict, type Verdict } from "./verdict.ts";
+import { type Bounds, type Verdict, verdict } from "./verdict.ts";
 
 /** A figure that is held against a bound by itself, not as a ratio of alternations: memory, import time. */
 export interface FigureLine {

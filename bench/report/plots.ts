@@ -12,9 +12,7 @@ import { inOrder, type Line, type Row, rowsOf } from "./lines.ts";
 
 /** Stands for the ink until the picture is drawn: Vega asks for a colour. */
 const INK = "#010203";
-const THEME = "<style>svg{color:#1f2328;--line:#d0d7de}" +
-  "@media (prefers-color-scheme:dark){svg{color:#e6edf3;--line:#3d444d}}</style>";
-const LINE = "#040506";
+const THEME = "<style>svg{color:#1f2328}@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>";
 
 const FONT = "system-ui,sans-serif";
 /** Middle tones, which stand out from white and from black. */
@@ -57,7 +55,7 @@ export async function drawSvg({ spec, title }: Plot): Promise<string> {
   const svg = await view.toSVG();
   view.finalize();
   const themed = svg.replace(/^(<svg[^>]*>)/, `$1<title>${title}</title>${THEME}`)
-    .replaceAll(INK, "currentColor").replaceAll(LINE, "var(--line)");
+    .replaceAll(INK, "currentColor");
   return `${shortened(themed)}\n`;
 }
 
@@ -76,11 +74,12 @@ const CONFIG: NonNullable<TopLevelSpec["config"]> = {
     titleColor: INK,
     domainColor: INK,
     tickColor: INK,
-    gridColor: LINE,
-    labelLimit: 420,
+    gridColor: INK,
+    gridOpacity: 0.15,
+    labelLimit: 0,
     titleFontWeight: "normal",
   },
-  legend: { labelColor: INK, titleColor: INK },
+  legend: { labelColor: INK, titleColor: INK, labelLimit: 0 },
   title: { color: INK, anchor: "start" },
 };
 
@@ -99,7 +98,16 @@ function ratioPlot(rows: readonly Row[]): Plot {
   const title = "hawser ÷ libzmq, where we lose first; ticks: floor and goal; times turned over";
   const y = { field: "case", type: "nominal" as const, sort: null, title: null };
   const scale = { type: "log" as const, nice: false };
-  const x = (field: string) => ({ field, type: "quantitative" as const, title: "hawser ÷ libzmq", scale });
+  const axis = {
+    values: ticks(bars.flatMap(({ ratio, floor, goal }) => [ratio, floor ?? 1, goal ?? 1]), [1, 2, 5]),
+  };
+  const x = (field: string) => ({
+    field,
+    type: "quantitative" as const,
+    title: "hawser ÷ libzmq",
+    scale,
+    axis: { ...axis, format: "~g" },
+  });
   const tick = (field: string, strokeWidth: number) => ({
     transform: [{ filter: `datum.${field} !== null` }],
     mark: { type: "tick" as const, color: INK, thickness: strokeWidth, size: 12 },
@@ -132,6 +140,19 @@ function ratioPlot(rows: readonly Row[]): Plot {
     ],
   };
   return { name: "ratios", title, spec };
+}
+
+/** Round numbers from the least to the greatest of `values`: every step of every power of ten. */
+function ticks(values: readonly number[], steps: readonly number[]): number[] {
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  const found: number[] = [];
+  for (let power = Math.floor(Math.log10(least)); 10 ** power <= greatest; power++) {
+    for (const step of steps) {
+      const tick = Number((step * 10 ** power).toPrecision(1));
+      if (tick >= least && tick <= greatest) found.push(tick);
+    }
+  }
+  return found;
 }
 
 function stateOf({ verdict, lost }: Row): string {
@@ -181,14 +202,14 @@ function growthPlot(curves: readonly Curve[]): Plot {
         type: "quantitative",
         title: of,
         scale: { type: "log" },
-        axis: { tickCount: 7, format: "~s" },
+        axis: { values: ticks(values.map(({ count }) => count), [1]), format: "~s" },
       },
       y: {
         field: "cost",
         type: "quantitative",
         title: UNITS[name] ?? unit,
         scale: { type: "log" },
-        axis: { tickCount: 5, format: "~g" },
+        axis: { values: ticks(values.map(({ cost }) => cost), [1, 2, 5]), format: "~g" },
       },
       color: {
         field: "contender",

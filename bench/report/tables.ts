@@ -12,7 +12,9 @@ export function machineText(lines: readonly Line[]): string {
   const texts = new Set<string>();
   for (const line of lines) {
     if (line.kind !== "outcome" || line.command === undefined) continue;
-    const versions = Object.entries(line.versions ?? {}).map(([name, version]) => `${name} ${version}`).join(", ");
+    const versions = Object.entries(line.versions ?? {}).map(([name, version]) => `${name} ${version}`).join(
+      ", ",
+    );
     const machine = Object.values(line.machine ?? {}).join(", ");
     texts.add([machine, versions, `\`${line.command}\``].filter((part) => part !== "").join("; "));
   }
@@ -84,7 +86,14 @@ export function growthTable(lines: readonly Line[]): string {
       const { growth, measure, contender, points, exponent, ended } = curve;
       const [first, last] = [points[0]!, points.at(-1)!];
       const end = ended === undefined ? "" : ", where it ended";
-      return [growth, measure, contender, costText(curve, first), costText(curve, last) + end, `${exponent ?? "–"}`];
+      return [
+        growth,
+        measure,
+        contender,
+        costText(curve, first),
+        costText(curve, last) + end,
+        `${exponent ?? "–"}`,
+      ];
     }),
   );
 }
@@ -133,7 +142,9 @@ export function readmeTable(lines: readonly Line[]): string {
     row.hawser,
     row.lost ? `**${row.value.toFixed(2)}**` : row.value.toFixed(2),
   ]);
-  const others = rows.filter((row) => row.lost && row.against === "libzmq" && !sorted.some((one) => one.row === row));
+  const others = rows.filter((row) =>
+    row.lost && row.against === "libzmq" && !sorted.some((one) => one.row === row)
+  );
   const names = [...new Set(others.map(({ name }) => `\`${name}\``))];
   const lost = names.length === 0 ? "" : `\n\nAlso behind libzmq: ${names.join(", ")}.`;
   return table(["", "hawser", "× libzmq in C"], cells) + lost;
