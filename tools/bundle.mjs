@@ -31,8 +31,6 @@ export async function bundle(folder, manifest) {
     entryFileNames: "[name].js",
     chunkFileNames: "chunks/[name].js",
     manualChunks: sharedChunks(root),
-    // What a chunk needs is read when that chunk is; naming it earlier helps where files come over a network.
-    hoistTransitiveImports: false,
   });
   await bundled.close();
   for (const { fileName, code } of output) {
