@@ -38,7 +38,7 @@ export async function bundle(folder, manifest) {
     if (renamed !== undefined) throw new Error(`${fileName}: a class became ${renamed}`);
     const path = join(root, BUNDLE, fileName);
     mkdirSync(dirname(path), { recursive: true });
-    // Without comments: they are in the files that each come from one source.
+    // Most comments go: they are in the files that each come from one source.
     writeFileSync(path, (await transform(code, { target: "es2022", legalComments: "none" })).code);
   }
 }

@@ -4,8 +4,14 @@
  * @module
  */
 
-/** Messages between two answers. */
-export const BURSTS = { subscribers: 64, topics: 16384 } as const;
+const TOPICS_BURST = 16_384;
+const SUBSCRIBERS_BURST = 64;
+const DELIVERED = 32_768;
+
+/** Messages between two answers: enough that waiting for the answer costs little, and no more than queues hold. */
+export function burstOf(role: string, count: number): number {
+  return role === "topics" ? TOPICS_BURST : Math.max(SUBSCRIBERS_BURST, Math.floor(DELIVERED / count));
+}
 
 const PREFIX = "sensor/";
 const DIGITS = 7;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { BURST_SUBSCRIBERS = 64, BURST_TOPICS = 16384, DIGITS = 7 };
+enum { BURST_SUBSCRIBERS = 64, DELIVERED = 32768, BURST_TOPICS = 16384, DIGITS = 7 };
 static const char prefix[] = "sensor/";
 enum { TOPIC_BYTES = sizeof prefix - 1 + DIGITS };
 
@@ -80,6 +80,8 @@ int main(int count, char **arguments) {
     if (strncmp(arguments[i], "bytes=", 6) == 0) bytes = strtoul(arguments[i] + 6, NULL, 10);
     if (strncmp(arguments[i], "hwm=", 4) == 0) expected = (uint32_t)strtoul(arguments[i] + 4, NULL, 10);
   }
+  int delivered = DELIVERED / (int)expected; /* as burstOf in bursts.ts */
+  if (delivered > burst) burst = delivered;
   if (topics) {
     burst = BURST_TOPICS;
     bytes = TOPIC_BYTES;

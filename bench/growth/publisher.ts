@@ -9,13 +9,13 @@ import process from "node:process";
 import { Context, XPublisher } from "../../mod.ts";
 import { fail, follow, readParameters, say, sayReady, turn } from "../children/control.ts";
 import { collectedResidentBytes } from "../children/memory_report.ts";
-import { BURSTS, TOPIC_BYTES, topicWriter } from "./bursts.ts";
+import { burstOf, TOPIC_BYTES, topicWriter } from "./bursts.ts";
 
 const { role, bytes, highWaterMark: count } = readParameters();
 const UNBOUNDED = 2 ** 31 - 1;
 /** The subscription to everything is told once, though every subscriber has it. */
 const expected = role === "topics" ? count : count + 1;
-const burst = role === "topics" ? BURSTS.topics : BURSTS.subscribers;
+const burst = burstOf(role, count);
 
 const context = new Context({ subscriptionsTotalBytesMax: 2 ** 40 });
 const publisher = new XPublisher({

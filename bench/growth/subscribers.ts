@@ -9,7 +9,7 @@
 import { createConnection, type Socket } from "node:net";
 import { fail, follow, readParameters, sayReady } from "../children/control.ts";
 import { parseEndpoint } from "../children/raw_frames.ts";
-import { BURSTS, topicName } from "./bursts.ts";
+import { burstOf, topicName } from "./bursts.ts";
 
 const { role, bytes, endpoint, highWaterMark: count } = readParameters();
 const GREETING_BYTES = 64;
@@ -17,8 +17,7 @@ const FRAME_HEADER_BYTES = 2;
 const CHUNK_TOPICS = 10_000;
 const IN_FLIGHT_MAX = 50;
 const connections = role === "topics" ? 1 : count;
-const burstBytes = connections * (bytes + FRAME_HEADER_BYTES) *
-  (role === "topics" ? BURSTS.topics : BURSTS.subscribers);
+const burstBytes = connections * (bytes + FRAME_HEADER_BYTES) * burstOf(role, count);
 
 function greeting(): Buffer {
   const hello = Buffer.alloc(GREETING_BYTES);

@@ -43,10 +43,12 @@ function partsOf(lines: readonly Line[], plots: readonly Plot[]): Record<string,
   const has = (wanted: (line: Line) => boolean): boolean => lines.some(wanted);
   const part = (needed: boolean, ...texts: readonly string[]): string =>
     needed ? texts.filter((text) => text !== "").join("\n\n") : "";
+  const outcomes = has((line) => line.kind === "outcome");
   return {
-    machine: machineText(lines),
+    machine: outcomes ? machineText(lines) : "",
+    // Of everything or not at all: a few figures in place of all of them would look as if nothing else were missed.
     table: part(
-      has((line) => line.kind !== "growth"),
+      outcomes,
       images(({ name }) => name === "ratios"),
       targetTable(lines),
     ),

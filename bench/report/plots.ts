@@ -46,7 +46,9 @@ export function plotsOf(lines: readonly Line[]): Plot[] {
   const plots = drawn.map((name) =>
     growthPlot(curves.filter(({ growth, measure }) => `${growth}/${measure}` === name))
   );
-  return rows.length === 0 ? plots : [ratioPlot(rows), ...plots];
+  return lines.some(({ kind }) => kind === "outcome") && rows.length > 0
+    ? [ratioPlot(rows), ...plots]
+    : plots;
 }
 
 /** The picture: small, and the same for the same plot. */
