@@ -64,7 +64,7 @@ function sharedChunks(root) {
     if (detect || host) return "host";
     if (entries.some((entry) => join(root, entry) === id)) return undefined;
     if (sockets) return core ? "engine" : "sockets";
-    return core ? "wire" : undefined;
+    return core && id.startsWith(join(root, "src", "log")) ? "wire" : undefined;
   };
 }
 
