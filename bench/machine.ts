@@ -79,7 +79,3 @@ export function surroundingsLine({ machine, versions, command }: Surroundings): 
     command,
   ].join("; ");
 }
-
-export async function describeMachine(root: string, libzmqVersion: string): Promise<string> {
-  return surroundingsLine(await lookAround(root, libzmqVersion));
-}

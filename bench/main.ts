@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- sockets|log|micro [options]`.
+ * `npm run bench -- sockets|log|growth|micro|report [options]`.
  *
  * @module
  */
@@ -16,13 +16,16 @@ import { compileLibzmq } from "./libzmq.ts";
 import { compileLoad } from "./load.ts";
 import { lookAround, surroundingsLine } from "./machine.ts";
 import { measureCase, type Outcome, type Timing, timingOf } from "./measure.ts";
+import { measureImports, selectImportCases } from "./import_time.ts";
 import { measureMemory, selectMemoryCases } from "./memory.ts";
 import { ensureNewestNode, type NewestNode } from "./node_newest.ts";
 import { targetTable, toJson, toLines } from "./report.ts";
 
 const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
 npm run bench -- log [options]       the ordered log, against a plain stream, JetStream and Redis Streams
+npm run bench -- growth [options]    connections, subscribers and topics as they grow, with fitted exponents
 npm run bench -- micro [--filter text]   parts of the core, with mitata
+npm run bench -- report FILE… [--readme]   tables and plots in docs/ (and README's table) from what --json printed
 
   --quick             a minute and a half: fewer alternations, a sample of the matrix
   --json              one JSON object per line; everything else goes to stderr
@@ -56,6 +59,9 @@ interface Options {
   readonly libzmqBody: string;
   /** Bytes of a run of the log; undefined: the default. */
   readonly bytes: number | undefined;
+  /** report: what to read, and whether README's table is written too. */
+  readonly files: readonly string[];
+  readonly readme: boolean;
 }
 
 function usageError(message: string): never {
@@ -99,6 +105,7 @@ function readArguments(argv: readonly string[]) {
       warmup: { type: "string" },
       "libzmq-body": { type: "string", default: "reference" },
       bytes: { type: "string" },
+      readme: { type: "boolean", default: false },
     },
   });
 }
@@ -121,6 +128,8 @@ function parse(argv: readonly string[]): { readonly command: string; readonly op
     runtime: values.runtime === undefined ? undefined : oneOf("runtime", values.runtime, RUNTIMES),
     filter: values.filter.split(/\s+/).filter((word) => word !== ""),
     bytes: values.bytes === undefined ? undefined : size(values.bytes),
+    files: positionals.slice(1),
+    readme: values.readme,
     libzmqBody: oneOf("libzmq-body", values["libzmq-body"], ["reference", "allocate", "copy"]),
     timing: {
       rounds: atLeast("rounds", values.rounds, 1, quick ? 2 : 5),
@@ -165,7 +174,11 @@ async function benchSockets(options: Options): Promise<void> {
   const { quick, runtime, filter, pinned, timing } = options;
   const cases = selectCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
   const memoryCases = selectMemoryCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
-  if (options.list) return [...cases.map(caseName), ...memoryCases.map((each) => each.name)].forEach(say);
+  const importCases = selectImportCases({ quick, filter, ...(runtime === undefined ? {} : { runtime }) });
+  if (options.list) {
+    const others = [...memoryCases, ...importCases].map((each) => each.name);
+    return [...cases.map(caseName), ...others].forEach(say);
+  }
   const { setting, surroundings } = await prepare(options, cases);
   say(`# ${surroundingsLine(surroundings)}`);
   if (quick) say(`# ${quickNote()}`);
@@ -185,6 +198,13 @@ async function benchSockets(options: Options): Promise<void> {
     const outcome = await measureMemory(setting, each);
     failed ||= outcome.failed;
     for (const line of outcome.lines) say(line);
+    if (options.json) outcome.rows.forEach((row) => console.log(row));
+  }
+  for (const each of importCases) {
+    const outcome = measureImports(setting, each);
+    failed ||= outcome.failed;
+    for (const line of outcome.lines) say(line);
+    if (options.json) outcome.rows.forEach((row) => console.log(row));
   }
   const table = targetTable(outcomes);
   if (table.length > 0) ["", ...table].forEach(say);
@@ -218,6 +238,24 @@ async function benchOrderedLog(options: Options): Promise<void> {
   if (!await benchLog(setting, { json, quick, runtime, filter, rounds, bytes }, say)) process.exitCode = 1;
 }
 
+async function benchGrowing(options: Options): Promise<void> {
+  const say = (line: string): void => options.json ? console.error(line) : console.log(line);
+  const { benchGrowth } = await import("./growth/main.ts");
+  const root = findRoot();
+  const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  const libzmq = await compileLibzmq(root, scratch);
+  const setting: Setting = { root, built: findBuilt(root), scratch, libzmq, libzmqBody: "", pinned: false };
+  say(`# ${surroundingsLine(await lookAround(root, libzmq.version))}`);
+  if (!await benchGrowth(setting, { ...options, ...options.timing }, say)) process.exitCode = 1;
+}
+
+async function report({ files, readme }: Options): Promise<void> {
+  if (files.length === 0) usageError("Name the files that hold what --json printed");
+  const { writeReport } = await import("./report/main.ts");
+  for (const path of await writeReport(findRoot(), files, { readme })) console.log(path);
+}
+
 async function main(): Promise<void> {
   const { command, options } = parse(process.argv.slice(2));
   if (command === "micro") {
@@ -227,6 +265,11 @@ async function main(): Promise<void> {
   if (command === "log") {
     reapAtExit();
     return await benchOrderedLog(options);
+  }
+  if (command === "report") return await report(options);
+  if (command === "growth") {
+    reapAtExit();
+    return await benchGrowing(options);
   }
   if (command !== "sockets") {
     usageError(command === "" ? "Say what to measure" : `There is no benchmark "${command}"`);

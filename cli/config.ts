@@ -31,7 +31,7 @@ publish and subscribe take theirs without the prefix "publisher-" or "subscribe-
   configuration: configurationOptions(""),
   async run(input: CommandInput): Promise<number> {
     expectOperands(configCommand, input.operands, 0, 0);
-    const { settings } = readConfiguration(input);
+    const { settings } = await readConfiguration(input);
     const text = input.values["json"] === true
       ? `${JSON.stringify(settings.map(({ value = null, ...rest }) => ({ ...rest, value })), null, 2)}\n`
       : formatTable(["option", "value", "from"], settings.map(rowOf));

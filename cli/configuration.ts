@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { parseDocument } from "yaml";
 import { type Configuration, resolveConfiguration } from "../src/log/configuration/resolve.ts";
+import { loadSchemas } from "../src/log/configuration/schemas.ts";
 import type { CommandInput } from "./command.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -20,10 +21,13 @@ const FILE_VARIABLE = "HAWSER_CONFIG";
  * @throws {UsageError} The file cannot be read, or is no YAML.
  * @throws {MisuseError} `ERR_OPTION`: see {@link resolveConfiguration}.
  */
-export function readConfiguration({ terminal, values, configuration }: CommandInput): Configuration {
+export async function readConfiguration(
+  { terminal, values, configuration }: CommandInput,
+): Promise<Configuration> {
   const { environment } = terminal;
   const file = values["config"] ?? environment[FILE_VARIABLE] ?? "";
   const yaml = typeof file === "string" && file !== "" ? { file, document: readYaml(file) } : undefined;
+  await loadSchemas();
   return atHome(resolveConfiguration({ arguments: configuration, environment, yaml }), environment);
 }
 

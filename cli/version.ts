@@ -27,9 +27,9 @@ export const versionCommand: Command = {
   },
 };
 
-/** From the package's manifest: beside the sources' folder, or beside the built tree. */
+/** From the package's manifest, which is above the sources, the built tree, or the bundle in it. */
 export function readVersion(): string {
-  for (const path of ["../package.json", "../../package.json"]) {
+  for (const path of ["../package.json", "../../package.json", "../../../package.json"]) {
     try {
       const text = readFileSync(new URL(path, import.meta.url), "utf8");
       const { name, version } = JSON.parse(text) as { readonly name?: string; readonly version?: string };

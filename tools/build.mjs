@@ -13,6 +13,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 import { BUILD, ROOT, TSC } from "./paths.mjs";
 import { run } from "./process.mjs";
 
@@ -38,7 +39,7 @@ export async function buildTree() {
   return result;
 }
 
-/** Compiles the published part, then swaps it in, so that a removed source leaves nothing behind in `dist/`. */
+/** Compiles and bundles the published part, then swaps it in, so that a removed source leaves nothing behind in `dist/`. */
 export async function buildDist() {
   const next = join(BUILD, `dist_${process.pid}`);
   rmSync(next, { recursive: true, force: true });
@@ -46,6 +47,12 @@ export async function buildDist() {
   const result = await run(process.execPath, args, { cwd: ROOT });
   if (existsSync(next)) {
     nameLibraries(next);
+    try {
+      await bundle(next, readManifest());
+    } catch (error) {
+      result.code ||= 1;
+      result.output += `The bundle could not be made: ${error.message}\n`;
+    }
     const old = join(BUILD, `dist_old_${process.pid}`);
     const target = join(ROOT, "dist");
     if (existsSync(target)) renameSync(target, old);
@@ -57,10 +64,14 @@ export async function buildDist() {
 
 /** In the tree, the package's internal names mean files of the tree. The project's own manifest means those of `dist/`. */
 function writeManifest() {
-  const { type, imports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const { type, imports } = readManifest();
   const own = Object.entries(imports).map(([name, target]) => [name, target.default.replace("/dist/", "/")]);
   const text = JSON.stringify({ type, imports: Object.fromEntries(own) });
   writeFileSync(join(BUILD, "package.json"), `${text}\n`);
+}
+
+function readManifest() {
+  return JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 }
 
 const DISPOSABLES = /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/;

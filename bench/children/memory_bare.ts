@@ -1,7 +1,11 @@
-/** A bare listener of the runtime that holds what connects, each with a read under way, and does nothing with it. */
+/**
+ * A bare listener of the runtime that holds what connects, each with a read under way. It says and hears the bytes of a
+ * handshake, as hawser's does, and does nothing else with them.
+ */
 
 import { createServer } from "node:net";
 import { fail, follow, say, sayReady } from "./control.ts";
+import { greetingOf, HELLO_BYTES, readyOf } from "./memory_handshake.ts";
 import { collectedResidentBytes } from "./memory_report.ts";
 
 /** What an adapter would start with on Deno, where the reader brings the buffer. */
@@ -9,6 +13,11 @@ const READ_BYTES = 1024;
 
 interface DenoConn {
   read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+}
+interface BunSocket {
+  data: number;
+  write(bytes: Uint8Array): number;
 }
 interface Globals {
   Deno?: { listen(options: object): AsyncIterable<DenoConn> & { readonly addr: { readonly port: number } } };
@@ -16,11 +25,18 @@ interface Globals {
 }
 
 const held: unknown[] = [];
+const greeting = greetingOf();
+const ready = readyOf("PULL");
 
 async function holdDeno(conn: DenoConn): Promise<void> {
   held.push(conn);
   const buffer = new Uint8Array(READ_BYTES);
-  while (await conn.read(buffer) !== null) continue;
+  await conn.write(greeting);
+  let heard = 0;
+  for (let read = await conn.read(buffer); read !== null; read = await conn.read(buffer)) {
+    heard += read;
+    if (heard === HELLO_BYTES) await conn.write(ready);
+  }
 }
 
 function listen(): void {
@@ -32,12 +48,28 @@ function listen(): void {
       for await (const conn of listener) holdDeno(conn).catch(() => {});
     })().catch(fail);
   } else if (Bun !== undefined) {
-    const socket = { data: () => {}, open: (opened: unknown) => void held.push(opened), error: () => {} };
+    const socket = {
+      open(opened: BunSocket): void {
+        held.push(opened);
+        opened.data = 0;
+        opened.write(greeting);
+      },
+      data(heard: BunSocket, chunk: Uint8Array): void {
+        heard.data += chunk.length;
+        if (heard.data === HELLO_BYTES) heard.write(ready);
+      },
+      error: () => {},
+    };
     sayReady(`tcp://127.0.0.1:${Bun.listen({ hostname: "127.0.0.1", port: 0, socket }).port}`);
   } else {
     const server = createServer((socket) => {
       held.push(socket);
-      socket.on("data", () => {}).on("error", () => {});
+      socket.write(greeting);
+      let heard = 0;
+      socket.on("error", () => {}).on("data", (chunk) => {
+        heard += chunk.length;
+        if (heard === HELLO_BYTES) socket.write(ready);
+      });
     });
     server.listen({ host: "127.0.0.1", port: 0 }, () => {
       const address = server.address();

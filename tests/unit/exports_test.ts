@@ -8,6 +8,8 @@ import { resolvePath } from "../../tools/tidy_rules.ts";
 
 interface Target {
   readonly types: string;
+  readonly module: string;
+  readonly node: string;
   readonly default: string;
 }
 
@@ -75,8 +77,9 @@ test("both manifests offer the same entries, versions and licence", () => {
 
 /** What the build makes of a source. */
 function builtFrom(source: string): Target {
-  const built = source.replace(/^\.\//, "./dist/").replace(/\.ts$/, "");
-  return { types: `${built}.d.ts`, default: `${built}.js` };
+  const path = source.replace(/^\.\//, "").replace(/\.ts$/, "");
+  const file = `./dist/${path}.js`;
+  return { types: `./dist/${path}.d.ts`, module: file, node: `./dist/bundle/${path}.js`, default: file };
 }
 
 test("an npm entry is what the build makes of the JSR entry", () => {

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { z } from "zod/v3";
 import { MisuseError } from "../../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import type { Durability } from "../store/store.ts";
@@ -246,7 +245,7 @@ export function checkBrokerOptions(
 // Any value passes here; the walk over the topics is below.
 const WITH_TOPICS: Fields = {
   ...BROKER_FIELDS,
-  topics: { kind: "text", schema: z.unknown(), allowed: "", value: undefined, about: "" },
+  topics: { kind: "text", schema: (z) => z.unknown(), allowed: "", value: undefined, about: "" },
 };
 
 /** What stores survive that are opened by these options. */

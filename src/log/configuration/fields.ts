@@ -6,11 +6,11 @@
  * @module
  */
 
-import { z } from "zod/v3";
 import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import { nearest } from "../../nearest.ts";
+import { matches, type Schema } from "./schemas.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** How a field's value is written as text. */
@@ -19,7 +19,7 @@ export type FieldKind = "bytes" | "ms" | "count" | "flag" | "choice" | "text" | 
 /** One option. */
 export interface Field {
   readonly kind: FieldKind;
-  readonly schema: z.ZodTypeAny;
+  readonly schema: Schema;
   /** What the message of an error says is allowed. */
   readonly allowed: string;
   /** The default. `undefined`: none, or one that depends on other values. */
@@ -64,7 +64,7 @@ export function countField(
 
 /** Yes or no. */
 export function flagField(about: string, value: boolean): Field {
-  return { kind: "flag", schema: z.boolean(), allowed: "true or false", value, about };
+  return { kind: "flag", schema: (z) => z.boolean(), allowed: "true or false", value, about };
 }
 
 /** One of a few numbers. `why` is added to what is allowed. */
@@ -77,7 +77,7 @@ export function choiceField(
   const legal = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   return {
     kind: "choice",
-    schema: z.number().refine((given) => choices.includes(given)),
+    schema: (z) => z.number().refine((given) => choices.includes(given)),
     allowed: why === "" ? legal : `${legal} (${why})`,
     value,
     about,
@@ -91,7 +91,7 @@ export function textField(
   legal: (text: string) => boolean,
   value?: string,
 ): Field {
-  return { kind: "text", schema: z.string().refine(legal), allowed, value, about };
+  return { kind: "text", schema: (z) => z.string().refine(legal), allowed, value, about };
 }
 
 /** A list of texts, each different from the others. */
@@ -102,9 +102,8 @@ export function textsField(
   value: readonly string[],
   min: number = 0,
 ): Field {
-  const schema = z.array(z.string().refine(legal)).min(min).refine((list) =>
-    new Set(list).size === list.length
-  );
+  const schema: Schema = (z) =>
+    z.array(z.string().refine(legal)).min(min).refine((list) => new Set(list).size === list.length);
   return { kind: "texts", schema, allowed, value: Object.freeze([...value]), about };
 }
 
@@ -135,7 +134,7 @@ function whole(
     format(value).startsWith(String(value)) ? "" : ` (${format(value)})`;
   const upTo = max === MAX ? "or more" : `to ${max}${also(max)}`;
   return {
-    schema: z.number().int().min(min).max(max),
+    schema: (z) => z.number().int().min(min).max(max),
     allowed: `${what}: a whole number, ${min} ${upTo}`,
   };
 }
@@ -147,7 +146,7 @@ export function refuseValue(path: string, value: unknown, allowed: string): neve
 
 /** Checks one value. `path` is what errors call it. */
 export function checkField(field: Field, path: string, value: unknown): unknown {
-  if (!field.schema.safeParse(value).success) refuseValue(path, value, field.allowed);
+  if (!matches(field.schema, value)) refuseValue(path, value, field.allowed);
   return Array.isArray(value) ? Object.freeze([...value]) : value;
 }
 
