@@ -13,6 +13,7 @@
 
 import type { Dial, Transport, TransportHandlers, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
+import type { Timed } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvent } from "./engine_events.ts";
 import type { InboundSource, OutboundListener } from "./link.ts";
@@ -52,7 +53,9 @@ const CLOSE_MS = 1_000;
 const ABANDON_MS = 5_000;
 
 /** Drives one connection: its engine, its transport and its timers. */
-export class Driver implements Task, OutboundListener, InboundSource {
+export class Driver implements Task, Timed, OutboundListener, InboundSource {
+  /** @internal */
+  deadlineIndex = -1;
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
   readonly #events: DriverEvents;
@@ -71,13 +74,12 @@ export class Driver implements Task, OutboundListener, InboundSource {
   /** The transport has reported its close, which may still wait to be handled. */
   #closeTold = false;
   /** Handler calls that arrived while the driver was busy, or from inside a write. */
-  #deferred: (() => void)[] = [];
+  #deferred: (() => void)[] | undefined;
   /** Chunks of a gather write that a transport without `writev` still has to take. */
   #rest: readonly Uint8Array[] | undefined;
   #restAt = 0;
-  #timerAtMs = Infinity;
-  #cancelTimer: (() => void) | undefined;
-  #cancelCut: (() => void) | undefined;
+  /** When the stream is cut, or given up if it was cut. */
+  #cutAtMs: number | undefined;
 
   constructor(engine: Engine, scheduler: Scheduler, events: DriverEvents) {
     this.#engine = engine;
@@ -122,7 +124,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (mode === "abort" || this.#stream === "opening") this.#cut();
     this.#settle();
     // A peer that no longer takes anything must not keep a finished connection forever.
-    if (this.#stream === "open") this.#armCut();
+    if (this.#stream === "open") this.#cutAfter(CLOSE_MS);
   }
 
   /** The pipe has room again, or a body allocator has memory. */
@@ -161,7 +163,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
   memoryReused(): void {
     if (this.#stream === "gone") return;
     // A caller that receives must not meet the consequences inside that very call.
-    this.#deferred.push(() => this.#broke("dataMemory"));
+    this.#postpone(() => this.#broke("dataMemory"));
     this.#scheduler.afterCallback(this);
   }
 
@@ -179,6 +181,19 @@ export class Driver implements Task, OutboundListener, InboundSource {
     const due = this.#flush === "gathering" || this.#flush === "soon";
     this.#flushOn("turnEnded");
     if (due) this.#pumpAndSettle();
+  }
+
+  /** @internal What {@link Scheduler.deadlines} report. */
+  deadlineReached(): void {
+    if (this.#stream === "gone") return;
+    const nowMs = this.#nowMs();
+    if (this.#cutAtMs !== undefined && nowMs >= this.#cutAtMs) {
+      if (this.#stream === "cut") return this.#transportClosed(undefined);
+      this.#cut();
+    } else {
+      this.#engine.handleTimeout(nowMs);
+    }
+    this.#settle();
   }
 
   // What the transport reports.
@@ -256,7 +271,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
 
   /** Whether a handler call must wait until the driver is free and earlier calls are handled. */
   get #mustWait(): boolean {
-    return this.#busy || this.#writing || this.#deferred.length > 0;
+    return this.#busy || this.#writing || this.#hasDeferred;
   }
 
   #defer(run: () => void): void {
@@ -264,8 +279,13 @@ export class Driver implements Task, OutboundListener, InboundSource {
       this.#heardEarly = true;
       return;
     }
-    this.#deferred.push(run);
+    this.#postpone(run);
     if (!this.#writing) this.#settle();
+  }
+
+  #postpone(run: () => void): void {
+    if (this.#deferred === undefined) this.#deferred = [run];
+    else this.#deferred.push(run);
   }
 
   #transportClosed(cause: unknown): void {
@@ -273,9 +293,8 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#engine.transportFailed(cause, this.#nowMs());
     this.#drainEvents();
     this.#go("gone");
-    this.#deferred = [];
-    this.#cancelTimer?.();
-    this.#cancelCut?.();
+    this.#deferred = undefined;
+    this.#scheduler.deadlines.remove(this);
     this.#engine.abandon();
     this.#events.gone(cause);
   }
@@ -298,7 +317,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
       this.#drainEvents();
       if (this.#stream === "open" && this.#engine.hasUrgentOutput) this.#pump();
       this.#finishClosing();
-      const deferred = this.#deferred.shift();
+      const deferred = this.#deferred?.shift();
       if (deferred !== undefined) deferred();
       else if (!this.#engine.hasEvents) return;
     }
@@ -318,7 +337,11 @@ export class Driver implements Task, OutboundListener, InboundSource {
 
   /** Whether anything is not handled yet: handler calls from inside a write, events of the engine. */
   get #hasNews(): boolean {
-    return this.#deferred.length > 0 || this.#engine.hasEvents;
+    return this.#hasDeferred || this.#engine.hasEvents;
+  }
+
+  get #hasDeferred(): boolean {
+    return this.#deferred !== undefined && this.#deferred.length > 0;
   }
 
   get #isGone(): boolean {
@@ -408,26 +431,21 @@ export class Driver implements Task, OutboundListener, InboundSource {
   #closeInOrder(): void {
     if (this.#stream !== "open") return;
     this.#go("finish");
-    this.#armCut();
+    this.#cutAfter(CLOSE_MS);
     this.#closeTransport("flush");
   }
 
-  #armCut(): void {
-    this.#cancelCut ??= this.#scheduler.host.schedule(CLOSE_MS, () => {
-      this.#cut();
-      this.#settle();
-    }, false);
+  #cutAfter(ms: number): void {
+    if (this.#cutAtMs !== undefined) return;
+    this.#cutAtMs = this.#nowMs() + ms;
+    this.#armTimer();
   }
 
   #cut(): void {
     if (this.#stream === "cut" || this.#stream === "gone" || this.#stream === "dialing") return;
     this.#go("cut");
-    this.#cancelCut?.();
-    this.#cancelCut = this.#scheduler.host.schedule(
-      ABANDON_MS,
-      () => this.#transportClosed(undefined),
-      false,
-    );
+    this.#cutAtMs = undefined;
+    this.#cutAfter(ABANDON_MS);
     if (!this.#closeTold) this.#closeTransport("abort");
   }
 
@@ -475,20 +493,15 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (paused) this.#engine.canPause = canPause;
   }
 
-  /** A later deadline needs no new timer: the current one fires early, does nothing, and is set again. */
+  /**
+   * A later deadline is left where it is: the current one comes early, does nothing, and is set again. Only
+   * one that is no longer wanted is removed, so that an idle connection has none.
+   */
   #armTimer(): void {
-    const deadlineMs = this.#engine.pollTimeoutMs();
-    if (deadlineMs >= this.#timerAtMs || deadlineMs === Infinity) return;
-    this.#cancelTimer?.();
-    this.#timerAtMs = deadlineMs;
-    // Whole milliseconds: a timer that fires slightly early must not be set again and again for a fraction.
-    const delayMs = Math.ceil(Math.max(0, deadlineMs - this.#nowMs()));
-    this.#cancelTimer = this.#scheduler.host.schedule(delayMs, () => {
-      this.#timerAtMs = Infinity;
-      if (this.#stream === "gone") return;
-      this.#engine.handleTimeout(this.#nowMs());
-      this.#settle();
-    }, false);
+    const { deadlines } = this.#scheduler;
+    const deadlineMs = Math.min(this.#engine.pollTimeoutMs(), this.#cutAtMs ?? Infinity);
+    if (deadlineMs === Infinity) deadlines.remove(this);
+    else if (deadlineMs < deadlines.of(this)) deadlines.set(this, deadlineMs);
   }
 
   #go(input: StreamInput): void {

@@ -1,10 +1,11 @@
 /**
- * One microtask and one turn callback per host, however many connections have something to do.
+ * One microtask, one turn callback and one timer per host, however many connections have something to do.
  *
  * @module
  */
 
 import type { Host } from "../ports.ts";
+import { Deadlines } from "./deadlines.ts";
 
 /** Something that wants to run at the end of the current callback or of the current loop turn. */
 export interface Task {
@@ -17,6 +18,8 @@ export interface Task {
 /** Runs tasks at the end of a callback or turn. One that is added during a walk runs in the next walk. */
 export class Scheduler {
   readonly host: Host;
+  /** @internal The deadlines of all connections. */
+  readonly deadlines: Deadlines;
   /** Grows with every loop turn in which something was scheduled: a stamp for "once a turn" budgets. */
   turns = 0;
   #callbackTasks: Task[] = [];
@@ -26,6 +29,7 @@ export class Scheduler {
 
   constructor(host: Host) {
     this.host = host;
+    this.deadlines = new Deadlines(host);
   }
 
   /** Runs `task.callbackEnded()` at the end of the current callback. */

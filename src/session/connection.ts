@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Driver } from "../engine/driver.ts";
+import { Driver, type DriverEvents } from "../engine/driver.ts";
 import { Engine, type EngineInit } from "../engine/engine.ts";
 import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
 import { isBytes } from "../engine/transport_rules.ts";
@@ -19,17 +19,17 @@ import type { Runtime } from "./runtime.ts";
 
 /** What a connection reports to its session. */
 export interface ConnectionEvents {
-  opened(info: TransportInfo): void;
+  opened(connection: Connection, info: TransportInfo): void;
   /** The handshake is done. In response the session joins a pipe. */
-  ready(peer: Peer): void;
+  ready(connection: Connection, peer: Peer): void;
   /** Nothing more is sent or received. `error`: why; `undefined` if the connection ended in order. */
-  lost(handshaken: boolean, error: Error | undefined): void;
+  lost(connection: Connection, handshaken: boolean, error: Error | undefined): void;
   /** No memory of the pipe is in use any longer. The last call. */
-  gone(): void;
+  gone(connection: Connection): void;
 }
 
 /** One connection over a byte stream, from dial to close. */
-export class Connection implements ConnectionInput {
+export class Connection implements ConnectionInput, DriverEvents {
   peer: Peer | undefined;
   /** Counted only where an allocator is installed. */
   receivedBytes = 0;
@@ -37,11 +37,12 @@ export class Connection implements ConnectionInput {
   readonly #owner: SessionOwner;
   readonly #runtime: Runtime;
   readonly #endpoint: string;
-  readonly #events: ConnectionEvents;
+  readonly #session: ConnectionEvents;
   readonly #engine: Engine;
   readonly #driver: Driver;
   #pipe: StreamPipe | undefined;
-  #info: TransportInfo = { localAddress: "", remoteAddress: "" };
+  /** Until the peer is described. */
+  #info: TransportInfo | undefined;
   #lost = false;
 
   /** `init`: the engine settings that all of the endpoint's connections share. */
@@ -50,26 +51,16 @@ export class Connection implements ConnectionInput {
     runtime: Runtime,
     endpoint: string,
     init: EngineInit,
-    events: ConnectionEvents,
+    session: ConnectionEvents,
   ) {
     this.#owner = owner;
     this.#runtime = runtime;
     this.#endpoint = endpoint;
-    this.#events = events;
+    this.#session = session;
     const allocator = owner.allocatorFor?.(this);
     this.#allocator = allocator;
     this.#engine = new Engine(allocator === undefined ? init : { ...init, allocator });
-    this.#driver = new Driver(this.#engine, runtime.scheduler, {
-      opened: (info) => {
-        this.#info = info;
-        events.opened(info);
-      },
-      engine: (event) => this.#handle(event),
-      gone: (cause) => {
-        this.#lose(false, asError(cause));
-        events.gone();
-      },
-    });
+    this.#driver = new Driver(this.#engine, runtime.scheduler, this);
   }
 
   /**
@@ -111,11 +102,19 @@ export class Connection implements ConnectionInput {
       });
   }
 
-  #handle(event: EngineEvent): void {
+  // What the driver reports.
+
+  opened(info: TransportInfo): void {
+    this.#info = info;
+    this.#session.opened(this, info);
+  }
+
+  engine(event: EngineEvent): void {
     switch (event.type) {
       case "ready":
-        this.peer = this.#describe(event.peer);
-        this.#events.ready(this.peer);
+        this.peer = this.#describe(event.peer, this.#info!);
+        this.#info = undefined;
+        this.#session.ready(this, this.peer);
         return;
       case "authorize":
         // No mechanism of this version asks. One that does will find its answer in the socket's options.
@@ -126,19 +125,24 @@ export class Connection implements ConnectionInput {
     }
   }
 
+  gone(cause: unknown): void {
+    this.#lose(false, asError(cause));
+    this.#session.gone(this);
+  }
+
   #lose(handshaken: boolean, error: Error | undefined): void {
     if (this.#lost) return;
     this.#lost = true;
     this.#pipe?.part();
-    this.#events.lost(handshaken, error);
+    this.#session.lost(this, handshaken, error);
   }
 
-  #describe(result: HandshakeResult): Peer {
+  #describe(result: HandshakeResult, info: TransportInfo): Peer {
     return {
       id: this.#runtime.nextPeerId(),
       endpoint: this.#endpoint,
-      localAddress: this.#info.localAddress,
-      remoteAddress: this.#info.remoteAddress,
+      localAddress: info.localAddress,
+      remoteAddress: info.remoteAddress,
       socketType: result.socketType,
       identity: result.identity,
       metadata: result.metadata,

@@ -5,7 +5,17 @@
  * @module
  */
 
-import { asciiBytes, asciiText, copyOf, NO_BYTES, printableText, readU32, writeU32 } from "../bytes/bytes.ts";
+import {
+  asciiBytes,
+  asciiText,
+  copyOf,
+  equalBytes,
+  NO_BYTES,
+  printableText,
+  readU32,
+  viewOf,
+  writeU32,
+} from "../bytes/bytes.ts";
 import { MisuseError, PeerError } from "../errors.ts";
 import {
   announcesIdentity,
@@ -111,11 +121,25 @@ export function decodeMetadata(
     const valueAt = valueSizeAt + 4;
     const valueBytes = readU32(bytes, valueSizeAt);
     if (valueBytes > bytes.length - valueAt) return malformed("a value runs past the end");
-    const name = lowerAscii(asciiText(bytes.subarray(at + 1, valueSizeAt)));
+    const name = nameAt(bytes, at + 1, valueSizeAt);
     at = valueAt + valueBytes;
-    if (!metadata.has(name)) metadata.set(name, copyOf(bytes.subarray(valueAt, at)));
+    if (!metadata.has(name)) {
+      metadata.set(name, valueBytes === 0 ? NO_BYTES : copyOf(viewOf(bytes, valueAt, at)));
+    }
   }
   return metadata;
+}
+
+/** Names that nearly every peer sends, as it spells them and as the map has them. */
+const USUAL_NAMES: readonly (readonly [spelled: Uint8Array, key: string])[] = ["Socket-Type", "Identity"].map(
+  (name) => [asciiBytes(name), lowerAscii(name)],
+);
+
+/** Returns a name in lower case. The usual ones cost no string of their own. */
+function nameAt(bytes: Uint8Array, from: number, to: number): string {
+  const name = viewOf(bytes, from, to);
+  for (const [spelled, key] of USUAL_NAMES) if (equalBytes(name, spelled)) return key;
+  return lowerAscii(asciiText(name));
 }
 
 function malformed(what: string): PeerError {

@@ -543,7 +543,8 @@ test("a timer that fires early is set again for at least a millisecond", () => {
   bench.world.runFor(40_000);
   const reason = bench.closed!.reason;
   assertEquals(reason.kind === "peer" && reason.error.code, "ERR_PEER_HANDSHAKE_TIMEOUT");
-  assert(delays.length < 10, `set ${delays.length} times`);
+  // The handshake's end, its moment of grace, the end of an orderly close.
+  assert(delays.length <= 3 * 4, `set ${delays.length} times`);
   for (const delay of delays) assert(delay === 0 || delay >= 1, `${delay} ms`);
 });
 
