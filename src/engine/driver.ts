@@ -85,7 +85,7 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#events = events;
-    engine.onNews = () => scheduler.afterCallback(this);
+    engine.driver = this;
   }
 
   /**
@@ -164,6 +164,11 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
     if (this.#stream === "gone") return;
     // A caller that receives must not meet the consequences inside that very call.
     this.#postpone(() => this.#broke("dataMemory"));
+    this.#scheduler.afterCallback(this);
+  }
+
+  /** @internal What the engine reports outside any call. */
+  news(): void {
     this.#scheduler.afterCallback(this);
   }
 

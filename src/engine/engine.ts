@@ -21,12 +21,18 @@ import {
   GreetingDecoder,
   understandsSubscribeCommand,
 } from "../zmtp/greeting.ts";
-import type { Mechanism, MechanismFactory, MechanismInit, Verdict } from "../zmtp/mechanism/mechanism.ts";
+import type {
+  Mechanism,
+  MechanismFactory,
+  MechanismInit,
+  SealingMechanism,
+  Verdict,
+} from "../zmtp/mechanism/mechanism.ts";
 import { acceptPeer, type Property } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { VERSION_MAJOR, VERSION_MINOR } from "../zmtp/wire.ts";
 import { HandshakeReader } from "./handshake_reader.ts";
-import { type InputOwner, InputSide } from "./input_side.ts";
+import { type InputOwner, InputSide, type InputSideInit } from "./input_side.ts";
 import { CommandBudget } from "./command_budget.ts";
 import type { CloseReason, EngineEvent } from "./engine_events.ts";
 import type { Limits } from "./limits.ts";
@@ -79,6 +85,11 @@ function mechanismInitOf(init: EngineInit): MechanismInit {
   return made;
 }
 
+function sealedInputInit(init: EngineInit, opener: SealingMechanism): InputSideInit {
+  const frameBytesMax = init.limits.frameBytesMax + opener.overheadBytes;
+  return { ...init, limits: { ...init.limits, frameBytesMax }, opener };
+}
+
 /** Nearly every peer has our version, and then the text is not one of its own. */
 function versionOf({ major, minor }: Greeting): string {
   return major === VERSION_MAJOR && minor === VERSION_MINOR ? OUR_VERSION : `${major}.${minor}`;
@@ -108,6 +119,8 @@ export class Engine implements InputOwner {
   #canPause = true;
   /** Called when an event arises outside any call: another connection needed memory of this one. */
   onNews: (() => void) | undefined;
+  /** @internal Like `onNews`, for a driver: it costs no function of its own. */
+  driver: { news(): void } | undefined;
 
   constructor(init: EngineInit) {
     this.#init = init;
@@ -118,16 +131,7 @@ export class Engine implements InputOwner {
       init.limits.commandsMax,
       this.#liveness.pings ? WRITE_BYTES_MAX : Infinity,
     );
-    const overhead = mechanism.transparent ? 0 : mechanism.overheadBytes;
-    this.#input = new InputSide({
-      limits: overhead === 0
-        ? init.limits
-        : { ...init.limits, frameBytesMax: init.limits.frameBytesMax + overhead },
-      pendingTotal: init.pendingTotal,
-      opener: mechanism.transparent ? undefined : mechanism,
-      allocator: init.allocator,
-      memory: init.memory,
-    }, this);
+    this.#input = new InputSide(mechanism.transparent ? init : sealedInputInit(init, mechanism), this);
     this.#output.pushEarly(
       encodeGreeting({ mechanism: init.mechanism.name, asServer: init.mechanism.asServer }),
     );
@@ -420,6 +424,7 @@ export class Engine implements InputOwner {
   giveUp(why: PeerError): void {
     this.#failWith(why);
     this.onNews?.();
+    this.driver?.news();
   }
 
   #spendBudget(): PeerError | undefined {

@@ -54,7 +54,8 @@ export class InputSide implements HalfReceived, FrameSink {
   #decoder: FrameDecoder | undefined;
   /** Created when input first stops, and never for a mechanism that seals commands. */
   #scanner: CommandScanner | undefined;
-  readonly #pending: PendingChunks;
+  /** Made for the first chunk that must wait. */
+  #pending: PendingChunks | undefined;
   /** Whether some pending bytes were not scanned for commands. */
   #blind = false;
   heardMs = 0;
@@ -71,7 +72,6 @@ export class InputSide implements HalfReceived, FrameSink {
   constructor(init: InputSideInit, owner: InputOwner = init as InputSideInit & InputOwner) {
     this.#init = init;
     this.#owner = owner;
-    this.#pending = new PendingChunks(init.pendingTotal);
   }
 
   get state(): InputState {
@@ -80,7 +80,7 @@ export class InputSide implements HalfReceived, FrameSink {
 
   /** Bytes of memory held by undecoded chunks. */
   get pendingBytes(): number {
-    return this.#pending.bytes;
+    return this.#pending?.bytes ?? 0;
   }
 
   /** Bytes held for a message that has not arrived whole. */
@@ -98,8 +98,12 @@ export class InputSide implements HalfReceived, FrameSink {
    * connections finish a half-received message; otherwise by the bounds on pending memory.
    */
   get wantsRead(): boolean {
-    if (this.#state === "running") return this.#halfBytes === 0 || !this.#pending.total.mustWait(this);
-    return this.#pending.bytes < this.#init.limits.pendingBytesMax && this.#pending.total.hasRoom;
+    if (this.#state === "running") return this.#halfBytes === 0 || !this.#total.mustWait(this);
+    return this.pendingBytes < this.#init.limits.pendingBytesMax && this.#total.hasRoom;
+  }
+
+  get #total(): PendingTotal {
+    return this.#init.pendingTotal;
   }
 
   /** Attaches the pipe. {@link restart} must follow: it decodes what arrived after the handshake. */
@@ -112,7 +116,7 @@ export class InputSide implements HalfReceived, FrameSink {
   tick(nowMs: number): void {
     if (this.#halfBytes === 0 || this.wantsRead) return;
     this.heardMs = nowMs;
-    this.#pending.total.review(nowMs);
+    this.#total.review(nowMs);
   }
 
   giveUp(why: PeerError): void {
@@ -127,7 +131,7 @@ export class InputSide implements HalfReceived, FrameSink {
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
-    if (this.#halfBytes > 0) this.#pending.total.review(nowMs);
+    if (this.#halfBytes > 0) this.#total.review(nowMs);
     this.#inbound!.announce();
     // Not everything decoded takes up room (a subscription in message form does not); nothing else goes on.
     if (this.#canGoOn()) this.restart();
@@ -158,13 +162,15 @@ export class InputSide implements HalfReceived, FrameSink {
   finish(): void {
     if (this.#state === "ended") return;
     const inbound = this.#inbound;
-    const { bytes, total } = this.#pending;
+    const bytes = this.pendingBytes;
+    const total = this.#total;
     if (this.#decoder !== undefined) this.#decoder.finishing = true;
-    if (inbound !== undefined && this.error === undefined && this.#pending.length > 0) {
+    const pending = this.#pending;
+    if (inbound !== undefined && this.error === undefined && pending !== undefined && pending.length > 0) {
       const decoder = this.#makeDecoder();
       decoder.finishing = true;
       for (;;) {
-        const chunk = this.#pending.shift();
+        const chunk = pending.shift();
         if (chunk === undefined) break;
         decoder.decode(chunk, 0, Infinity);
         if (decoder.error !== undefined) break;
@@ -173,7 +179,7 @@ export class InputSide implements HalfReceived, FrameSink {
     this.#go("finished");
     this.#decoder?.abandon();
     this.#countHalf();
-    this.#pending.clear();
+    pending?.clear();
     if (bytes > 0 && inbound?.hold !== undefined) {
       // A peer that comes, sends and goes must not evade the bound on pending memory.
       total.count(bytes);
@@ -184,7 +190,8 @@ export class InputSide implements HalfReceived, FrameSink {
 
   #canGoOn(): boolean {
     return this.#state !== "running" && this.#state !== "ended" && this.#state !== "waiting" &&
-      this.error === undefined && this.#pending.length > 0 && this.#inbound !== undefined &&
+      this.error === undefined && this.#pending !== undefined && this.#pending.length > 0 &&
+      this.#inbound !== undefined &&
       this.#inbound.credit > 0;
   }
 
@@ -194,13 +201,13 @@ export class InputSide implements HalfReceived, FrameSink {
     if (this.#state !== "stopped" && this.#state !== "waiting") return;
     let stopped = false;
     while (!stopped && this.error === undefined) {
-      const chunk = this.#pending.shift();
+      const chunk = this.#pending?.shift();
       if (chunk === undefined && !this.#waitsForMemory) break;
       const bytes = chunk ?? NOTHING;
       // Empty chunks are never kept: the memory of this one was given away.
       if (chunk !== undefined && bytes.length === 0) this.error = brokenRule("dataMemory");
       const at = this.#decode(bytes);
-      if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
+      if (at < bytes.length && this.error === undefined) this.#pending!.unshift(bytes.subarray(at));
       stopped = at < bytes.length || this.#waitsForMemory;
     }
     if (!stopped && this.error === undefined) {
@@ -244,7 +251,7 @@ export class InputSide implements HalfReceived, FrameSink {
     const before = this.#halfBytes;
     if (bytes === before) return;
     this.#halfBytes = bytes;
-    this.#pending.total.countHalf(this, bytes - before, bytes > HALF_BYTES_MIN);
+    this.#total.countHalf(this, bytes - before, bytes > HALF_BYTES_MIN);
   }
 
   /**
@@ -253,6 +260,7 @@ export class InputSide implements HalfReceived, FrameSink {
    * memory, commands cannot be found; from then on they keep their place until everything is decoded.
    */
   #keep(chunk: Uint8Array): void {
+    this.#pending ??= new PendingChunks(this.#total);
     this.#pending.push(chunk);
     if (this.#state === "waiting") this.#blind = true;
     if (this.#blind || this.#init.opener !== undefined) return;
