@@ -52,6 +52,13 @@ const CLOSE_MS = 1_000;
 /** Milliseconds that a transport may take to report its close after it was cut; then it is given up. */
 const ABANDON_MS = 5_000;
 
+/**
+ * An accepted connection's greeting waits for as many turns of the event loop: most peers have sent theirs by
+ * then, and it leaves in one write with what answers it. In one turn the stream begins to be read, in the
+ * next one what has arrived is delivered.
+ */
+const GREETING_TURNS = 2;
+
 /** Drives one connection: its engine, its transport and its timers. */
 export class Driver implements Task, Timed, OutboundListener, InboundSource {
   /** @internal */
@@ -69,6 +76,8 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
   #writing = false;
   #paused = false;
   #turnArranged = false;
+  /** How many turns our greeting still waits for the peer's. */
+  #greetingTurns = 0;
   /** A handler was called while `dial` ran. */
   #heardEarly = false;
   /** The transport has reported its close, which may still wait to be handled. */
@@ -86,6 +95,11 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
     this.#scheduler = scheduler;
     this.#events = events;
     engine.driver = this;
+  }
+
+  /** @internal Call before {@link start} for an accepted stream: its peer speaks first, if it can. */
+  accepts(): void {
+    this.#greetingTurns = GREETING_TURNS;
   }
 
   /**
@@ -183,6 +197,7 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
 
   turnEnded(): void {
     this.#turnArranged = false;
+    if (this.#greetingTurns > 0) this.#awaitGreeting(this.#greetingTurns - 1);
     const due = this.#flush === "gathering" || this.#flush === "soon";
     this.#flushOn("turnEnded");
     if (due) this.#pumpAndSettle();
@@ -233,11 +248,19 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
     if (!isTransportInfo(info)) return this.#broke("openInfo");
     this.#go("opened");
     this.#events.opened(info);
+    if (this.#greetingTurns > 0) this.#awaitGreeting(this.#greetingTurns);
+  }
+
+  #awaitGreeting(turns: number): void {
+    this.#greetingTurns = turns;
+    if (turns > 0) this.#scheduler.afterTurn(this);
+    else this.#settle();
   }
 
   #receive(chunk: Uint8Array): void {
     if (this.#stream === "opening") return this.#broke("openFirst");
     if (!isBytes(chunk)) return this.#broke("dataBytes");
+    this.#greetingTurns = 0;
     this.#engine.receive(chunk, this.#nowMs());
   }
 
@@ -320,7 +343,7 @@ export class Driver implements Task, Timed, OutboundListener, InboundSource {
   #settleEvents(): void {
     for (;;) {
       this.#drainEvents();
-      if (this.#stream === "open" && this.#engine.hasUrgentOutput) this.#pump();
+      if (this.#stream === "open" && this.#engine.hasUrgentOutput && this.#greetingTurns === 0) this.#pump();
       this.#finishClosing();
       const deferred = this.#deferred?.shift();
       if (deferred !== undefined) deferred();

@@ -6,7 +6,7 @@
  */
 
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
@@ -62,7 +62,7 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
   }
 
   start(attach: Dial): void {
-    this.#connection.start(attach);
+    this.#connection.start(attach, true);
   }
 
   /** Gives up an unfinished handshake and reports `why`. Does nothing once the handshake is done. */
@@ -106,7 +106,7 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
     this.#owner.emit({ type: "accept", address: this.endpoint });
   }
 
-  ready(_connection: Connection, peer: Peer): void {
+  ready(_connection: Connection, known: KnownPeer): void {
     this.#go("handshaken");
     if (!this.#isReady) return;
     const pipe = new StreamPipe(this, {
@@ -117,12 +117,12 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
       queuedTotal: this.#runtime.queuedTotal,
       receivedTotal: this.#runtime.receivedTotal,
     });
-    pipe.peer = peer;
+    pipe.known = known;
     this.#pipe = pipe;
     this.#owner.pattern.attach(pipe);
     if (this.#isReady) this.#connection.join(pipe);
     // The pattern may have refused the peer because its routing id is taken.
-    if (this.#isReady) this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
+    if (this.#isReady) this.#owner.joined(this.endpoint, known);
   }
 
   lost(_connection: Connection, _handshaken: boolean, error: Error | undefined): void {
@@ -133,8 +133,8 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
     this.#cancelLinger = undefined;
     if (this.#state !== "lost") return;
     const address = this.endpoint;
-    const { peer } = this.#connection;
-    if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
+    const { known } = this.#connection;
+    if (known !== undefined) return this.#owner.left(address, known, error);
     const why = error ?? new Error("The stream ended during the handshake");
     this.#owner.emit({ type: handshakeErrorType(error), address, error: why });
   }
@@ -150,7 +150,7 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
 
   refuse(why: Error, flush: boolean): void {
     if (!this.#isReady) return;
-    this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
+    this.#owner.left(this.endpoint, this.#connection.known, why);
     // An event listener may have closed the socket meanwhile.
     if (!this.#isReady) return;
     this.#go("refuse");
@@ -168,7 +168,7 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
   }
 
   #tellDropped(why: string): void {
-    tellDropped(this.#owner, this.endpoint, this.#connection.peer, this.queuedMessages, why);
+    tellDropped(this.#owner, this.endpoint, this.#connection.known, this.queuedMessages, why);
   }
 
   get #isReady(): boolean {

@@ -8,7 +8,7 @@
 import { next } from "../state_table.ts";
 import { isPermissionError, PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
@@ -120,28 +120,26 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
     this.#owner.emit({ type: "connect", address: this.endpoint });
   }
 
-  ready(connection: Connection, peer: Peer): void {
+  ready(connection: Connection, known: KnownPeer): void {
     if (this.#state === "closed") return;
     this.#backoff.connected(this.#runtime.host.nowMs());
     this.#go("handshaken");
     connection.join(this.#pipe ?? this.#attachPipe());
-    if (this.#connection === connection) {
-      this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
-    }
+    if (this.#connection === connection) this.#owner.joined(this.endpoint, known);
   }
 
   lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
-    const { peer } = connection;
+    const { known } = connection;
     const denied = isPermissionError(error);
     if (denied && this.#state !== "closed") this.#failure = error;
     if (this.#state === "closed") {
       // We ended it. While the socket is open, listeners that count peers need the event all the same.
-      if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(peer, undefined);
+      if (known !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(known, undefined);
       return;
     }
-    if (peer !== undefined) {
+    if (known !== undefined) {
       if (this.#pipe !== undefined && this.#state !== "lingering") this.#owner.pattern.lost(this.#pipe);
-      this.#tellGone(peer, error);
+      this.#tellGone(known, error);
     } else if (this.#state === "dialing" || (this.#state === "lingering" && !handshaken)) {
       this.#tellFailed("connect:delay", error ?? new Error("The stream could not be opened"));
     } else {
@@ -222,7 +220,7 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
   refuse(why: Error): void {
     if (this.#state === "closed") return;
     this.#refused = true;
-    this.#tellGone(this.#connection?.peer, why);
+    this.#tellGone(this.#connection?.known, why);
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detachPipe(this.#pipe);
     this.#end("giveUp", "abort", "the peer was refused");
   }
@@ -248,7 +246,7 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
   }
 
   #tellDropped(why: string): void {
-    tellDropped(this.#owner, this.endpoint, this.#pipe?.peer, this.queuedMessages, why);
+    tellDropped(this.#owner, this.endpoint, this.#pipe?.known, this.queuedMessages, why);
   }
 
   #report(): void {
@@ -267,8 +265,8 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
     else this.#runtime.keepAlive.release();
   }
 
-  #tellGone(peer: Peer | undefined, error: Error | undefined): void {
-    this.#owner.emit({ type: "disconnect", address: this.endpoint, peer, error });
+  #tellGone(known: KnownPeer | undefined, error: Error | undefined): void {
+    this.#owner.left(this.endpoint, known, error);
   }
 
   #tellFailed(type: "connect:delay" | HandshakeErrorType, error: Error): void {

@@ -6,22 +6,23 @@
 
 import { Driver, type DriverEvents } from "../engine/driver.ts";
 import { Engine, type EngineInit } from "../engine/engine.ts";
-import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
+import type { CloseReason, EngineEvent } from "../engine/engine_events.ts";
 import { isBytes } from "../engine/transport_rules.ts";
 import { PeerError } from "../errors.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import type { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial, TransportInfo } from "../ports.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { HandshakeErrorType } from "./events.ts";
 import type { ConnectionInput, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
+import { StreamPeer } from "./stream_peer.ts";
 
 /** What a connection reports to its session. */
 export interface ConnectionEvents {
   opened(connection: Connection, info: TransportInfo): void;
   /** The handshake is done. In response the session joins a pipe. */
-  ready(connection: Connection, peer: Peer): void;
+  ready(connection: Connection, known: KnownPeer): void;
   /** Nothing more is sent or received. `error`: why; `undefined` if the connection ended in order. */
   lost(connection: Connection, handshaken: boolean, error: Error | undefined): void;
   /** No memory of the pipe is in use any longer. The last call. */
@@ -30,7 +31,8 @@ export interface ConnectionEvents {
 
 /** One connection over a byte stream, from dial to close. */
 export class Connection implements ConnectionInput, DriverEvents {
-  peer: Peer | undefined;
+  /** Set once the handshake is done. */
+  known: KnownPeer | undefined;
   /** Counted only where an allocator is installed. */
   receivedBytes = 0;
   readonly #allocator: BodyAllocator | undefined;
@@ -41,7 +43,7 @@ export class Connection implements ConnectionInput, DriverEvents {
   readonly #engine: Engine;
   readonly #driver: Driver;
   #pipe: StreamPipe | undefined;
-  /** Until the peer is described. */
+  /** Until the peer is known. */
   #info: TransportInfo | undefined;
   #lost = false;
 
@@ -65,10 +67,11 @@ export class Connection implements ConnectionInput, DriverEvents {
 
   /**
    * Opens the stream. `lost` and `gone` may be called from inside: a dial that throws or is not a function
-   * fails at once.
+   * fails at once. `accepted`: the peer dialled.
    */
-  start(dial: Dial): void {
+  start(dial: Dial, accepted = false): void {
     const counts = this.#allocator !== undefined && typeof dial === "function";
+    if (accepted) this.#driver.accepts();
     this.#driver.start(counts ? this.#counting(dial) : dial);
   }
 
@@ -80,7 +83,7 @@ export class Connection implements ConnectionInput, DriverEvents {
   /** Lets a pipe send and receive, and tells the pattern that the peer is connected. */
   join(pipe: StreamPipe): void {
     this.#pipe = pipe;
-    pipe.peer = this.peer;
+    pipe.known = this.known;
     pipe.allocator = this.#allocator;
     pipe.join(this.#engine, this.#driver);
     this.#owner.pattern.ready(pipe);
@@ -112,9 +115,9 @@ export class Connection implements ConnectionInput, DriverEvents {
   engine(event: EngineEvent): void {
     switch (event.type) {
       case "ready":
-        this.peer = this.#describe(event.peer, this.#info!);
+        this.known = new StreamPeer(this.#runtime.nextPeerId(), this.#endpoint, this.#info!, event.peer);
         this.#info = undefined;
-        this.#session.ready(this, this.peer);
+        this.#session.ready(this, this.known);
         return;
       case "authorize":
         // No mechanism of this version asks. One that does will find its answer in the socket's options.
@@ -135,20 +138,6 @@ export class Connection implements ConnectionInput, DriverEvents {
     this.#lost = true;
     this.#pipe?.part();
     this.#session.lost(this, handshaken, error);
-  }
-
-  #describe(result: HandshakeResult, info: TransportInfo): Peer {
-    return {
-      id: this.#runtime.nextPeerId(),
-      endpoint: this.#endpoint,
-      localAddress: info.localAddress,
-      remoteAddress: info.remoteAddress,
-      socketType: result.socketType,
-      identity: result.identity,
-      metadata: result.metadata,
-      mechanism: result.mechanism,
-      version: result.version,
-    };
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Peer, Router } from "../../mod.ts";
+import { Router } from "../../mod.ts";
 import { freshAddress } from "../interop/support/addresses.ts";
 import { loopTurn } from "../interop/support/deadline.ts";
 import { greeting, ready } from "../conformance/raw_peer.ts";
@@ -34,13 +34,14 @@ function count(): void {
 const held: unknown[] = [];
 
 async function serve(): Promise<void> {
-  const router = new Router({ handshakesMax: 10_000 });
+  const router = new Router();
   held.push(router);
-  router.events.on("handshake", ({ peer }: { readonly peer: Peer }) => {
-    if (peer.socketType === "DEALER") count();
-  });
   await router.bind(freshAddress("tcp"));
   console.log(router.lastEndpoint);
+  for (const peers of counts) {
+    await router.ready({ peers: Number(peers) });
+    await report();
+  }
 }
 
 function serveBare(): void {
