@@ -6,7 +6,7 @@
 
 import type { Host } from "../src/ports.ts";
 import { builtin, hasBuiltins, type Performance, type Timer, type Timers } from "./builtin.ts";
-import { trace } from "./trace.ts";
+import { trace, traces } from "./trace.ts";
 
 interface Port {
   onmessage: (() => void) | null;
@@ -58,7 +58,7 @@ export function createHost(): Host {
     ...(nextTick === undefined ? {} : { afterReactions: nextTick }),
   };
   // `node:zlib` had crc32 before `process` had getBuiltinModule, so the latter implies the former.
-  return hasBuiltins() ? { ...host, crc32, trace } : host;
+  return hasBuiltins() ? { ...host, crc32, trace, traces } : host;
 }
 
 /** Uses no promise: what a promise reaction throws is an unhandled rejection, which is a different event. */

@@ -36,6 +36,12 @@ export function trace(record: TraceRecord): void {
   if (channel.hasSubscribers) channel.publish(record);
 }
 
+/** Whether anybody wants records just now. */
+export function traces(): boolean {
+  watchers ??= findWatchers();
+  return watchers.debug || watchers.event.hasSubscribers || watchers.state.hasSubscribers;
+}
+
 function findWatchers(): Watchers {
   const { channel } = builtin("node:diagnostics_channel");
   return { debug: isDebugged(), event: channel("hawser:event"), state: channel("hawser:state") };

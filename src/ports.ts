@@ -160,6 +160,8 @@ export interface Host {
    * Receives every event and state change of every socket. Must not throw. If omitted, nothing is recorded.
    */
   trace?(record: TraceRecord): void;
+  /** Whether {@link trace} would do anything now. If omitted, it is called whatever happens. */
+  traces?(): boolean;
 }
 
 /** Something that happened to a socket, for tools that observe a program from outside. */

@@ -72,20 +72,31 @@ function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
         port: endpoint.port,
         ...(options.backlog === undefined ? {} : { backlog: options.backlog }),
       };
-      const setup = { kind: tcpKind(options, scope), accept, failed };
+      let local: string | undefined;
+      const setup = { kind: tcpKind(options, scope, () => local), accept, failed };
       const server = await listenServer(net(), target, setup);
       const bound = server.address() as { readonly address: string; readonly port: number };
-      return serverListener(server, formatTcpEndpoint(withScope(bound.address, scope), bound.port));
+      const text = formatTcpEndpoint(withScope(bound.address, scope), bound.port);
+      // Whatever comes to one address has that address at this end: the system need not be asked each time.
+      if (bound.address !== "0.0.0.0" && bound.address !== "::") local = text;
+      return serverListener(server, text);
     } catch (cause) {
       throw bindError(cause, address);
     }
   };
 }
 
-/** `scope` is that of a link-local address, which `node:net` on Bun does not report. */
-function tcpKind(options: StreamOptions, scope: string): SocketKind<NodeSocket> {
+/**
+ * `scope` is that of a link-local address, which `node:net` on Bun does not report. `local` returns the
+ * address at this end, if all sockets have the same.
+ */
+function tcpKind(
+  options: StreamOptions,
+  scope: string,
+  local: () => string | undefined = () => undefined,
+): SocketKind<NodeSocket> {
   return {
-    describe: (socket) => describe(socket, scope),
+    describe: (socket) => describe(socket, scope, local()),
     prepare: (socket) => setTcpOptions(socket, options),
   };
 }
@@ -93,12 +104,16 @@ function tcpKind(options: StreamOptions, scope: string): SocketKind<NodeSocket> 
 /** The address of a peer that is gone before it could be described. */
 const UNKNOWN = "0.0.0.0";
 
-function describe(socket: NodeSocket, scope: string): TransportInfo {
-  const { localAddress = UNKNOWN, localPort = 0, remoteAddress = UNKNOWN, remotePort = 0 } = socket;
+function describe(socket: NodeSocket, scope: string, local: string | undefined): TransportInfo {
+  const { remoteAddress = UNKNOWN, remotePort = 0 } = socket;
   return {
-    localAddress: formatTcpEndpoint(withScope(localAddress, scope), localPort),
+    localAddress: local ?? localAddressOf(socket, scope),
     remoteAddress: formatTcpEndpoint(withScope(remoteAddress, scope), remotePort),
   };
+}
+
+function localAddressOf({ localAddress = UNKNOWN, localPort = 0 }: NodeSocket, scope: string): string {
+  return formatTcpEndpoint(withScope(localAddress, scope), localPort);
 }
 
 /** The settings of a TCP socket of any runtime. */

@@ -13,6 +13,7 @@
 
 import type { Dial, Transport, TransportHandlers, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
+import type { Timed } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvent } from "./engine_events.ts";
 import type { InboundSource, OutboundListener } from "./link.ts";
@@ -51,8 +52,17 @@ const CLOSE_MS = 1_000;
 /** Milliseconds that a transport may take to report its close after it was cut; then it is given up. */
 const ABANDON_MS = 5_000;
 
+/**
+ * An accepted connection's greeting waits for as many turns of the event loop: most peers have sent theirs by
+ * then, and it leaves in one write with what answers it. In one turn the stream begins to be read, in the
+ * next one what has arrived is delivered.
+ */
+const GREETING_TURNS = 2;
+
 /** Drives one connection: its engine, its transport and its timers. */
-export class Driver implements Task, BurstTask, OutboundListener, InboundSource {
+export class Driver implements Task, BurstTask, Timed, OutboundListener, InboundSource {
+  /** @internal */
+  deadlineIndex = -1;
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
   readonly #events: DriverEvents;
@@ -66,24 +76,30 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
   #writing = false;
   #paused = false;
   #turnArranged = false;
+  /** How many turns our greeting still waits for the peer's. */
+  #greetingTurns = 0;
   /** A handler was called while `dial` ran. */
   #heardEarly = false;
   /** The transport has reported its close, which may still wait to be handled. */
   #closeTold = false;
   /** Handler calls that arrived while the driver was busy, or from inside a write. */
-  #deferred: (() => void)[] = [];
+  #deferred: (() => void)[] | undefined;
   /** Chunks of a gather write that a transport without `writev` still has to take. */
   #rest: readonly Uint8Array[] | undefined;
   #restAt = 0;
-  #timerAtMs = Infinity;
-  #cancelTimer: (() => void) | undefined;
-  #cancelCut: (() => void) | undefined;
+  /** When the stream is cut, or given up if it was cut. */
+  #cutAtMs: number | undefined;
 
   constructor(engine: Engine, scheduler: Scheduler, events: DriverEvents) {
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#events = events;
-    engine.onNews = () => scheduler.afterCallback(this);
+    engine.driver = this;
+  }
+
+  /** @internal Call before {@link start} for an accepted stream: its peer speaks first, if it can. */
+  accepts(): void {
+    this.#greetingTurns = GREETING_TURNS;
   }
 
   /**
@@ -122,7 +138,7 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
     if (mode === "abort" || this.#stream === "opening") this.#cut();
     this.#settle();
     // A peer that no longer takes anything must not keep a finished connection forever.
-    if (this.#stream === "open") this.#armCut();
+    if (this.#stream === "open") this.#cutAfter(CLOSE_MS);
   }
 
   /** The pipe has room again, or a body allocator has memory. */
@@ -163,7 +179,12 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
   memoryReused(): void {
     if (this.#stream === "gone") return;
     // A caller that receives must not meet the consequences inside that very call.
-    this.#deferred.push(() => this.#broke("dataMemory"));
+    this.#postpone(() => this.#broke("dataMemory"));
+    this.#scheduler.afterCallback(this);
+  }
+
+  /** @internal What the engine reports outside any call. */
+  news(): void {
     this.#scheduler.afterCallback(this);
   }
 
@@ -184,9 +205,23 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
 
   turnEnded(): void {
     this.#turnArranged = false;
+    if (this.#greetingTurns > 0) this.#awaitGreeting(this.#greetingTurns - 1);
     const due = this.#flush === "gathering" || this.#flush === "soon";
     this.#flushOn("turnEnded");
     if (due) this.#pumpAndSettle();
+  }
+
+  /** @internal What {@link Scheduler.deadlines} report. */
+  deadlineReached(): void {
+    if (this.#stream === "gone") return;
+    const nowMs = this.#nowMs();
+    if (this.#cutAtMs !== undefined && nowMs >= this.#cutAtMs) {
+      if (this.#stream === "cut") return this.#transportClosed(undefined);
+      this.#cut();
+    } else {
+      this.#engine.handleTimeout(nowMs);
+    }
+    this.#settle();
   }
 
   // What the transport reports.
@@ -221,11 +256,19 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
     if (!isTransportInfo(info)) return this.#broke("openInfo");
     this.#go("opened");
     this.#events.opened(info);
+    if (this.#greetingTurns > 0) this.#awaitGreeting(this.#greetingTurns);
+  }
+
+  #awaitGreeting(turns: number): void {
+    this.#greetingTurns = turns;
+    if (turns > 0) this.#scheduler.afterTurn(this);
+    else this.#settle();
   }
 
   #receive(chunk: Uint8Array): void {
     if (this.#stream === "opening") return this.#broke("openFirst");
     if (!isBytes(chunk)) return this.#broke("dataBytes");
+    this.#greetingTurns = 0;
     this.#engine.receive(chunk, this.#nowMs());
   }
 
@@ -264,7 +307,7 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
 
   /** Whether a handler call must wait until the driver is free and earlier calls are handled. */
   get #mustWait(): boolean {
-    return this.#busy || this.#writing || this.#deferred.length > 0;
+    return this.#busy || this.#writing || this.#hasDeferred;
   }
 
   #defer(run: () => void): void {
@@ -272,8 +315,13 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
       this.#heardEarly = true;
       return;
     }
-    this.#deferred.push(run);
+    this.#postpone(run);
     if (!this.#writing) this.#settle();
+  }
+
+  #postpone(run: () => void): void {
+    if (this.#deferred === undefined) this.#deferred = [run];
+    else this.#deferred.push(run);
   }
 
   #transportClosed(cause: unknown): void {
@@ -281,9 +329,8 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
     this.#engine.transportFailed(cause, this.#nowMs());
     this.#drainEvents();
     this.#go("gone");
-    this.#deferred = [];
-    this.#cancelTimer?.();
-    this.#cancelCut?.();
+    this.#deferred = undefined;
+    this.#scheduler.deadlines.remove(this);
     this.#engine.abandon();
     this.#events.gone(cause);
   }
@@ -304,9 +351,9 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
   #settleEvents(): void {
     for (;;) {
       this.#drainEvents();
-      if (this.#stream === "open" && this.#engine.hasUrgentOutput) this.#pump();
+      if (this.#stream === "open" && this.#engine.hasUrgentOutput && this.#greetingTurns === 0) this.#pump();
       this.#finishClosing();
-      const deferred = this.#deferred.shift();
+      const deferred = this.#deferred?.shift();
       if (deferred !== undefined) deferred();
       else if (!this.#engine.hasEvents) return;
     }
@@ -326,7 +373,11 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
 
   /** Whether anything is not handled yet: handler calls from inside a write, events of the engine. */
   get #hasNews(): boolean {
-    return this.#deferred.length > 0 || this.#engine.hasEvents;
+    return this.#hasDeferred || this.#engine.hasEvents;
+  }
+
+  get #hasDeferred(): boolean {
+    return this.#deferred !== undefined && this.#deferred.length > 0;
   }
 
   get #isGone(): boolean {
@@ -417,26 +468,21 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
   #closeInOrder(): void {
     if (this.#stream !== "open") return;
     this.#go("finish");
-    this.#armCut();
+    this.#cutAfter(CLOSE_MS);
     this.#closeTransport("flush");
   }
 
-  #armCut(): void {
-    this.#cancelCut ??= this.#scheduler.host.schedule(CLOSE_MS, () => {
-      this.#cut();
-      this.#settle();
-    }, false);
+  #cutAfter(ms: number): void {
+    if (this.#cutAtMs !== undefined) return;
+    this.#cutAtMs = this.#nowMs() + ms;
+    this.#armTimer();
   }
 
   #cut(): void {
     if (this.#stream === "cut" || this.#stream === "gone" || this.#stream === "dialing") return;
     this.#go("cut");
-    this.#cancelCut?.();
-    this.#cancelCut = this.#scheduler.host.schedule(
-      ABANDON_MS,
-      () => this.#transportClosed(undefined),
-      false,
-    );
+    this.#cutAtMs = undefined;
+    this.#cutAfter(ABANDON_MS);
     if (!this.#closeTold) this.#closeTransport("abort");
   }
 
@@ -484,20 +530,15 @@ export class Driver implements Task, BurstTask, OutboundListener, InboundSource 
     if (paused) this.#engine.canPause = canPause;
   }
 
-  /** A later deadline needs no new timer: the current one fires early, does nothing, and is set again. */
+  /**
+   * A later deadline is left where it is: the current one comes early, does nothing, and is set again. Only
+   * one that is no longer wanted is removed, so that an idle connection has none.
+   */
   #armTimer(): void {
-    const deadlineMs = this.#engine.pollTimeoutMs();
-    if (deadlineMs >= this.#timerAtMs || deadlineMs === Infinity) return;
-    this.#cancelTimer?.();
-    this.#timerAtMs = deadlineMs;
-    // Whole milliseconds: a timer that fires slightly early must not be set again and again for a fraction.
-    const delayMs = Math.ceil(Math.max(0, deadlineMs - this.#nowMs()));
-    this.#cancelTimer = this.#scheduler.host.schedule(delayMs, () => {
-      this.#timerAtMs = Infinity;
-      if (this.#stream === "gone") return;
-      this.#engine.handleTimeout(this.#nowMs());
-      this.#settle();
-    }, false);
+    const { deadlines } = this.#scheduler;
+    const deadlineMs = Math.min(this.#engine.pollTimeoutMs(), this.#cutAtMs ?? Infinity);
+    if (deadlineMs === Infinity) deadlines.remove(this);
+    else if (deadlineMs < deadlines.of(this)) deadlines.set(this, deadlineMs);
   }
 
   #go(input: StreamInput): void {

@@ -21,11 +21,18 @@ import {
   GreetingDecoder,
   understandsSubscribeCommand,
 } from "../zmtp/greeting.ts";
-import type { Mechanism, MechanismFactory, Verdict } from "../zmtp/mechanism/mechanism.ts";
+import type {
+  Mechanism,
+  MechanismFactory,
+  MechanismInit,
+  SealingMechanism,
+  Verdict,
+} from "../zmtp/mechanism/mechanism.ts";
 import { acceptPeer, type Property } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import { VERSION_MAJOR, VERSION_MINOR } from "../zmtp/wire.ts";
 import { HandshakeReader } from "./handshake_reader.ts";
-import { InputSide } from "./input_side.ts";
+import { type InputOwner, InputSide, type InputSideInit } from "./input_side.ts";
 import { CommandBudget } from "./command_budget.ts";
 import type { CloseReason, EngineEvent } from "./engine_events.ts";
 import type { Limits } from "./limits.ts";
@@ -59,56 +66,72 @@ export interface EngineInit {
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
 }
 
-/** The protocol of one connection, without I/O. */
-export class Engine {
-  readonly #init: EngineInit;
-  readonly #mechanism: Mechanism;
-  /** Dropped once it is read, as is the handshake's reader: a thousand idle peers should cost little. */
-  #greeting: GreetingDecoder | undefined = new GreetingDecoder();
-  #handshake: HandshakeReader | undefined;
-  readonly #input: InputSide;
-  readonly #output: OutputSide;
-  readonly #liveness: Liveness;
-  #state: EngineState = "greeting";
-  #events: EngineEvent[] = [];
-  readonly #commandBudget: CommandBudget;
-  #peer: Greeting | undefined;
-  #nowMs = 0;
-  #canPause = true;
-  /** Called when an event arises outside any call: another connection needed memory of this one. */
-  onNews: () => void = () => {};
+/** What the mechanism is created from, made once for all connections with the same settings. */
+const mechanismInits: WeakMap<EngineInit, MechanismInit> = new WeakMap();
 
-  constructor(init: EngineInit) {
-    this.#init = init;
-    this.#liveness = new Liveness(init.timings);
-    this.#commandBudget = new CommandBudget(init.limits.commandsPerSecondMax);
-    this.#mechanism = init.mechanism.create({
+function mechanismInitOf(init: EngineInit): MechanismInit {
+  let made = mechanismInits.get(init);
+  if (made === undefined) {
+    made = {
       socketType: init.socketType,
       identity: init.identity,
       properties: init.properties ?? [],
       propertiesMax: init.limits.handshakePropertiesMax,
       authorizes: init.authorizes ?? false,
       random: init.random,
-    });
+    };
+    mechanismInits.set(init, made);
+  }
+  return made;
+}
+
+function sealedInputInit(init: EngineInit, opener: SealingMechanism): InputSideInit {
+  const frameBytesMax = init.limits.frameBytesMax + opener.overheadBytes;
+  return { ...init, limits: { ...init.limits, frameBytesMax }, opener };
+}
+
+/** Nearly every peer has our version, and then the text is not one of its own. */
+function versionOf({ major, minor }: Greeting): string {
+  return major === VERSION_MAJOR && minor === VERSION_MINOR ? OUR_VERSION : `${major}.${minor}`;
+}
+
+const OUR_VERSION = `${VERSION_MAJOR}.${VERSION_MINOR}`;
+
+/**
+ * The protocol of one connection, without I/O. Of its parts, an idle connection keeps only those that it will
+ * need again: a server may have many thousands.
+ */
+export class Engine implements InputOwner {
+  readonly #init: EngineInit;
+  // These are dropped when the handshake is done; a mechanism that seals stays with both sides.
+  #mechanism: Mechanism | undefined;
+  #greeting: GreetingDecoder | undefined = new GreetingDecoder();
+  #handshake: HandshakeReader | undefined;
+  #peer: Greeting | undefined;
+  readonly #input: InputSide;
+  readonly #output: OutputSide;
+  readonly #liveness: Liveness;
+  #state: EngineState = "greeting";
+  #events: EngineEvent[] | undefined;
+  /** Made for the first command that it counts. */
+  #commandBudget: CommandBudget | undefined;
+  #nowMs = 0;
+  #canPause = true;
+  /** Called when an event arises outside any call: another connection needed memory of this one. */
+  onNews: (() => void) | undefined;
+  /** @internal Like `onNews`, for a driver: it costs no function of its own. */
+  driver: { news(): void } | undefined;
+
+  constructor(init: EngineInit) {
+    this.#init = init;
+    this.#liveness = new Liveness(init.timings);
+    const mechanism = init.mechanism.create(mechanismInitOf(init));
+    this.#mechanism = mechanism;
     this.#output = new OutputSide(
       init.limits.commandsMax,
       this.#liveness.pings ? WRITE_BYTES_MAX : Infinity,
     );
-    const overhead = this.#mechanism.transparent ? 0 : this.#mechanism.overheadBytes;
-    this.#input = new InputSide({
-      limits: overhead === 0
-        ? init.limits
-        : { ...init.limits, frameBytesMax: init.limits.frameBytesMax + overhead },
-      pendingTotal: init.pendingTotal,
-      command: (body) => this.#handleCommand(body),
-      opener: this.#mechanism.transparent ? undefined : this.#mechanism,
-      allocator: init.allocator,
-      memory: init.memory,
-      giveUp: (why) => {
-        this.#failWith(why);
-        this.onNews();
-      },
-    });
+    this.#input = new InputSide(mechanism.transparent ? init : sealedInputInit(init, mechanism), this);
     this.#output.pushEarly(
       encodeGreeting({ mechanism: init.mechanism.name, asServer: init.mechanism.asServer }),
     );
@@ -198,7 +221,7 @@ export class Engine {
   authorize(verdict: Verdict, nowMs: number): void {
     this.#nowMs = nowMs;
     if (this.#state !== "handshake") return;
-    this.#afterMechanism(this.#mechanism.authorize?.(verdict));
+    this.#afterMechanism(this.#mechanism!.authorize?.(verdict));
   }
 
   /** Ends the connection once what is queued has left. */
@@ -254,7 +277,9 @@ export class Engine {
 
   /** Removes and returns the oldest event. */
   pollEvent(): EngineEvent | undefined {
-    return this.#events.shift();
+    const event = this.#events?.shift();
+    if (event !== undefined && this.#events!.length === 0) this.#events = undefined;
+    return event;
   }
 
   /** The time at which {@link handleTimeout} is due, on the clock of `nowMs`; `Infinity`: never. */
@@ -275,7 +300,7 @@ export class Engine {
   }
 
   get hasEvents(): boolean {
-    return this.#events.length > 0;
+    return this.#events !== undefined;
   }
 
   /** Whether a write was handed out and is not yet taken. */
@@ -318,7 +343,7 @@ export class Engine {
       at = handshake.push(chunk, at);
       if (handshake.error !== undefined) return this.#failWith(handshake.error);
       const { command } = handshake;
-      if (command !== undefined) this.#afterMechanism(this.#mechanism.handleCommand(command));
+      if (command !== undefined) this.#afterMechanism(this.#mechanism!.handleCommand(command));
     }
     if (this.#state !== "ready") return;
     this.#handshake = undefined;
@@ -336,36 +361,42 @@ export class Engine {
 
   /** Drains the mechanism, as its contract requires, and acts on its status. */
   #afterMechanism(error: PeerError | undefined): void {
-    for (let body = this.#mechanism.nextCommand(); body !== undefined; body = this.#mechanism.nextCommand()) {
+    const mechanism = this.#mechanism!;
+    for (let body = mechanism.nextCommand(); body !== undefined; body = mechanism.nextCommand()) {
       this.#output.pushEarly(encodeCommandFrame(body));
     }
-    const request = this.#mechanism.nextAuthorization?.();
-    if (request !== undefined) this.#events.push({ type: "authorize", request });
+    const request = mechanism.nextAuthorization?.();
+    if (request !== undefined) this.#report({ type: "authorize", request });
     if (error !== undefined) return this.#failWith(error);
-    if (this.#mechanism.status === "failed") {
+    if (mechanism.status === "failed") {
       return this.#fail(
         "ERR_PEER_MECHANISM",
-        `Cannot shake hands with peer: ${this.#mechanism.name} refused it`,
+        `Cannot shake hands with peer: ${mechanism.name} refused it`,
       );
     }
-    if (this.#mechanism.status === "ready") this.#handshaken();
+    if (mechanism.status === "ready") this.#handshaken(mechanism);
   }
 
-  #handshaken(): void {
-    const accepted = acceptPeer(this.#init.socketType, this.#mechanism.peerMetadata!);
+  #handshaken(mechanism: Mechanism): void {
+    const accepted = acceptPeer(this.#init.socketType, mechanism.peerMetadata!);
     if (accepted instanceof PeerError) return this.#failWith(accepted);
     const greeting = this.#peer!;
+    this.#mechanism = undefined;
+    this.#peer = undefined;
     this.#go("accepted");
     this.#liveness.handshaken(this.#nowMs);
     this.#output.legacySubscriptions = !understandsSubscribeCommand(greeting);
-    if (!this.#mechanism.transparent) this.#output.sealWith(this.#mechanism);
-    this.#events.push({
+    if (!mechanism.transparent) this.#output.sealWith(mechanism);
+    this.#report({
       type: "ready",
-      peer: { ...accepted, mechanism: greeting.mechanism, version: `${greeting.major}.${greeting.minor}` },
+      peer: { ...accepted, mechanism: mechanism.name, version: versionOf(greeting) },
     });
   }
 
-  #handleCommand(body: Uint8Array): PeerError | undefined {
+  // What the input side reports.
+
+  /** @internal */
+  command(body: Uint8Array): PeerError | undefined {
     const command = decodeCommand(body);
     if (command instanceof PeerError) return command;
     switch (command.name) {
@@ -373,7 +404,7 @@ export class Engine {
         this.#liveness.pinged(this.#nowMs);
         this.#liveness.promised(command.ttlMs, this.#nowMs);
         this.#output.pushPong(command.context);
-        return this.#commandBudget.spend(this.#nowMs);
+        return this.#spendBudget();
       case "SUBSCRIBE":
       case "CANCEL":
         this.#input.subscription(copyOf(command.topic), command.name === "SUBSCRIBE");
@@ -382,11 +413,23 @@ export class Engine {
         return new PeerError("ERR_PEER_ERROR", `The peer ended the connection: ${command.reason}`);
       case "PONG":
         this.#liveness.ponged(command.context, this.#nowMs);
-        return this.#commandBudget.spend(this.#nowMs);
+        return this.#spendBudget();
       default:
         // Unknown commands are legal, and ignored.
-        return this.#commandBudget.spend(this.#nowMs);
+        return this.#spendBudget();
     }
+  }
+
+  /** @internal */
+  giveUp(why: PeerError): void {
+    this.#failWith(why);
+    this.onNews?.();
+    this.driver?.news();
+  }
+
+  #spendBudget(): PeerError | undefined {
+    this.#commandBudget ??= new CommandBudget(this.#init.limits.commandsPerSecondMax);
+    return this.#commandBudget.spend(this.#nowMs);
   }
 
   #checkInput(): void {
@@ -418,7 +461,12 @@ export class Engine {
     this.#go(input);
     this.#liveness.stop();
     this.#input.finish();
-    this.#events.push({ type: "closed", reason, handshaken });
+    this.#report({ type: "closed", reason, handshaken });
+  }
+
+  #report(event: EngineEvent): void {
+    if (this.#events === undefined) this.#events = [event];
+    else this.#events.push(event);
   }
 
   /** The transport is gone and no lent memory is in use any longer. */

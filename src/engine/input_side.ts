@@ -8,7 +8,7 @@
 import type { PeerError } from "../errors.ts";
 import { isSubscriptionCommand } from "../zmtp/commands.ts";
 import { CommandScanner } from "../zmtp/command_scanner.ts";
-import { type BodyAllocator, FrameDecoder, type FrameOpener } from "../zmtp/frame_decoder.ts";
+import { type BodyAllocator, FrameDecoder, type FrameOpener, type FrameSink } from "../zmtp/frame_decoder.ts";
 import type { Limits } from "./limits.ts";
 import type { Inbound } from "./link.ts";
 import { INPUT_TRANSITIONS, type InputInput, type InputState } from "./states.ts";
@@ -16,22 +16,26 @@ import { next } from "../state_table.ts";
 import { type HalfReceived, PendingChunks, type PendingTotal } from "./pending_chunks.ts";
 import { brokenRule } from "./transport_rules.ts";
 
-/** What an {@link InputSide} needs. */
-export interface InputSideInit {
-  readonly limits: Limits;
-  readonly pendingTotal: PendingTotal;
+/** Who is told what an {@link InputSide} finds. */
+export interface InputOwner {
   /**
    * Handles the body of one command: a subscription in its place, any other on arrival. A returned error
    * closes the connection.
    */
-  readonly command: (body: Uint8Array) => PeerError | undefined;
+  command(body: Uint8Array): PeerError | undefined;
+  /** Ends this connection when others need the memory of its half-received message, which has stalled. */
+  giveUp?(why: PeerError): void;
+}
+
+/** What an {@link InputSide} needs. */
+export interface InputSideInit {
+  readonly limits: Limits;
+  readonly pendingTotal: PendingTotal;
   /** Unwraps the frames of a sealing mechanism. Commands inside cannot be seen before they are decoded. */
   readonly opener?: FrameOpener | undefined;
   readonly allocator?: BodyAllocator | undefined;
   /** Allocates memory with arbitrary content. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
-  /** Ends this connection when others need the memory of its half-received message, which has stalled. */
-  readonly giveUp?: (why: PeerError) => void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -40,48 +44,34 @@ const NOTHING = new Uint8Array(0);
 const HALF_BYTES_MIN = 16_384;
 
 /** Decodes into an {@link Inbound} as far as it has room, and keeps the rest. */
-export class InputSide implements HalfReceived {
+export class InputSide implements HalfReceived, FrameSink {
   error: PeerError | undefined;
   #state: InputState = "detached";
   #inbound: Inbound | undefined;
-  readonly #limits: Limits;
-  readonly #decoder: FrameDecoder;
+  readonly #init: InputSideInit;
+  readonly #owner: InputOwner;
+  /** Made for the first message or command: many connections wait long for theirs. */
+  #decoder: FrameDecoder | undefined;
   /** Created when input first stops, and never for a mechanism that seals commands. */
   #scanner: CommandScanner | undefined;
-  readonly #canScan: boolean;
-  readonly #command: (body: Uint8Array) => PeerError | undefined;
-  readonly #pending: PendingChunks;
+  /** Made for the first chunk that must wait. */
+  #pending: PendingChunks | undefined;
   /** Whether some pending bytes were not scanned for commands. */
   #blind = false;
   heardMs = 0;
   heardBytes = 0;
   suspectedMs = -1;
-  readonly #giveUp: (why: PeerError) => void;
   /** Memory of the half-received message, as last counted. */
   #halfBytes = 0;
   #restarting = false;
   #restartAgain = false;
 
-  constructor(init: InputSideInit) {
-    this.#limits = init.limits;
-    this.#command = init.command;
-    this.#giveUp = init.giveUp ?? ((): void => {});
-    this.#pending = new PendingChunks(init.pendingTotal);
-    this.#canScan = init.opener === undefined;
-    this.#decoder = new FrameDecoder(
-      {
-        run: (bytes, start, end, messages) => this.#inbound!.run(bytes, start, end, messages),
-        message: (frames, bytes) => this.#inbound!.message(frames, bytes),
-        command: (body) => this.#decodedCommand(body),
-      },
-      init.limits,
-      {
-        opener: init.opener,
-        allocator: init.allocator,
-        memory: init.memory,
-        sparing: () => !init.pendingTotal.hasRoom,
-      },
-    );
+  /** `owner`: who is told, if that is not `init` itself. */
+  constructor(init: InputSideInit & InputOwner);
+  constructor(init: InputSideInit, owner: InputOwner);
+  constructor(init: InputSideInit, owner: InputOwner = init as InputSideInit & InputOwner) {
+    this.#init = init;
+    this.#owner = owner;
   }
 
   get state(): InputState {
@@ -90,17 +80,17 @@ export class InputSide implements HalfReceived {
 
   /** Bytes of memory held by undecoded chunks. */
   get pendingBytes(): number {
-    return this.#pending.bytes;
+    return this.#pending?.bytes ?? 0;
   }
 
   /** Bytes held for a message that has not arrived whole. */
   get assemblyBytes(): number {
-    return this.#decoder.heldBytes;
+    return this.#decoder?.heldBytes ?? 0;
   }
 
   /** Whether some of a message has arrived and the rest has not. */
   get midMessage(): boolean {
-    return this.#decoder.midMessage;
+    return this.#decoder !== undefined && this.#decoder.midMessage;
   }
 
   /**
@@ -108,8 +98,12 @@ export class InputSide implements HalfReceived {
    * connections finish a half-received message; otherwise by the bounds on pending memory.
    */
   get wantsRead(): boolean {
-    if (this.#state === "running") return this.#halfBytes === 0 || !this.#pending.total.mustWait(this);
-    return this.#pending.bytes < this.#limits.pendingBytesMax && this.#pending.total.hasRoom;
+    if (this.#state === "running") return this.#halfBytes === 0 || !this.#total.mustWait(this);
+    return this.pendingBytes < this.#init.limits.pendingBytesMax && this.#total.hasRoom;
+  }
+
+  get #total(): PendingTotal {
+    return this.#init.pendingTotal;
   }
 
   /** Attaches the pipe. {@link restart} must follow: it decodes what arrived after the handshake. */
@@ -122,11 +116,11 @@ export class InputSide implements HalfReceived {
   tick(nowMs: number): void {
     if (this.#halfBytes === 0 || this.wantsRead) return;
     this.heardMs = nowMs;
-    this.#pending.total.review(nowMs);
+    this.#total.review(nowMs);
   }
 
   giveUp(why: PeerError): void {
-    this.#giveUp(why);
+    this.#owner.giveUp?.(why);
   }
 
   /** Takes a chunk. This side owns its memory from then on. */
@@ -137,7 +131,7 @@ export class InputSide implements HalfReceived {
     if (this.#state !== "running") return this.#keep(chunk);
     const at = this.#decode(chunk);
     if (at < chunk.length && this.error === undefined) this.#keep(chunk.subarray(at));
-    if (this.#halfBytes > 0) this.#pending.total.review(nowMs);
+    if (this.#halfBytes > 0) this.#total.review(nowMs);
     this.#inbound!.announce();
     // Not everything decoded takes up room (a subscription in message form does not); nothing else goes on.
     if (this.#canGoOn()) this.restart();
@@ -168,20 +162,24 @@ export class InputSide implements HalfReceived {
   finish(): void {
     if (this.#state === "ended") return;
     const inbound = this.#inbound;
-    const { bytes, total } = this.#pending;
-    this.#decoder.finishing = true;
-    if (inbound !== undefined && this.error === undefined) {
+    const bytes = this.pendingBytes;
+    const total = this.#total;
+    if (this.#decoder !== undefined) this.#decoder.finishing = true;
+    const pending = this.#pending;
+    if (inbound !== undefined && this.error === undefined && pending !== undefined && pending.length > 0) {
+      const decoder = this.#makeDecoder();
+      decoder.finishing = true;
       for (;;) {
-        const chunk = this.#pending.shift();
+        const chunk = pending.shift();
         if (chunk === undefined) break;
-        this.#decoder.decode(chunk, 0, Infinity);
-        if (this.#decoder.error !== undefined) break;
+        decoder.decode(chunk, 0, Infinity);
+        if (decoder.error !== undefined) break;
       }
     }
     this.#go("finished");
-    this.#decoder.abandon();
+    this.#decoder?.abandon();
     this.#countHalf();
-    this.#pending.clear();
+    pending?.clear();
     if (bytes > 0 && inbound?.hold !== undefined) {
       // A peer that comes, sends and goes must not evade the bound on pending memory.
       total.count(bytes);
@@ -192,7 +190,8 @@ export class InputSide implements HalfReceived {
 
   #canGoOn(): boolean {
     return this.#state !== "running" && this.#state !== "ended" && this.#state !== "waiting" &&
-      this.error === undefined && this.#pending.length > 0 && this.#inbound !== undefined &&
+      this.error === undefined && this.#pending !== undefined && this.#pending.length > 0 &&
+      this.#inbound !== undefined &&
       this.#inbound.credit > 0;
   }
 
@@ -202,14 +201,14 @@ export class InputSide implements HalfReceived {
     if (this.#state !== "stopped" && this.#state !== "waiting") return;
     let stopped = false;
     while (!stopped && this.error === undefined) {
-      const chunk = this.#pending.shift();
-      if (chunk === undefined && !this.#decoder.waitsForMemory) break;
+      const chunk = this.#pending?.shift();
+      if (chunk === undefined && !this.#waitsForMemory) break;
       const bytes = chunk ?? NOTHING;
       // Empty chunks are never kept: the memory of this one was given away.
       if (chunk !== undefined && bytes.length === 0) this.error = brokenRule("dataMemory");
       const at = this.#decode(bytes);
-      if (at < bytes.length && this.error === undefined) this.#pending.unshift(bytes.subarray(at));
-      stopped = at < bytes.length || this.#decoder.waitsForMemory;
+      if (at < bytes.length && this.error === undefined) this.#pending!.unshift(bytes.subarray(at));
+      stopped = at < bytes.length || this.#waitsForMemory;
     }
     if (!stopped && this.error === undefined) {
       this.#scanner?.reset();
@@ -224,9 +223,19 @@ export class InputSide implements HalfReceived {
     this.#inbound?.subscription?.(topic, on);
   }
 
+  get #waitsForMemory(): boolean {
+    return this.#decoder !== undefined && this.#decoder.waitsForMemory;
+  }
+
+  #makeDecoder(): FrameDecoder {
+    const { limits, opener, allocator, memory, pendingTotal } = this.#init;
+    const { sparing } = pendingTotal;
+    return this.#decoder ??= new FrameDecoder(this, limits, { opener, allocator, memory, sparing });
+  }
+
   /** Decodes `chunk` as far as the pipe has room and memory, and returns the offset reached. */
   #decode(chunk: Uint8Array): number {
-    const decoder = this.#decoder;
+    const decoder = this.#decoder ?? this.#makeDecoder();
     const { credit } = this.#inbound!;
     // A message that has begun is always finished: input stops only at a frame boundary.
     const at = decoder.decode(chunk, 0, credit === 0 && decoder.midMessage ? 1 : credit);
@@ -238,11 +247,11 @@ export class InputSide implements HalfReceived {
   }
 
   #countHalf(): void {
-    const bytes = this.#decoder.heldMemory;
+    const bytes = this.#decoder?.heldMemory ?? 0;
     const before = this.#halfBytes;
     if (bytes === before) return;
     this.#halfBytes = bytes;
-    this.#pending.total.countHalf(this, bytes - before, bytes > HALF_BYTES_MIN);
+    this.#total.countHalf(this, bytes - before, bytes > HALF_BYTES_MIN);
   }
 
   /**
@@ -251,22 +260,33 @@ export class InputSide implements HalfReceived {
    * memory, commands cannot be found; from then on they keep their place until everything is decoded.
    */
   #keep(chunk: Uint8Array): void {
+    this.#pending ??= new PendingChunks(this.#total);
     this.#pending.push(chunk);
     if (this.#state === "waiting") this.#blind = true;
-    if (this.#blind || !this.#canScan) return;
+    if (this.#blind || this.#init.opener !== undefined) return;
     this.#scanner ??= new CommandScanner();
-    this.#scanner.scan(chunk, this.#foundCommand);
+    this.#scanner.scan(
+      chunk,
+      (body) => isSubscriptionCommand(body) ? undefined : this.#owner.command(body),
+    );
   }
 
-  readonly #foundCommand = (body: Uint8Array): PeerError | undefined =>
-    isSubscriptionCommand(body) ? undefined : this.#command(body);
+  // What the decoder finds.
 
-  #decodedCommand(body: Uint8Array): PeerError | undefined {
+  run(bytes: Uint8Array, start: number, end: number, messages: number): void {
+    this.#inbound!.run(bytes, start, end, messages);
+  }
+
+  message(frames: Uint8Array[], bytes: number): void {
+    this.#inbound!.message(frames, bytes);
+  }
+
+  command(body: Uint8Array): PeerError | undefined {
     if (this.#scanner !== undefined && this.#scanner.found > 0) {
       this.#scanner.found--;
       if (!isSubscriptionCommand(body)) return undefined;
     }
-    return this.#command(body);
+    return this.#owner.command(body);
   }
 
   #go(input: InputInput): void {

@@ -54,15 +54,17 @@ const PAUSED_PONG_MS_MIN = 10;
 export class Liveness {
   readonly #timings: Timings;
   readonly #timers: TimerTable = new TimerTable();
-  readonly #suspect: Set<TimerName> = new Set();
+  /** Deadlines that were extended once; see {@link GRACE_MS}. */
+  #suspect: Set<TimerName> | undefined;
   #ttlMs = 0;
   #lastPingMs: number | undefined;
   #pongMs = PAUSED_PONG_MS_MAX;
   /** When the next PONG of a pause is due, also between pauses. */
-  #pongAtMs = Infinity;
+  #pongAtMs: number | undefined;
   /** Whether bytes arrived since the last PONG that was not asked for. */
   #heardSincePong = false;
-  #heardMs = -Infinity;
+  /** When bytes arrived last, if we send PINGs. */
+  #heardMs: number | undefined;
   #paused = false;
   /** Set if we send PINGs. */
   readonly #transfer: Transfer | undefined;
@@ -94,9 +96,9 @@ export class Liveness {
     this.#timers.stop("timeout");
     this.#awaitsHandover = false;
     this.#heardSincePong = true;
-    this.#heardMs = nowMs;
+    if (this.#transfer !== undefined) this.#heardMs = nowMs;
     if (this.#ttlMs > 0) this.#timers.set("ttl", nowMs + this.#ttlMs);
-    if (this.#suspect.size > 0) this.#suspect.clear();
+    this.#suspect = undefined;
   }
 
   /** The peer sent a PING. */
@@ -163,7 +165,7 @@ export class Liveness {
     if (owes === this.#timers.isSet("pong")) return;
     if (owes) {
       // A pause that comes and goes must not keep postponing what the peer waits for.
-      this.#pongAtMs = Math.min(Math.max(nowMs, this.#pongAtMs), nowMs + this.#pongMs);
+      this.#pongAtMs = Math.min(Math.max(nowMs, this.#pongAtMs ?? Infinity), nowMs + this.#pongMs);
       this.#timers.set("pong", this.#pongAtMs);
     } else {
       this.#timers.stop("pong");
@@ -187,7 +189,7 @@ export class Liveness {
     if (this.#timers.isDue("heartbeat", nowMs)) {
       this.#timers.set("heartbeat", nowMs + heartbeatIntervalMs);
       this.#pingDue = true;
-      this.#transfer!.heard(this.#heardMs);
+      if (this.#heardMs !== undefined) this.#transfer!.heard(this.#heardMs);
       if (heartbeatTimeoutMs > 0 && !this.#timers.isSet("timeout")) {
         this.#awaitsHandover = true;
         this.#setTimeout(nowMs);
@@ -225,14 +227,14 @@ export class Liveness {
   }
 
   #setTimeout(nowMs: number): void {
-    this.#suspect.delete("timeout");
+    this.#suspect?.delete("timeout");
     this.#timers.set("timeout", nowMs + this.#timings.heartbeatTimeoutMs + this.#transfer!.allowanceMs);
   }
 
   #expired(name: TimerName, nowMs: number): boolean {
     if (!this.#timers.isDue(name, nowMs)) return false;
-    if (this.#suspect.has(name)) return true;
-    this.#suspect.add(name);
+    if (this.#suspect?.has(name)) return true;
+    this.#suspect = (this.#suspect ?? new Set()).add(name);
     this.#timers.set(name, nowMs + GRACE_MS);
     return false;
   }

@@ -32,20 +32,21 @@ export class OutputSide {
   error: PeerError | undefined;
   /** Bytes of the last write that was handed out. Counted only when segments are written in parts. */
   writeBytes = 0;
-  readonly subscriptions: SubscriptionFeed = new SubscriptionFeed();
   /** A 3.0 peer takes subscriptions as messages (RFC 37). */
   legacySubscriptions = false;
   readonly #commandsMax: number;
   #outbound: Outbound | undefined;
   #sealer: SealingMechanism | undefined;
+  // None of these lists is made before it is needed: an idle connection has nothing to write.
+  #subscriptions: SubscriptionFeed | undefined;
   /** Whole chunks that go out ahead of everything: the greeting and handshake commands, as they are. */
-  #early: Uint8Array[] = [];
+  #early: Uint8Array[] | undefined;
   /** Bodies of commands. */
-  #commands: Uint8Array[] = [];
+  #commands: Uint8Array[] | undefined;
   #pong: Uint8Array | undefined;
   #current: Segment | undefined;
   /** What is left of {@link #current}, if it is written in parts. Nothing else is written before it. */
-  #parts: (readonly Uint8Array[])[] = [];
+  #parts: (readonly Uint8Array[])[] | undefined;
   /** Bytes of {@link #current} in the parts that were taken. */
   #takenBytes = 0;
   #inFlight = false;
@@ -66,21 +67,24 @@ export class OutputSide {
 
   /** Whether a command that is pushed now goes out with the next write, between two messages. */
   get takesCommands(): boolean {
-    return !this.#inFlight && this.#parts.length === 0 && this.#early.length === 0 &&
+    return !this.#inFlight && this.#parts === undefined && this.#early === undefined &&
       this.#outbound !== undefined;
   }
 
   /** Whether there is anything to write now or after the write in flight. */
   get hasOutput(): boolean {
-    return this.#parts.length > 0 || this.#early.length > 0 || this.#commands.length > 0 ||
-      this.#pong !== undefined ||
-      this.subscriptions.size > 0 || (this.#outbound?.hasSegments ?? false);
+    return this.#parts !== undefined || this.hasUrgentOutput || (this.#outbound?.hasSegments ?? false);
   }
 
   /** Whether anything waits that is never gathered: handshake bytes, commands or subscriptions. */
   get hasUrgentOutput(): boolean {
-    return this.#early.length > 0 || this.#commands.length > 0 || this.#pong !== undefined ||
-      this.subscriptions.size > 0;
+    return this.#early !== undefined || this.#commands !== undefined || this.#pong !== undefined ||
+      this.unsentSubscriptions > 0;
+  }
+
+  /** Subscriptions and cancellations that were not sent yet. */
+  get unsentSubscriptions(): number {
+    return this.#subscriptions?.size ?? 0;
   }
 
   /** Attaches the pipe. The mechanism that seals what it sends, if one does, is already set. */
@@ -94,18 +98,21 @@ export class OutputSide {
 
   /** Queues a subscription (`on`) or cancellation, which goes out after the pipe's next `ahead` segments. */
   subscribe(topic: Uint8Array, on: boolean, ahead: number): void {
-    this.subscriptions.push(topic, on, this.#taken + ahead);
+    this.#subscriptions ??= new SubscriptionFeed();
+    this.#subscriptions.push(topic, on, this.#taken + ahead);
   }
 
   /** Queues bytes of the greeting or of a handshake command's frame. */
   pushEarly(bytes: Uint8Array): void {
-    this.#early.push(bytes);
+    if (this.#early === undefined) this.#early = [bytes];
+    else this.#early.push(bytes);
   }
 
   /** Queues a command's body. Returns `false` when too many wait because the peer does not read. */
   pushCommand(body: Uint8Array): boolean {
-    if (this.#commands.length >= this.#commandsMax) return false;
-    this.#commands.push(body);
+    const commands = this.#commands ??= [];
+    if (commands.length >= this.#commandsMax) return false;
+    commands.push(body);
     return true;
   }
 
@@ -133,7 +140,7 @@ export class OutputSide {
   drained(): void {
     if (!this.#inFlight) return;
     this.#inFlight = false;
-    if (this.#parts.length > 0) {
+    if (this.#parts !== undefined) {
       this.#takenBytes += this.writeBytes;
       return;
     }
@@ -154,7 +161,7 @@ export class OutputSide {
     if (segment === undefined || (this.#sealer !== undefined && handedBytes > 0)) return;
     if (this.#outbound?.giveBack === undefined) return;
     this.#current = undefined;
-    this.#parts = [];
+    this.#parts = undefined;
     this.#outbound.giveBack(segment, handedBytes);
   }
 
@@ -165,20 +172,20 @@ export class OutputSide {
     this.#inFlight = false;
     if (segment !== undefined) this.#outbound!.discard(segment);
     this.#outbound = undefined;
-    this.#early = [];
-    this.#commands = [];
-    this.#parts = [];
+    this.#early = undefined;
+    this.#commands = undefined;
+    this.#parts = undefined;
   }
 
   #nextChunks(): readonly Uint8Array[] | undefined {
-    if (this.#parts.length > 0) return this.#isIntact(this.#current!) ? this.#parts.shift() : undefined;
-    if (this.#early.length > 0) {
+    if (this.#parts !== undefined) return this.#isIntact(this.#current!) ? this.#nextPart() : undefined;
+    if (this.#early !== undefined) {
       const chunks = this.#early;
-      this.#early = [];
+      this.#early = undefined;
       return chunks.length === 1 ? chunks : [concat(chunks)];
     }
     if (this.#outbound === undefined) return undefined;
-    if (this.#pong !== undefined || this.#commands.length > 0) return [this.#takeCommands()];
+    if (this.#pong !== undefined || this.#commands !== undefined) return [this.#takeCommands()];
     if (this.#maySubscribe) return [this.#takeSubscriptions()];
     const segment = this.#outbound.take();
     if (segment === undefined) return undefined;
@@ -188,7 +195,13 @@ export class OutputSide {
     const chunks = this.#sealer === undefined ? segment.chunks() : [sealSegment(this.#sealer, segment)];
     if (segment.bytes <= this.#writeBytesMax) return chunks;
     this.#parts = partsOf(chunks, this.#writeBytesMax);
-    return this.#parts.shift();
+    return this.#nextPart();
+  }
+
+  #nextPart(): readonly Uint8Array[] {
+    const part = this.#parts!.shift()!;
+    if (this.#parts!.length === 0) this.#parts = undefined;
+    return part;
   }
 
   #isIntact(segment: Segment): boolean {
@@ -202,8 +215,8 @@ export class OutputSide {
   }
 
   #takeCommands(): Uint8Array {
-    const bodies = this.#commands;
-    this.#commands = [];
+    const bodies = this.#commands ?? [];
+    this.#commands = undefined;
     if (this.#pong !== undefined) bodies.unshift(encodePong(this.#pong));
     this.#pong = undefined;
     return concat(bodies.map((body) => this.#frame(FLAG_COMMAND, body)));
@@ -211,20 +224,21 @@ export class OutputSide {
 
   /** Whether it is the next word's turn. What it waits for may have been dropped from the pipe meanwhile. */
   get #maySubscribe(): boolean {
-    if (this.subscriptions.size === 0) return false;
-    return this.subscriptions.nextAfter <= this.#taken || !this.#outbound!.hasSegments;
+    if (this.unsentSubscriptions === 0) return false;
+    return this.#subscriptions!.nextAfter <= this.#taken || !this.#outbound!.hasSegments;
   }
 
   #takeSubscriptions(): Uint8Array {
     const frames: Uint8Array[] = [];
     let bytes = 0;
     while (bytes < SUBSCRIPTION_BATCH_BYTES && this.#maySubscribe) {
-      const word = this.subscriptions.shift();
+      const word = this.#subscriptions!.shift();
       if (word === undefined) break;
       const frame = this.#frameSubscription(word.topic, word.name === "SUBSCRIBE");
       frames.push(frame);
       bytes += frame.length;
     }
+    if (this.unsentSubscriptions === 0) this.#subscriptions = undefined;
     return concat(frames, bytes);
   }
 

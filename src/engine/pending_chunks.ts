@@ -54,6 +54,9 @@ export class PendingTotal {
     this.bytesMax = bytesMax;
   }
 
+  /** @internal Whether decoders must be sparing with memory: one function for all of them. */
+  readonly sparing: () => boolean = () => !this.hasRoom;
+
   /** Adds `bytes` to what is held; negative to subtract. */
   count(bytes: number): void {
     this.bytes += bytes;

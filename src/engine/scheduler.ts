@@ -1,11 +1,12 @@
 /**
- * One call at the end of a callback and one at the end of a turn per host, however many connections have
- * something to do.
+ * One call at the end of a callback, one at the end of a turn and one timer per host, however many
+ * connections have something to do.
  *
  * @module
  */
 
 import type { Host } from "../ports.ts";
+import { Deadlines } from "./deadlines.ts";
 
 /** Something that wants to run at the end of the current callback or of the current loop turn. */
 export interface Task {
@@ -30,6 +31,8 @@ const BURST_CONNECTIONS = 32;
 /** Runs tasks at the end of a callback or turn. One that is added during a walk runs in the next walk. */
 export class Scheduler {
   readonly host: Host;
+  /** @internal The deadlines of all connections. */
+  readonly deadlines: Deadlines;
   /** Grows with every loop turn in which something was scheduled: a stamp for "once a turn" budgets. */
   turns = 0;
   #callbackTasks: Task[] = [];
@@ -45,6 +48,7 @@ export class Scheduler {
   constructor(host: Host) {
     this.host = host;
     this.#afterReactions = host.afterReactions ?? host.microtask;
+    this.deadlines = new Deadlines(host);
   }
 
   /** Whether a connection has written in this turn. */

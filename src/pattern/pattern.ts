@@ -79,7 +79,7 @@ export abstract class Pattern {
   abstract attach(pipe: Pipe): void;
   /** A pipe has ended: nothing more is sent on it. */
   abstract detach(pipe: Pipe): void;
-  /** The peer is connected; `pipe.peer` describes it. */
+  /** The peer is connected; `pipe.known` says who it is. */
   ready(_pipe: Pipe): void {}
   /** The connection was lost. Another one, or `detach`, follows. */
   lost(_pipe: Pipe): void {}

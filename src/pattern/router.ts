@@ -49,7 +49,7 @@ export class RouterPattern extends Pattern {
 
   override ready(pipe: Pipe): void {
     if (pipe.routingId === undefined) {
-      const identity = pipe.peer!.identity;
+      const identity = pipe.known!.identity;
       const id = identity.length > 0 ? identity : this.#generateId();
       if (!this.#register(pipe, id)) {
         pipe.refuse(

@@ -6,17 +6,17 @@
  */
 
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
-import { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
-import type { Dial } from "../ports.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
+import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
+import type { Dial, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
-import { Connection, handshakeErrorType } from "./connection.ts";
+import { Connection, type ConnectionEvents, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 import { ACCEPT_TRANSITIONS, type AcceptInput, type AcceptState } from "./states.ts";
 
-/** What an accepted connection reports to its listener. */
+/** What accepted connections report to their listener. */
 export interface AcceptEvents {
   /** The stream is open. `remoteAddress` is the peer's address. */
   opened(session: AcceptSession, remoteAddress: string): void;
@@ -25,13 +25,13 @@ export interface AcceptEvents {
 }
 
 /** One accepted connection over a byte stream. */
-export class AcceptSession implements Session {
+export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
   readonly #runtime: Runtime;
   readonly #options: SessionOptions;
   readonly #connection: Connection;
-  readonly #events: AcceptEvents;
+  readonly #listener: AcceptEvents;
   #state: AcceptState = "handshaking";
   #pipe: StreamPipe | undefined;
   #cancelLinger: (() => void) | undefined;
@@ -42,23 +42,14 @@ export class AcceptSession implements Session {
     runtime: Runtime,
     endpoint: string,
     options: SessionOptions,
-    events: AcceptEvents,
+    listener: AcceptEvents,
   ) {
     this.#owner = owner;
     this.#runtime = runtime;
     this.endpoint = endpoint;
     this.#options = options;
-    this.#events = events;
-    this.#connection = new Connection(owner, runtime, endpoint, options.engineInit, {
-      opened: ({ remoteAddress }) => {
-        if (this.#state === "refused") return;
-        if (this.#state === "handshaking") events.opened(this, remoteAddress);
-        owner.emit({ type: "accept", address: endpoint });
-      },
-      ready: (peer) => this.#ready(peer),
-      lost: (_handshaken, error) => this.#lost(error),
-      gone: () => this.#gone(),
-    });
+    this.#listener = listener;
+    this.#connection = new Connection(owner, runtime, endpoint, options.engineInit, this);
   }
 
   get queuedMessages(): number {
@@ -71,7 +62,7 @@ export class AcceptSession implements Session {
   }
 
   start(attach: Dial): void {
-    this.#connection.start(attach);
+    this.#connection.start(attach, true);
   }
 
   /** Gives up an unfinished handshake and reports `why`. Does nothing once the handshake is done. */
@@ -107,28 +98,34 @@ export class AcceptSession implements Session {
     this.#connection.close(mode);
   }
 
-  #ready(peer: Peer): void {
+  // What its connection reports.
+
+  opened(_connection: Connection, { remoteAddress }: TransportInfo): void {
+    if (this.#state === "refused") return;
+    if (this.#state === "handshaking") this.#listener.opened(this, remoteAddress);
+    this.#owner.emit({ type: "accept", address: this.endpoint });
+  }
+
+  ready(_connection: Connection, known: KnownPeer): void {
     this.#go("handshaken");
     if (!this.#isReady) return;
-    const pipe = new StreamPipe({
+    const pipe = new StreamPipe(this, {
       pattern: this.#owner.pattern,
       options: this.#owner.patternOptions,
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
       receivedTotal: this.#runtime.receivedTotal,
-      busy: (on) => this.#busy(on),
-      refuse: (why, flush) => this.#refuse(why, flush),
     });
-    pipe.peer = peer;
+    pipe.known = known;
     this.#pipe = pipe;
     this.#owner.pattern.attach(pipe);
     if (this.#isReady) this.#connection.join(pipe);
     // The pattern may have refused the peer because its routing id is taken.
-    if (this.#isReady) this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
+    if (this.#isReady) this.#owner.joined(this.endpoint, known);
   }
 
-  #lost(error: Error | undefined): void {
+  lost(_connection: Connection, _handshaken: boolean, error: Error | undefined): void {
     this.#go("lost");
     // Unless a close without linger asked for it.
     if (this.#state === "lost" || this.#state === "lingering") this.#tellDropped("the peer is gone");
@@ -136,22 +133,24 @@ export class AcceptSession implements Session {
     this.#cancelLinger = undefined;
     if (this.#state !== "lost") return;
     const address = this.endpoint;
-    const { peer } = this.#connection;
-    if (peer !== undefined) return this.#owner.emit({ type: "disconnect", address, peer, error });
+    const { known } = this.#connection;
+    if (known !== undefined) return this.#owner.left(address, known, error);
     const why = error ?? new Error("The stream ended during the handshake");
     this.#owner.emit({ type: handshakeErrorType(error), address, error: why });
   }
 
-  #gone(): void {
+  gone(): void {
     this.#go("gone");
     this.#pipe?.outbound.clear();
     this.#cancelLinger?.();
     this.#owner.sessionClosed(this);
   }
 
-  #refuse(why: Error, flush: boolean): void {
+  // What its pipe reports.
+
+  refuse(why: Error, flush: boolean): void {
     if (!this.#isReady) return;
-    this.#owner.emit({ type: "disconnect", address: this.endpoint, peer: this.#connection.peer, error: why });
+    this.#owner.left(this.endpoint, this.#connection.known, why);
     // An event listener may have closed the socket meanwhile.
     if (!this.#isReady) return;
     this.#go("refuse");
@@ -162,14 +161,14 @@ export class AcceptSession implements Session {
     this.#connection.close(flush ? "flush" : "abort");
   }
 
-  #tellDropped(why: string): void {
-    tellDropped(this.#owner, this.endpoint, this.#connection.peer, this.queuedMessages, why);
-  }
-
-  #busy(on: boolean): void {
+  busy(on: boolean): void {
     if (on) this.#runtime.keepAlive.hold();
     else this.#runtime.keepAlive.release();
     if (!on && this.#state === "lingering") this.#finish("flush");
+  }
+
+  #tellDropped(why: string): void {
+    tellDropped(this.#owner, this.endpoint, this.#connection.known, this.queuedMessages, why);
   }
 
   get #isReady(): boolean {
@@ -186,7 +185,7 @@ export class AcceptSession implements Session {
     const held = this.#isClosing;
     this.#state = next(ACCEPT_TRANSITIONS, before, input);
     if (this.#state === before) return;
-    if (before === "handshaking") this.#events.handshakeEnded(this);
+    if (before === "handshaking") this.#listener.handshakeEnded(this);
     if (before === "ready" && this.#pipe !== undefined) {
       this.#pipe.closed = true;
       this.#owner.pattern.detach(this.#pipe);

@@ -8,11 +8,11 @@
 import { next } from "../state_table.ts";
 import { isPermissionError, PeerError } from "../errors.ts";
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
-import { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
+import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
 import { Backoff } from "./backoff.ts";
-import { Connection, handshakeErrorType } from "./connection.ts";
+import { Connection, type ConnectionEvents, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { HandshakeErrorType } from "./events.ts";
 import type { Session, SessionOptions, SessionOwner } from "./owner.ts";
@@ -22,7 +22,7 @@ import { SESSION_TRANSITIONS, type SessionInput, type SessionState } from "./sta
 const GIVEN_UP = "the endpoint does not reconnect";
 
 /** A connecting endpoint over a byte stream. */
-export class ConnectSession implements Session {
+export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
   readonly endpoint: string;
   readonly #owner: SessionOwner;
   readonly #options: SessionOptions;
@@ -107,41 +107,39 @@ export class ConnectSession implements Session {
 
   #connect(): void {
     this.#go("dial");
-    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, this.#options.engineInit, {
-      opened: () => {
-        this.#go("opened");
-        this.#owner.emit({ type: "connect", address: this.endpoint });
-      },
-      ready: (peer) => this.#ready(connection, peer),
-      lost: (handshaken, error) => this.#lost(connection, handshaken, error),
-      gone: () => this.#gone(connection),
-    });
+    const { engineInit } = this.#options;
+    const connection = new Connection(this.#owner, this.#runtime, this.endpoint, engineInit, this);
     this.#connection = connection;
     connection.start(this.#dial!);
   }
 
-  #ready(connection: Connection, peer: Peer): void {
+  // What its connection reports.
+
+  opened(): void {
+    this.#go("opened");
+    this.#owner.emit({ type: "connect", address: this.endpoint });
+  }
+
+  ready(connection: Connection, known: KnownPeer): void {
     if (this.#state === "closed") return;
     this.#backoff.connected(this.#runtime.host.nowMs());
     this.#go("handshaken");
     connection.join(this.#pipe ?? this.#attachPipe());
-    if (this.#connection === connection) {
-      this.#owner.emit({ type: "handshake", address: this.endpoint, peer });
-    }
+    if (this.#connection === connection) this.#owner.joined(this.endpoint, known);
   }
 
-  #lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
-    const { peer } = connection;
+  lost(connection: Connection, handshaken: boolean, error: Error | undefined): void {
+    const { known } = connection;
     const denied = isPermissionError(error);
     if (denied && this.#state !== "closed") this.#failure = error;
     if (this.#state === "closed") {
       // We ended it. While the socket is open, listeners that count peers need the event all the same.
-      if (peer !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(peer, undefined);
+      if (known !== undefined && !this.#refused && !this.#owner.closed) this.#tellGone(known, undefined);
       return;
     }
-    if (peer !== undefined) {
+    if (known !== undefined) {
       if (this.#pipe !== undefined && this.#state !== "lingering") this.#owner.pattern.lost(this.#pipe);
-      this.#tellGone(peer, error);
+      this.#tellGone(known, error);
     } else if (this.#state === "dialing" || (this.#state === "lingering" && !handshaken)) {
       this.#tellFailed("connect:delay", error ?? new Error("The stream could not be opened"));
     } else {
@@ -165,7 +163,7 @@ export class ConnectSession implements Session {
     }
   }
 
-  #gone(connection: Connection): void {
+  gone(connection: Connection): void {
     if (this.#connection === connection) this.#connection = undefined;
     if (this.#state === "closed") return this.#report();
     if (this.#state === "lingering" && this.queuedMessages === 0) return this.#end("close");
@@ -192,15 +190,13 @@ export class ConnectSession implements Session {
   }
 
   #attachPipe(): StreamPipe {
-    const pipe = new StreamPipe({
+    const pipe = new StreamPipe(this, {
       pattern: this.#owner.pattern,
       options: this.#owner.patternOptions,
       conflate: this.#options.conflate,
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
       receivedTotal: this.#runtime.receivedTotal,
-      busy: (on) => this.#busy(on),
-      refuse: (why) => this.#refuse(why),
     });
     pipe.routingId = this.#routingId;
     this.#pipe = pipe;
@@ -213,16 +209,18 @@ export class ConnectSession implements Session {
     this.#owner.pattern.detach(pipe);
   }
 
-  #busy(on: boolean): void {
+  // What its pipe reports.
+
+  busy(on: boolean): void {
     if (on) this.#runtime.keepAlive.hold();
     else this.#runtime.keepAlive.release();
     if (!on && this.#state === "lingering") this.#end("close");
   }
 
-  #refuse(why: Error): void {
+  refuse(why: Error): void {
     if (this.#state === "closed") return;
     this.#refused = true;
-    this.#tellGone(this.#connection?.peer, why);
+    this.#tellGone(this.#connection?.known, why);
     if (this.#pipe !== undefined && !this.#pipe.closed) this.#detachPipe(this.#pipe);
     this.#end("giveUp", "abort", "the peer was refused");
   }
@@ -248,7 +246,7 @@ export class ConnectSession implements Session {
   }
 
   #tellDropped(why: string): void {
-    tellDropped(this.#owner, this.endpoint, this.#pipe?.peer, this.queuedMessages, why);
+    tellDropped(this.#owner, this.endpoint, this.#pipe?.known, this.queuedMessages, why);
   }
 
   #report(): void {
@@ -267,8 +265,8 @@ export class ConnectSession implements Session {
     else this.#runtime.keepAlive.release();
   }
 
-  #tellGone(peer: Peer | undefined, error: Error | undefined): void {
-    this.#owner.emit({ type: "disconnect", address: this.endpoint, peer, error });
+  #tellGone(known: KnownPeer | undefined, error: Error | undefined): void {
+    this.#owner.left(this.endpoint, known, error);
   }
 
   #tellFailed(type: "connect:delay" | HandshakeErrorType, error: Error): void {

@@ -4,44 +4,47 @@
  * @module
  */
 
-import { Driver } from "../engine/driver.ts";
+import { Driver, type DriverEvents } from "../engine/driver.ts";
 import { Engine, type EngineInit } from "../engine/engine.ts";
-import type { CloseReason, EngineEvent, HandshakeResult } from "../engine/engine_events.ts";
+import type { CloseReason, EngineEvent } from "../engine/engine_events.ts";
 import { isBytes } from "../engine/transport_rules.ts";
 import { PeerError } from "../errors.ts";
-import type { Peer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import type { StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial, TransportInfo } from "../ports.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { HandshakeErrorType } from "./events.ts";
 import type { ConnectionInput, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
+import { StreamPeer } from "./stream_peer.ts";
 
 /** What a connection reports to its session. */
 export interface ConnectionEvents {
-  opened(info: TransportInfo): void;
+  opened(connection: Connection, info: TransportInfo): void;
   /** The handshake is done. In response the session joins a pipe. */
-  ready(peer: Peer): void;
+  ready(connection: Connection, known: KnownPeer): void;
   /** Nothing more is sent or received. `error`: why; `undefined` if the connection ended in order. */
-  lost(handshaken: boolean, error: Error | undefined): void;
+  lost(connection: Connection, handshaken: boolean, error: Error | undefined): void;
   /** No memory of the pipe is in use any longer. The last call. */
-  gone(): void;
+  gone(connection: Connection): void;
 }
 
 /** One connection over a byte stream, from dial to close. */
-export class Connection implements ConnectionInput {
-  peer: Peer | undefined;
+export class Connection implements ConnectionInput, DriverEvents {
+  /** Set once the handshake is done. */
+  known: KnownPeer | undefined;
   /** Counted only where an allocator is installed. */
   receivedBytes = 0;
   readonly #allocator: BodyAllocator | undefined;
   readonly #owner: SessionOwner;
   readonly #runtime: Runtime;
   readonly #endpoint: string;
-  readonly #events: ConnectionEvents;
+  readonly #session: ConnectionEvents;
   readonly #engine: Engine;
   readonly #driver: Driver;
   #pipe: StreamPipe | undefined;
-  #info: TransportInfo = { localAddress: "", remoteAddress: "" };
+  /** Until the peer is known. */
+  #info: TransportInfo | undefined;
   #lost = false;
 
   /** `init`: the engine settings that all of the endpoint's connections share. */
@@ -50,34 +53,25 @@ export class Connection implements ConnectionInput {
     runtime: Runtime,
     endpoint: string,
     init: EngineInit,
-    events: ConnectionEvents,
+    session: ConnectionEvents,
   ) {
     this.#owner = owner;
     this.#runtime = runtime;
     this.#endpoint = endpoint;
-    this.#events = events;
+    this.#session = session;
     const allocator = owner.allocatorFor?.(this);
     this.#allocator = allocator;
     this.#engine = new Engine(allocator === undefined ? init : { ...init, allocator });
-    this.#driver = new Driver(this.#engine, runtime.scheduler, {
-      opened: (info) => {
-        this.#info = info;
-        events.opened(info);
-      },
-      engine: (event) => this.#handle(event),
-      gone: (cause) => {
-        this.#lose(false, asError(cause));
-        events.gone();
-      },
-    });
+    this.#driver = new Driver(this.#engine, runtime.scheduler, this);
   }
 
   /**
    * Opens the stream. `lost` and `gone` may be called from inside: a dial that throws or is not a function
-   * fails at once.
+   * fails at once. `accepted`: the peer dialled.
    */
-  start(dial: Dial): void {
+  start(dial: Dial, accepted = false): void {
     const counts = this.#allocator !== undefined && typeof dial === "function";
+    if (accepted) this.#driver.accepts();
     this.#driver.start(counts ? this.#counting(dial) : dial);
   }
 
@@ -89,7 +83,7 @@ export class Connection implements ConnectionInput {
   /** Lets a pipe send and receive, and tells the pattern that the peer is connected. */
   join(pipe: StreamPipe): void {
     this.#pipe = pipe;
-    pipe.peer = this.peer;
+    pipe.known = this.known;
     pipe.allocator = this.#allocator;
     pipe.join(this.#engine, this.#driver);
     this.#owner.pattern.ready(pipe);
@@ -111,11 +105,19 @@ export class Connection implements ConnectionInput {
       });
   }
 
-  #handle(event: EngineEvent): void {
+  // What the driver reports.
+
+  opened(info: TransportInfo): void {
+    this.#info = info;
+    this.#session.opened(this, info);
+  }
+
+  engine(event: EngineEvent): void {
     switch (event.type) {
       case "ready":
-        this.peer = this.#describe(event.peer);
-        this.#events.ready(this.peer);
+        this.known = new StreamPeer(this.#runtime.nextPeerId(), this.#endpoint, this.#info!, event.peer);
+        this.#info = undefined;
+        this.#session.ready(this, this.known);
         return;
       case "authorize":
         // No mechanism of this version asks. One that does will find its answer in the socket's options.
@@ -126,25 +128,16 @@ export class Connection implements ConnectionInput {
     }
   }
 
+  gone(cause: unknown): void {
+    this.#lose(false, asError(cause));
+    this.#session.gone(this);
+  }
+
   #lose(handshaken: boolean, error: Error | undefined): void {
     if (this.#lost) return;
     this.#lost = true;
     this.#pipe?.part();
-    this.#events.lost(handshaken, error);
-  }
-
-  #describe(result: HandshakeResult): Peer {
-    return {
-      id: this.#runtime.nextPeerId(),
-      endpoint: this.#endpoint,
-      localAddress: this.#info.localAddress,
-      remoteAddress: this.#info.remoteAddress,
-      socketType: result.socketType,
-      identity: result.identity,
-      metadata: result.metadata,
-      mechanism: result.mechanism,
-      version: result.version,
-    };
+    this.#session.lost(this, handshaken, error);
   }
 }
 

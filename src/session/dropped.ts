@@ -4,18 +4,19 @@
  * @module
  */
 
-import type { Peer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import type { SessionOwner } from "./owner.ts";
 
 /** Emits a `drop` event for `count` messages, if any, including those that a transport took in part. */
 export function tellDropped(
   owner: SessionOwner,
   address: string,
-  peer: Peer | undefined,
+  known: KnownPeer | undefined,
   count: number,
   why: string,
 ): void {
-  if (count > 0) owner.emit({ type: "drop", address, peer, error: new Error(`Dropped: ${why}`), count });
+  if (count === 0) return;
+  owner.emit({ type: "drop", address, peer: known?.peer, error: new Error(`Dropped: ${why}`), count });
 }
 
 /** The reason when the linger time has run out. */

@@ -29,7 +29,9 @@ export class HalfOpen<Handshake> {
     this.delete(handshake);
     let group = this.#groups.get(host);
     if (group === undefined) this.#groups.set(host, group = { host, members: new Set() });
-    this.#resize(group, () => group.members.add(handshake));
+    const { size } = group.members;
+    group.members.add(handshake);
+    this.#resized(group, size);
     this.#groupOf.set(handshake, group);
   }
 
@@ -38,7 +40,9 @@ export class HalfOpen<Handshake> {
     const group = this.#groupOf.get(handshake);
     if (group === undefined) return;
     this.#groupOf.delete(handshake);
-    this.#resize(group, () => group.members.delete(handshake));
+    const { size } = group.members;
+    group.members.delete(handshake);
+    this.#resized(group, size);
     if (group.members.size === 0) this.#groups.delete(group.host);
   }
 
@@ -49,16 +53,16 @@ export class HalfOpen<Handshake> {
     return oldest;
   }
 
-  #resize(group: Group<Handshake>, change: () => void): void {
-    const { members } = group;
-    const before = this.#bySize.get(members.size);
-    before?.delete(group);
-    if (before?.size === 0) this.#bySize.delete(members.size);
-    change();
-    const { size } = members;
+  /** `group` had `before` members, and has one more or less now. */
+  #resized(group: Group<Handshake>, before: number): void {
+    const { size } = group.members;
+    const equals = this.#bySize.get(before);
+    equals?.delete(group);
+    if (equals?.size === 0) this.#bySize.delete(before);
     if (size > 0) {
-      const after = this.#bySize.get(size) ?? new Set();
-      this.#bySize.set(size, after.add(group));
+      const now = this.#bySize.get(size);
+      if (now === undefined) this.#bySize.set(size, new Set([group]));
+      else now.add(group);
     }
     // A group's size changes by one, so the largest size does, too.
     if (size > this.#largest) this.#largest = size;

@@ -118,7 +118,8 @@ export class InprocSession implements Session {
       end.#other = far;
     }
     for (const [end, far] of [[this, other], [other, this]] as const) {
-      end.pipe.peer = end.#describe(far);
+      const peer = end.#describe(far);
+      end.pipe.known = { id: peer.id, identity: peer.identity, peer };
       end.attach();
       if (end.#state === "closed" || far.#state === "closed") return;
     }
@@ -129,7 +130,7 @@ export class InprocSession implements Session {
       if (end.#other === undefined) return;
       end.owner.pattern.ready(end.pipe);
       if (end.#other === undefined) return;
-      end.owner.emit({ type: "handshake", address: end.endpoint, peer: end.pipe.peer! });
+      end.owner.joined(end.endpoint, end.pipe.known!);
     }
     for (const end of [this, other]) {
       if (end.#other === undefined) return;
@@ -155,11 +156,11 @@ export class InprocSession implements Session {
    */
   #part(refused: boolean): void {
     this.#other = undefined;
-    const { peer } = this.pipe;
+    const { known } = this.pipe;
     this.pipe.part();
     if (this.#isOver) return;
     this.#go("part");
-    this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
+    this.owner.left(this.endpoint, known, undefined);
     if (this.#isOver) return;
     if (!this.#connects) return this.#end();
     this.owner.pattern.lost(this.pipe);
@@ -202,12 +203,12 @@ export class InprocSession implements Session {
     this.#cancelLinger?.();
     this.#cancelRetry?.();
     this.#runtime.inproc.forget(this);
-    const { peer } = this.pipe;
+    const { known } = this.pipe;
     if (refusal !== undefined) {
-      this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: refusal });
+      this.owner.left(this.endpoint, known, refusal);
     }
     this.#detachPipe();
-    if (why !== undefined) tellDropped(this.owner, this.endpoint, peer, this.queuedMessages, why);
+    if (why !== undefined) tellDropped(this.owner, this.endpoint, known, this.queuedMessages, why);
     this.pipe.discardWaiting();
     const other = this.#other;
     this.#other = undefined;
@@ -215,7 +216,7 @@ export class InprocSession implements Session {
     if (other !== undefined) {
       // As over streams, a socket that closes itself gets no event.
       if (refusal === undefined && !this.owner.closed) {
-        this.owner.emit({ type: "disconnect", address: this.endpoint, peer, error: undefined });
+        this.owner.left(this.endpoint, known, undefined);
       }
       other.#part(refusal !== undefined);
     }

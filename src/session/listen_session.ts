@@ -8,13 +8,13 @@
 import { PeerError } from "../errors.ts";
 import { closeQuietly, disown, isTransport } from "../engine/transport_rules.ts";
 import type { Dial, Listen, Listener } from "../ports.ts";
-import { AcceptSession } from "./accept_session.ts";
+import { type AcceptEvents, AcceptSession } from "./accept_session.ts";
 import { HalfOpen, hostOf } from "./half_open.ts";
 import type { SessionOptions, SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A bound endpoint over byte streams, and its listener. */
-export class ListenSession {
+export class ListenSession implements AcceptEvents {
   readonly #owner: SessionOwner;
   readonly #options: SessionOptions;
   readonly #runtime: Runtime;
@@ -62,12 +62,19 @@ export class ListenSession {
     return this.#listener.close().then(() => this.#runtime.keepAlive.release());
   }
 
+  // What accepted connections report.
+
+  opened(session: AcceptSession, remoteAddress: string): void {
+    this.#handshakes.add(session, hostOf(remoteAddress));
+  }
+
+  handshakeEnded(session: AcceptSession): void {
+    this.#handshakes.delete(session);
+  }
+
   #accept(attach: Dial): void {
     if (this.#closed) return turnAway(attach);
-    const session = new AcceptSession(this.#owner, this.#runtime, this.endpoint, this.#options, {
-      opened: (opened, remoteAddress) => this.#handshakes.add(opened, hostOf(remoteAddress)),
-      handshakeEnded: (ended) => this.#handshakes.delete(ended),
-    });
+    const session = new AcceptSession(this.#owner, this.#runtime, this.endpoint, this.#options, this);
     const { handshakesMax } = this.#options;
     if (this.#handshakes.size >= handshakesMax) {
       this.#handshakes.worst!.evict(

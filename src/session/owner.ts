@@ -7,6 +7,7 @@
 import type { EngineInit } from "../engine/engine.ts";
 import type { Pattern, PatternOptions } from "../pattern/pattern.ts";
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
+import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 
@@ -50,6 +51,10 @@ export interface SessionOwner {
    */
   readonly allocatorFor?: ((input: ConnectionInput) => BodyAllocator | undefined) | undefined;
   emit(event: SocketEvent): void;
+  /** A peer is connected, which `handshake` tells those who listen for it. */
+  joined(address: string, known: KnownPeer): void;
+  /** A peer is gone, or an endpoint was refused by its own socket, which `disconnect` tells. */
+  left(address: string, known: KnownPeer | undefined, error: Error | undefined): void;
   /** A connecting endpoint has changed its state. */
   traceState(address: string, state: string): void;
   /**

@@ -113,6 +113,12 @@ export class Observer {
     };
   }
 
+  /** @internal Whether an event of this kind would be kept, or reach a listener. */
+  wants(type: SocketEventType): boolean {
+    if (this.#closed) return false;
+    return this.#reading || (this.#listeners.get(type)?.size ?? 0) > 0;
+  }
+
   /** @internal Emits an event. Called by the socket. */
   emit(event: SocketEvent): void {
     if (this.#closed) return;

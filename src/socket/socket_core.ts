@@ -10,9 +10,9 @@ import type { EngineInit } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
 import { PATTERNS } from "../pattern/patterns.ts";
 import type { Pattern, PatternEvents, PatternInit, PatternOptions } from "../pattern/pattern.ts";
-import type { Peer, Pipe } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer, Peer, Pipe } from "../pattern/pipe/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
-import type { SocketEvent } from "../session/events.ts";
+import type { SocketEvent, SocketEventType } from "../session/events.ts";
 import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";
 import { nullMechanism } from "../zmtp/mechanism/null.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
@@ -58,7 +58,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   closed = false;
   /** Set by the log before the first endpoint is made. */
   allocatorFor: SessionOwner["allocatorFor"];
-  readonly #peers: Map<number, Peer> = new Map();
+  readonly #peers: Map<number, KnownPeer> = new Map();
   readonly #peerWaits: WaitList<number, void>;
   readonly #drops: Map<Pipe | undefined, { count: number; why: string }> = new Map();
   readonly #ended: Promise<void>;
@@ -146,7 +146,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   }
 
   get peers(): readonly Peer[] {
-    return [...this.#peers.values()];
+    return Array.from(this.#peers.values(), ({ peer }) => peer);
   }
 
   /** Resolves when `options.peers` peers (default 1) are connected. */
@@ -235,17 +235,28 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   }
 
   emit(event: SocketEvent): void {
-    if (event.type === "handshake" && event.peer !== undefined) {
-      this.#peers.set(event.peer.id, event.peer);
-      for (const waiter of this.#peerWaits) if (this.#peers.size >= waiter.task) waiter.resolve();
-    } else if (event.type === "disconnect" && event.peer !== undefined) {
-      this.#peers.delete(event.peer.id);
-    }
     const { host } = this.runtime;
     if (host.trace !== undefined) {
       host.trace({ kind: "event", socketType: this.type, socketId: this.id, event });
     }
     this.observer.emit(event);
+  }
+
+  joined(address: string, known: KnownPeer): void {
+    this.#peers.set(known.id, known);
+    for (const waiter of this.#peerWaits) if (this.#peers.size >= waiter.task) waiter.resolve();
+    if (this.#tells("handshake")) this.emit({ type: "handshake", address, peer: known.peer });
+  }
+
+  left(address: string, known: KnownPeer | undefined, error: Error | undefined): void {
+    if (known !== undefined) this.#peers.delete(known.id);
+    if (this.#tells("disconnect")) this.emit({ type: "disconnect", address, peer: known?.peer, error });
+  }
+
+  /** Whether an event of this kind would reach anyone. */
+  #tells(type: SocketEventType): boolean {
+    const { host } = this.runtime;
+    return this.observer.wants(type) || (host.trace !== undefined && host.traces?.() !== false);
   }
 
   traceState(address: string, state: string): void {

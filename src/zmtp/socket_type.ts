@@ -42,6 +42,11 @@ const ROWS: Readonly<Record<SocketType, Row>> = {
   XSUB: { peers: ["PUB", "XPUB"], announcesIdentity: false },
 };
 
+/** So that an accepted peer's type is one of these strings, and not one of its own. */
+const BY_NAME: ReadonlyMap<string, SocketType> = new Map(
+  Object.keys(ROWS).map((name) => [name, name as SocketType]),
+);
+
 /** Every socket type, in the order of the table. */
 export const SOCKET_TYPES: readonly SocketType[] = Object.keys(ROWS) as SocketType[];
 
@@ -62,6 +67,5 @@ export function announcesIdentity(type: SocketType): boolean {
 
 /** The type that a peer named, or `undefined` for an unknown one. Case-sensitive, as in libzmq. */
 export function parseSocketType(bytes: Uint8Array): SocketType | undefined {
-  const text = asciiText(bytes);
-  return Object.hasOwn(ROWS, text) ? text as SocketType : undefined;
+  return BY_NAME.get(asciiText(bytes));
 }

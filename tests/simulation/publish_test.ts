@@ -25,6 +25,14 @@ function publishRound(world: World, publisher: XPublisher, round: number): void 
   for (const topic of world.random.shuffle([...ROUND_TOPICS])) publisher.trySend([topic, `${round}`]);
 }
 
+/** Takes what the publisher was told, up to the subscription to `topic`. Returns whether that has come. */
+function hears(publisher: XPublisher, topic: string): boolean {
+  const ending = String(asciiBytes(topic));
+  let told = publisher.tryReceive();
+  while (told !== undefined && !String(told).endsWith(ending)) told = publisher.tryReceive();
+  return told !== undefined;
+}
+
 /** What a subscriber got: by topic, the rounds in order. */
 class Ears {
   readonly rounds: Map<string, number[]> = new Map();
@@ -98,7 +106,7 @@ test("with noDrop, whoever has subscribed gets every matching message once and i
       play(
         world,
         [],
-        () => String(publisher.tryReceive()).endsWith(String(asciiBytes(`known-${index}`))),
+        () => hears(publisher, `known-${index}`),
         "the last topic",
       );
     }

@@ -58,12 +58,17 @@ export class Program {
     return this.#lines.shift()!;
   }
 
+  /** Ends it. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /** Its exit code, once it has ended by itself. */
   async code(): Promise<number | null> {
     try {
       return await within(this.ended, `${this.#what} to end by itself`);
     } catch (error) {
-      this.#child.kill("SIGKILL");
+      this.kill();
       throw error;
     }
   }

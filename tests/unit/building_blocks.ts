@@ -6,7 +6,7 @@
 
 import type { Outgoing } from "../../src/pattern/pipe/outbound_queue.ts";
 import { framesOf, type PatternEvents, type PatternOptions } from "../../src/pattern/pattern.ts";
-import { type Message, type Peer, Pipe } from "../../src/pattern/pipe/pipe.ts";
+import { type KnownPeer, type Message, type Peer, Pipe } from "../../src/pattern/pipe/pipe.ts";
 import type { Segment } from "../../src/zmtp/segment.ts";
 
 /** See the module. */
@@ -80,6 +80,11 @@ export function textOf(message: readonly Uint8Array[]): string {
 /** Text as a message, frames split at `|`. */
 export function messageOf(text: string): Message {
   return text.split("|").map((frame) => new TextEncoder().encode(frame));
+}
+
+/** A peer that has been described. */
+export function known(peer: Peer): KnownPeer {
+  return { id: peer.id, identity: peer.identity, peer };
 }
 
 /** A peer as a handshake tells of it. */

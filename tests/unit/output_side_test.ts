@@ -54,7 +54,7 @@ const subscribe = (topic: string): string =>
 test("handshake bytes come first, then commands, then subscriptions, then messages", () => {
   const bench = new Bench().attach();
   bench.queue("message");
-  bench.side.subscriptions.push(asciiBytes("t"), true);
+  bench.side.subscribe(asciiBytes("t"), true, 0);
   bench.side.pushCommand(encodePing(0));
   bench.side.pushEarly(asciiBytes("greeting,"));
   bench.side.pushEarly(asciiBytes("ready"));
@@ -126,7 +126,7 @@ test("subscriptions leave in writes of a bounded size, all of them, in the form 
     bench.side.legacySubscriptions = legacy;
     const count = 20_000;
     for (let index = 0; index < count; index++) {
-      bench.side.subscriptions.push(asciiBytes(`topic ${index}`), true);
+      bench.side.subscribe(asciiBytes(`topic ${index}`), true, 0);
     }
     let found = 0;
     for (let text = bench.write(); text !== undefined; text = bench.write()) {
@@ -178,7 +178,7 @@ test("a sealing mechanism wraps every frame by itself, with its flags and whatev
   segment.addMessage(asciiBytes("z"));
   bench.segments.push(segment);
   bench.side.pushCommand(encodePing(0));
-  bench.side.subscriptions.push(asciiBytes("t"), true);
+  bench.side.subscribe(asciiBytes("t"), true, 0);
   let out = "";
   for (let text = bench.write(); text !== undefined; text = bench.write()) out += text;
   assertEquals(sealed, ["4 7", "4 11", "1 1", "1 300", "1 20000", "0 0", "0 16384", "0 1"]);

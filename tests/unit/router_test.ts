@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MisuseError, PeerError } from "../../src/errors.ts";
 import type { PatternOptions } from "../../src/pattern/pattern.ts";
 import { RouterPattern } from "../../src/pattern/router.ts";
-import { FakeEvents, FakePipe, messageOf, patternOptions, peerOf, textOf } from "./building_blocks.ts";
+import { FakeEvents, FakePipe, known, messageOf, patternOptions, peerOf, textOf } from "./building_blocks.ts";
 
 function makeRouter(options: Partial<PatternOptions> = {}): { router: RouterPattern; events: FakeEvents } {
   const events = new FakeEvents();
@@ -18,7 +18,7 @@ function makeRouter(options: Partial<PatternOptions> = {}): { router: RouterPatt
 /** A peer that has come, or was refused. */
 function join(router: RouterPattern, name: string, identity = ""): FakePipe {
   const pipe = new FakePipe(name);
-  pipe.peer = peerOf(identity);
+  pipe.known = known(peerOf(identity));
   pipe.connected = true;
   pipe.onRefuse = () => {
     pipe.closed = true;
@@ -136,7 +136,7 @@ test("a peer that was named when it was connected can be addressed before it is 
   pipe.routingId = messageOf("server")[0]!;
   router.attach(pipe);
   assert(router.trySend(messageOf("server|early")));
-  pipe.peer = peerOf("other name");
+  pipe.known = known(peerOf("other name"));
   router.ready(pipe);
   say(router, pipe, "hello");
   assertEquals([receive(router), pipe.texts], ["server|hello", ["early"]]);
@@ -151,7 +151,7 @@ test("a connection that is made again keeps its name, even if the peer has anoth
   const { router } = makeRouter();
   const pipe = join(router, "a", "first");
   router.lost(pipe);
-  pipe.peer = peerOf("second");
+  pipe.known = known(peerOf("second"));
   router.ready(pipe);
   say(router, pipe, "x");
   assertEquals(receive(router), "first|x");
@@ -183,7 +183,7 @@ test("ids are bytes: zeros, high bytes and long ids are told apart", () => {
   ];
   const pipes = ids.map((id, index) => {
     const pipe = new FakePipe(`${index}`);
-    pipe.peer = { ...peerOf(), identity: Uint8Array.from(id) };
+    pipe.known = known({ ...peerOf(), identity: Uint8Array.from(id) });
     router.attach(pipe);
     router.ready(pipe);
     return pipe;

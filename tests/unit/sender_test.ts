@@ -8,7 +8,7 @@ import { Runtime } from "../../src/session/runtime.ts";
 import { defaultOptions, type OptionValues } from "../../src/socket/options.ts";
 import { Sender } from "../../src/socket/sender.ts";
 import { World } from "../support/world.ts";
-import { FakePipe, patternOptions, peerOf } from "./building_blocks.ts";
+import { FakePipe, known, patternOptions, peerOf } from "./building_blocks.ts";
 
 /** A sender with pipes whose room the test decides. */
 class Bench {
@@ -32,7 +32,7 @@ class Bench {
   join(name: string, room = Infinity): FakePipe {
     const pipe = new FakePipe(name);
     pipe.room = room;
-    pipe.peer = peerOf(name);
+    pipe.known = known(peerOf(name));
     pipe.connected = true;
     this.pattern.attach(pipe);
     this.pattern.ready(pipe);

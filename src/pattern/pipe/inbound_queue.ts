@@ -52,6 +52,8 @@ export interface InboundEvents {
   drained(): void;
   /** This many messages cannot be read: their memory changed after they were received. */
   corrupted?(messages: number): void;
+  /** An assembled message will not be taken: its frames may belong to an allocator. */
+  dropped?(frames: readonly Uint8Array[]): void;
 }
 
 /** The received messages of a pipe, until the socket takes them. */
@@ -65,7 +67,6 @@ export class InboundQueue implements Inbound, WaitingQueue {
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
   readonly #total: SharedBound;
-  readonly #dropping: ((frames: readonly Uint8Array[]) => void) | undefined;
   #mark: HighWaterMark;
   /** At this many messages a queue that was full asks for more; -1: it was not full. */
   #lowMessages = -1;
@@ -87,12 +88,9 @@ export class InboundQueue implements Inbound, WaitingQueue {
     readonly conflate?: boolean;
     /** The bound that it shares with other queues. Default: none. */
     readonly total?: SharedBound;
-    /** Called for each assembled message that will not be taken: its frames may belong to an allocator. */
-    readonly dropped?: (frames: readonly Uint8Array[]) => void;
   }) {
     this.#mark = init.mark;
     this.#events = init.events;
-    this.#dropping = init.dropped;
     this.#conflate = init.conflate ?? false;
     this.#total = init.total ?? new SharedBound(Infinity);
   }
@@ -139,7 +137,7 @@ export class InboundQueue implements Inbound, WaitingQueue {
 
   message(frames: Uint8Array[], bytes: number): void {
     if (this.#dropped) {
-      this.#dropping?.(frames);
+      this.#events.dropped?.(frames);
       return;
     }
     if (this.#conflate) this.#forget();
@@ -204,7 +202,7 @@ export class InboundQueue implements Inbound, WaitingQueue {
     for (let i = from; i < dropped.length; i++) {
       const entry = dropped[i];
       if (typeof entry === "function") entry();
-      else if (Array.isArray(entry)) this.#dropping?.(entry);
+      else if (Array.isArray(entry)) this.#events.dropped?.(entry);
     }
   }
 

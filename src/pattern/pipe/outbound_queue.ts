@@ -41,6 +41,27 @@ export interface HighWaterMark {
   readonly bytes: number;
 }
 
+/** What {@link OutboundQueue} is made from. */
+export interface OutboundInit {
+  readonly pool: SegmentPool;
+  readonly mark: HighWaterMark;
+  /** Keep only the newest message. The mark does not apply then. */
+  readonly conflate?: boolean;
+  /** The bound that it shares with other queues. Default: none. */
+  readonly total?: SharedBound;
+}
+
+/** What {@link OutboundQueue} reports. */
+export interface OutboundEvents {
+  /**
+   * A queue that refused a message has room again: at half its mark or, if the shared bound was the reason,
+   * once there is room below that.
+   */
+  writable(): void;
+  /** Called with `true` when the queue gets its first message, with `false` when the last one has left. */
+  busy?(on: boolean): void;
+}
+
 /** The messages that wait to be written to a peer, framed into segments. */
 export class OutboundQueue implements Outbound, WaitingQueue {
   /** Messages that no transport has taken, including those in flight. */
@@ -50,8 +71,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   /** The connection, while there is one. */
   listener: OutboundListener | undefined;
   readonly #pool: SegmentPool;
-  readonly #writable: () => void;
-  readonly #busy: (on: boolean) => void;
+  readonly #events: OutboundEvents;
   readonly #conflate: boolean;
   readonly #total: SharedBound;
   #mark: HighWaterMark;
@@ -61,33 +81,22 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   atTotal = false;
   /** Bytes of memory that its segments and the bodies they refer to take. */
   #heldBytes = 0;
-  #sealed: Segment[] = [];
+  /** `undefined` until the first segment is full: few queues ever hold more than an open one. */
+  #sealed: Segment[] | undefined;
   #open: Segment | undefined;
   #announced = false;
   #latest: Outgoing | undefined;
   /** Whether the last segment outgrew a small one, so that the next one is a large one from the start. */
   #sendsMuch = false;
 
-  /**
-   * `writable` is called when a queue that refused a message has room again: at half its mark or, if the
-   * shared bound was the reason, once there is room below that.
-   */
-  constructor(init: {
-    readonly pool: SegmentPool;
-    readonly mark: HighWaterMark;
-    readonly writable: () => void;
-    /** Called with `true` when the queue gets its first message, with `false` when the last one has left. */
-    readonly busy?: (on: boolean) => void;
-    /** Keep only the newest message. The mark does not apply then. */
-    readonly conflate?: boolean;
-    /** The bound that it shares with other queues. Default: none. */
-    readonly total?: SharedBound;
-  }) {
+  /** `events`: what it reports to, if that is not `init` itself. */
+  constructor(init: OutboundInit & OutboundEvents);
+  constructor(init: OutboundInit, events: OutboundEvents);
+  constructor(init: OutboundInit, events: OutboundEvents = init as OutboundInit & OutboundEvents) {
     this.#pool = init.pool;
     this.#mark = init.mark;
     this.#messagesMax = init.mark.messages || Infinity;
-    this.#writable = init.writable;
-    this.#busy = init.busy ?? ((): void => {});
+    this.#events = events;
     this.#conflate = init.conflate ?? false;
     this.#total = init.total ?? new SharedBound(Infinity);
   }
@@ -128,12 +137,12 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   }
 
   get hasSegments(): boolean {
-    return this.#sealed.length > 0 || this.#open !== undefined || this.#latest !== undefined;
+    return this.#open !== undefined || this.hasFullSegment || this.#latest !== undefined;
   }
 
   /** Whether a segment is full, so that it is worth a write before the loop's turn ends. */
   get hasFullSegment(): boolean {
-    return this.#sealed.length > 0;
+    return this.#sealed !== undefined && this.#sealed.length > 0;
   }
 
   /**
@@ -142,12 +151,12 @@ export class OutboundQueue implements Outbound, WaitingQueue {
    */
   barrier(): number {
     this.#seal();
-    return this.#sealed.length + (this.#latest === undefined ? 0 : 1);
+    return (this.#sealed?.length ?? 0) + (this.#latest === undefined ? 0 : 1);
   }
 
   take(): Segment | undefined {
     if (this.#latest !== undefined) this.#frameLatest();
-    const segment = this.#sealed.length > 0 ? this.#sealed.shift() : this.#open;
+    const segment = this.hasFullSegment ? this.#sealed!.shift() : this.#open;
     if (segment === this.#open) this.#open = undefined;
     this.#announced = this.hasSegments;
     return segment;
@@ -170,7 +179,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     if (!this.#muted) return;
     if (this.#belowMark()) {
       this.#muted = false;
-      this.#writable();
+      this.#events.writable();
     } else if (this.#total.isFull(this.#heldBytes)) {
       this.#total.waiting.add(this);
     }
@@ -182,7 +191,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.messages -= segment.forget(handedBytes);
     this.bytes -= bytes - segment.bytes;
     this.#hold(memoryOf(segment) - heldBytes);
-    this.#sealed.unshift(segment);
+    (this.#sealed ??= []).unshift(segment);
     this.#announced = true;
     this.#credit();
   }
@@ -218,7 +227,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     if (bytes !== 0 && this.bytes > bytes / 2) return;
     this.#muted = false;
     this.#total.waiting.delete(this);
-    this.#writable();
+    this.#events.writable();
   }
 
   #append(message: Outgoing): void {
@@ -257,7 +266,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   /** The first message was added to an empty queue. */
   #begin(): void {
     this.#total.queues++;
-    this.#busy(true);
+    this.#events.busy?.(true);
   }
 
   #left(messages: number, bytes: number): void {
@@ -265,7 +274,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     this.bytes -= bytes;
     if (this.messages === 0) {
       this.#total.queues--;
-      this.#busy(false);
+      this.#events.busy?.(false);
     }
     this.#credit();
     this.#total.left();
@@ -301,7 +310,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   #seal(): void {
     if (this.#open === undefined) return;
-    this.#sealed.push(this.#open);
+    (this.#sealed ??= []).push(this.#open);
     this.#open = undefined;
     this.listener?.writeNow();
   }
@@ -327,7 +336,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     segment.addMessage(message);
     this.bytes += segment.bytes;
     this.#hold(memoryOf(segment));
-    this.#sealed.push(segment);
+    (this.#sealed ??= []).push(segment);
   }
 }
 

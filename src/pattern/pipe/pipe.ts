@@ -33,10 +33,20 @@ export interface Peer {
   readonly version: string;
 }
 
+/** A peer that may not have been described yet. */
+export interface KnownPeer {
+  /** {@link Peer.id} */
+  readonly id: number;
+  /** {@link Peer.identity} */
+  readonly identity: Uint8Array;
+  /** The same object each time. */
+  readonly peer: Peer;
+}
+
 /** A pipe as patterns see it. A field that belongs to another class is used by that class only. */
 export abstract class Pipe {
   /** Set once the handshake is done; while reconnecting, the last known peer. */
-  peer: Peer | undefined;
+  known: KnownPeer | undefined;
   /** Whether the peer is connected now. */
   connected = false;
   /** Nothing more will be sent; what was received can still be read. */
@@ -50,6 +60,10 @@ export abstract class Pipe {
   /** Allocates the bodies of incoming frames and takes back those not delivered. Set by the connection. */
   allocator: BodyAllocator | undefined;
 
+  /** The description of the {@link known} peer. */
+  get peer(): Peer | undefined {
+    return this.known?.peer;
+  }
   /** Whether {@link write} would take a message. */
   abstract get canWrite(): boolean;
   /** The bound for which a message was refused, to complete the words "the peer is". */

@@ -12,13 +12,21 @@ import type { Engine } from "../../engine/engine.ts";
 import { decodeLegacySubscription } from "../../zmtp/commands.ts";
 import { DISCARDED } from "../../zmtp/frame_sink.ts";
 import type { Segment, SegmentPool } from "../../zmtp/segment.ts";
-import { InboundQueue } from "./inbound_queue.ts";
-import { OutboundQueue, type Outgoing } from "./outbound_queue.ts";
+import { type InboundEvents, InboundQueue } from "./inbound_queue.ts";
+import { type HighWaterMark, type OutboundEvents, OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "../pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 import type { SharedBound } from "./shared_bound.ts";
 
-/** What a pipe needs of the session that owns it. */
+/** The session that owns a pipe. */
+export interface PipeOwner {
+  /** Called with `true` when messages start to wait for a write, with `false` when none do any longer. */
+  busy(on: boolean): void;
+  /** The pattern refuses the peer. `flush`: what is queued may leave first. */
+  refuse(why: Error, flush: boolean): void;
+}
+
+/** What a pipe is made from. */
 export interface StreamPipeInit {
   readonly pattern: Pattern;
   readonly options: PatternOptions;
@@ -29,44 +37,28 @@ export interface StreamPipeInit {
   readonly queuedTotal: SharedBound;
   /** The bound on what all pipes of a context have received and the application has not read. */
   readonly receivedTotal: SharedBound;
-  /** Called with `true` when messages start to wait for a write, with `false` when none do any longer. */
-  readonly busy: (on: boolean) => void;
-  /** The pattern refuses the peer. `flush`: what is queued may leave first. */
-  readonly refuse: (why: Error, flush: boolean) => void;
 }
 
 /** A pipe over a byte stream: an inbound and an outbound queue that join one connection at a time. */
-export class StreamPipe extends Pipe {
+export class StreamPipe extends Pipe implements OutboundEvents, InboundEvents {
   readonly outbound: OutboundQueue;
   readonly inbound: InboundQueue;
-  readonly #init: StreamPipeInit;
+  readonly #owner: PipeOwner;
+  readonly #pattern: Pattern;
   #driver: Driver | undefined;
   #begun = false;
 
-  constructor(init: StreamPipeInit) {
+  constructor(owner: PipeOwner, init: StreamPipeInit) {
     super();
-    this.#init = init;
-    const { pattern, options, conflate } = init;
-    this.outbound = new OutboundQueue({
-      pool: init.pool,
-      total: init.queuedTotal,
-      mark: options.sendMark,
-      conflate,
-      busy: init.busy,
-      writable: () => {
-        if (!this.closed) pattern.writable(this);
-      },
-    });
+    this.#owner = owner;
+    this.#pattern = init.pattern;
+    const { pool, options, conflate, queuedTotal, receivedTotal } = init;
+    this.outbound = new OutboundQueue({ pool, mark: options.sendMark, conflate, total: queuedTotal }, this);
     this.inbound = new InboundQueue({
-      total: init.receivedTotal,
       mark: options.receiveMark,
       conflate,
-      events: {
-        readable: () => pattern.readable(this),
-        drained: () => this.#driver?.resumeDecoding(),
-        corrupted: (messages) => pattern.unreadable(this, messages),
-      },
-      dropped: (frames) => this.#release(frames),
+      total: receivedTotal,
+      events: this,
     });
   }
 
@@ -135,29 +127,54 @@ export class StreamPipe extends Pipe {
   }
 
   refuse(why: Error, flush = false): void {
-    this.#init.refuse(why, flush);
+    this.#owner.refuse(why, flush);
+  }
+
+  // What its queues report.
+
+  writable(): void {
+    if (!this.closed) this.#pattern.writable(this);
+  }
+
+  busy(on: boolean): void {
+    this.#owner.busy(on);
+  }
+
+  readable(): void {
+    this.#pattern.readable(this);
+  }
+
+  drained(): void {
+    this.#driver?.resumeDecoding();
+  }
+
+  corrupted(messages: number): void {
+    this.#pattern.unreadable(this, messages);
   }
 
   /** A message will not be taken: gives its memory back. */
-  #release(frames: readonly Uint8Array[]): void {
+  dropped(frames: readonly Uint8Array[]): void {
     const { allocator } = this;
     if (allocator === undefined) return;
     for (const frame of frames) if (frame !== DISCARDED) allocator.release(frame);
   }
 
   #sink(): Inbound {
-    switch (this.#init.pattern.inbound) {
+    switch (this.#pattern.inbound) {
       case "messages":
         return this.inbound;
       case "discard":
         return DISCARD;
       case "subscriptions":
-        return new SubscriptionSink(this, this.#init.pattern);
+        return new SubscriptionSink(this, this.#pattern);
     }
   }
 }
 
 const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
+
+const NO_MARK: HighWaterMark = { messages: 0, bytes: 0 };
+const NO_EVENTS: InboundEvents = { readable(): void {}, drained(): void {} };
 
 /** A subscription (`on`) or cancellation that the pattern has not seen yet. */
 interface Request {
@@ -174,20 +191,17 @@ interface Request {
 class SubscriptionSink implements Inbound {
   readonly #pipe: StreamPipe;
   readonly #pattern: Pattern;
-  readonly #queue: InboundQueue;
+  /** Takes runs apart, which only messages come in: most peers of a publisher send none. */
+  #queue: InboundQueue | undefined;
   /**
    * What arrived since the last {@link announce}, in order. `undefined` stands for a message, which is in the
    * pipe already.
    */
-  #arrived: (Request | undefined)[] = [];
+  #arrived: (Request | undefined)[] | undefined;
 
   constructor(pipe: StreamPipe, pattern: Pattern) {
     this.#pipe = pipe;
     this.#pattern = pattern;
-    this.#queue = new InboundQueue({
-      mark: { messages: 0, bytes: 0 },
-      events: { readable: () => {}, drained: () => {} },
-    });
   }
 
   get credit(): number {
@@ -195,8 +209,9 @@ class SubscriptionSink implements Inbound {
   }
 
   run(bytes: Uint8Array, start: number, end: number, messages: number): void {
-    this.#queue.run(bytes, start, end, messages);
-    for (let message = this.#queue.read(); message !== undefined; message = this.#queue.read()) {
+    const queue = this.#queue ??= new InboundQueue({ mark: NO_MARK, events: NO_EVENTS });
+    queue.run(bytes, start, end, messages);
+    for (let message = queue.read(); message !== undefined; message = queue.read()) {
       let size = 0;
       for (const frame of message) size += frame.length;
       this.message(message, size);
@@ -209,18 +224,18 @@ class SubscriptionSink implements Inbound {
       this.subscription(copyOf(subscription.topic), subscription.name === "SUBSCRIBE");
     } else if (this.#pattern.type === "XPUB") {
       this.#pipe.inbound.message(frames, bytes);
-      this.#arrived.push(undefined);
+      this.#arrive(undefined);
     }
   }
 
   subscription(topic: Uint8Array, on: boolean): void {
-    this.#arrived.push({ topic, on });
+    this.#arrive({ topic, on });
   }
 
   announce(): void {
-    if (this.#arrived.length > 0) {
-      const arrived = this.#arrived;
-      this.#arrived = [];
+    const arrived = this.#arrived;
+    if (arrived !== undefined) {
+      this.#arrived = undefined;
       for (const request of arrived) {
         if (request === undefined) this.#pattern.upstream(this.#pipe);
         else this.#pattern.subscription(this.#pipe, request.topic, request.on);
@@ -231,5 +246,10 @@ class SubscriptionSink implements Inbound {
 
   hold(release: () => void): void {
     this.#pipe.inbound.hold(release);
+  }
+
+  #arrive(request: Request | undefined): void {
+    if (this.#arrived === undefined) this.#arrived = [request];
+    else this.#arrived.push(request);
   }
 }

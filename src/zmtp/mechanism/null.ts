@@ -7,6 +7,7 @@
  */
 
 import { PeerError } from "../../errors.ts";
+import { copyOf } from "../../bytes/bytes.ts";
 import { decodeCommand, encodeReady } from "../commands.ts";
 import { decodeMetadata, encodeOurMetadata, type Metadata } from "../metadata.ts";
 import {
@@ -28,6 +29,15 @@ export const nullMechanism: MechanismFactory = {
   },
 };
 
+/** Our READY for settings that many connections share, so that it is encoded once. */
+const encodedReady: WeakMap<MechanismInit, Uint8Array> = new WeakMap();
+
+function readyOf(init: MechanismInit): Uint8Array {
+  let ready = encodedReady.get(init);
+  if (ready === undefined) encodedReady.set(init, ready = encodeReady(encodeOurMetadata(init)));
+  return copyOf(ready);
+}
+
 /** The NULL handshake of one connection. */
 export class NullMechanism implements TransparentMechanism {
   readonly name = "NULL";
@@ -37,10 +47,12 @@ export class NullMechanism implements TransparentMechanism {
   #peerMetadata: Metadata | undefined;
   #failed = false;
 
-  /** Throws `MisuseError` (`ERR_OPTION`) for properties that cannot be sent. */
+  /**
+   * `init` is not changed afterwards. Throws `MisuseError` (`ERR_OPTION`) for properties that cannot be sent.
+   */
   constructor(init: MechanismInit) {
     this.#propertiesMax = init.propertiesMax;
-    this.#ready = encodeReady(encodeOurMetadata(init));
+    this.#ready = readyOf(init);
   }
 
   get status(): MechanismStatus {

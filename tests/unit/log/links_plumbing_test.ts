@@ -19,8 +19,11 @@ test("a queue tells of every assembled message that nobody will take, once", () 
   const make = (conflate = false): InboundQueue =>
     new InboundQueue({
       mark: { messages: 0, bytes: 0 },
-      events: { readable() {}, drained() {} },
-      dropped: (frames) => dropped.push(String(frames[0]![0])),
+      events: {
+        readable() {},
+        drained() {},
+        dropped: (frames) => void dropped.push(String(frames[0]![0])),
+      },
       conflate,
     });
   const queue = make();

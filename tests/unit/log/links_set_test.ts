@@ -6,7 +6,7 @@ import type { LinkEvents } from "../../../src/log/link.ts";
 import { LinkSet } from "../../../src/log/links/link_set.ts";
 import type { LinkInput, PipeLink } from "../../../src/log/links/pipe_link.ts";
 import { World } from "../../support/world.ts";
-import { FakePipe, messageOf, peerOf, textOf } from "../building_blocks.ts";
+import { FakePipe, known, messageOf, peerOf, textOf } from "../building_blocks.ts";
 
 /** A pipe that counts what it drops. */
 class Pipe extends FakePipe {
@@ -43,7 +43,7 @@ class Bench {
 
   join(name: string, input?: LinkInput): Pipe {
     const pipe = new Pipe(name);
-    pipe.peer = { ...peerOf(), id: this.links.length };
+    pipe.known = known({ ...peerOf(), id: this.links.length });
     pipe.allocator = input;
     this.set.joined(pipe);
     return pipe;
