@@ -1,6 +1,6 @@
 /**
- * The subscriptions of a SUB or XSUB. It counts its own topics, and sends SUBSCRIBE and CANCEL only when a count
- * leaves or reaches zero.
+ * The subscriptions of a SUB or XSUB. It counts its own topics, and sends SUBSCRIBE and CANCEL only when a
+ * count leaves or reaches zero.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * A map from byte strings to integers, as a radix tree in typed arrays: every edge carries a run of bytes, and
- * a node is a record of six integers. A child is found in one table for all nodes, by its parent and the first
- * byte of its edge, so a step costs the same whether a node has one child or 256. Nothing here recurses, so
- * neither a 1 MiB key nor a million nested prefixes can overflow the stack.
+ * A map from byte strings to integers, as a radix tree in typed arrays: every edge carries a run of bytes,
+ * and a node is a record of six integers. A child is found in one table for all nodes, by its parent and the
+ * first byte of its edge, so a step costs the same whether a node has one child or 256. Nothing here
+ * recurses, so neither a 1 MiB key nor a million nested prefixes can overflow the stack.
  *
  * Cost: a lookup costs the bytes it compares. A change costs the bytes of its key and no more than an edge
  * beside: a peer that keeps subscribing to a short topic and cancelling it must not make us copy a long

@@ -1,14 +1,14 @@
 /**
- * Records of six integers, side by side in one typed array, and a hash table by which a record is found by its
- * first two. A hundred thousand topics as objects would take a kilobyte each and miss the processor's caches
- * at every step; as records they take a tenth of it.
+ * Records of six integers, side by side in one typed array, and a hash table by which a record is found by
+ * its first two. A hundred thousand topics as objects would take a kilobyte each and miss the processor's
+ * caches at every step; as records they take a tenth of it.
  *
  * A record is named by its offset, which stays the same until {@link RecordTable.pack}. Offset 0 is never
  * given out, so 0 can stand for "none".
  *
- * The hash table holds only the numbers of records. A slot's upper bits, which a number leaves free, are those
- * of the hash, so hardly ever is a wrong record looked at. The hash is keyed with chance: peers choose topics,
- * and must not be able to choose collisions.
+ * The hash table holds only the numbers of records. A slot's upper bits, which a number leaves free, are
+ * those of the hash, so hardly ever is a wrong record looked at. The hash is keyed with chance: peers choose
+ * topics, and must not be able to choose collisions.
  *
  * @module
  */
@@ -28,8 +28,8 @@ export type Random = (into: Uint8Array) => void;
 
 /**
  * The records and the table. Its fields are open to the walk in `radix_tree.ts`, which is the hot path; only
- * `fields` may be written to from outside. The second field of one in use is never negative; only its bits in the mask that
- * the constructor takes belong to the key.
+ * `fields` may be written to from outside. The second field of one in use is never negative; only its bits in
+ * the mask that the constructor takes belong to the key.
  */
 export class RecordTable {
   /** All records. Written to by the owner; replaced when it grows. */
@@ -39,7 +39,7 @@ export class RecordTable {
   /** What the two keys are multiplied by in the hash. */
   factorOfFirst = 0x9e3779b1;
   factorOfSecond = 0x85ebca6b;
-  /** Its length is a power of two. A record's number is in the bits that are below it; 0: the slot is empty. */
+  /** Its length is a power of two, and a record's number is in the bits below that. 0: the slot is empty. */
   slots: Int32Array = NO_SLOTS;
   /** Indexed records. */
   #indexed = 0;
@@ -242,7 +242,7 @@ export class RecordTable {
   }
 }
 
-/** Ends a hash: a product's low bits, which say where a search begins, do not depend on the factors' high ones. */
+/** Ends a hash. A search begins at its low bits, and those of a product depend only on the factors' low ones. */
 export function mix(sum: number): number {
   const folded = sum ^ (sum >>> 15);
   const product = Math.imul(folded, 0x2c1b3c6d);

@@ -1,13 +1,14 @@
 /**
- * The peers' subscriptions at a PUB or XPUB. A topic is a byte prefix of a message's first frame; the empty topic
- * matches everything.
+ * The peers' subscriptions at a PUB or XPUB. A topic is a byte prefix of a message's first frame; the empty
+ * topic matches everything.
  *
- * A publisher keeps a *set* of peers for each topic and never counts per peer: libzmq's SUB sends every SUBSCRIBE
- * but only the last CANCEL, so a publisher that counted, as RFC 37 reads, would leak its subscriptions.
+ * A publisher keeps a *set* of peers for each topic and never counts per peer: libzmq's SUB sends every
+ * SUBSCRIBE but only the last CANCEL, so a publisher that counted, as RFC 37 reads, would leak its
+ * subscriptions.
  *
- * Each pair of a topic and a peer is a record, a place, which is in the list of the topic's node and in the list
- * of the peer's topics. So a peer's leaving needs no search. Nothing recurses, and a match costs the bytes of
- * the topic, however many topics there are.
+ * Each pair of a topic and a peer is a record, a place, which is in the list of the topic's node and in the
+ * list of the peer's topics. So a peer's leaving needs no search. Nothing recurses, and a match costs the
+ * bytes of the topic, however many topics there are.
  *
  * @module
  */
@@ -30,8 +31,8 @@ const AFTER_OF_PEER = 3;
 const BEFORE_OF_NODE = 4;
 const AFTER_OF_NODE = 5;
 
-// A node's `VALUE` is its first place. A node with a single peer should cost a match no look at that: its `EXTRA`
-// is then the peer's number plus 1.
+// A node's `VALUE` is its first place. A match need not look at that if there is a single peer: the node's
+// `EXTRA` is then the peer's number plus 1.
 const SEVERAL = -1;
 
 class PeerRecord<Peer> {
