@@ -1,4 +1,3 @@
-// runtimes: node
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BugError } from "../../src/errors.ts";
@@ -97,7 +96,7 @@ for (const [shape, topicAt] of Object.entries(SHAPES)) {
     const random = generator(7);
     const tree = new SubscriptionTree<string>(random);
     const counted = new CountedSubscriptions(random);
-    const topics = Array.from({ length: 40_000 }, (_, index) => topicAt(index, random));
+    const topics = Array.from({ length: 20_000 }, (_, index) => topicAt(index, random));
     for (const topic of topics) {
       tree.add(topic, "x");
       counted.add(topic);
@@ -129,10 +128,10 @@ test("memory: a second peer with the same topics takes less than two thirds as m
 for (const [shape, topicAt] of Object.entries(SHAPES)) {
   test(`work: ${shape}: a match takes as many steps as there are branches, a step a few looks`, () => {
     // What is drawn decides which keys collide: with every seed it must be about as few.
-    for (const seed of [1, 2, 3, 4, 5]) {
+    for (const seed of [1, 2, 3]) {
       const random = generator(seed);
       const tree = new RadixTree(random);
-      const topics = Array.from({ length: 20_000 }, (_, index) => topicAt(index, random));
+      const topics = Array.from({ length: 10_000 }, (_, index) => topicAt(index, random));
       for (const topic of topics) set(tree, topic);
       let steps = 0;
       let looks = 0;
