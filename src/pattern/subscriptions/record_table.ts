@@ -242,7 +242,7 @@ export class RecordTable {
   }
 }
 
-/** Ends a hash. Searches begin at its low bits, and those of a product depend only on the factors' low bits. */
+/** Ends a hash. Searches begin at its low bits, and those of a product depend on the low bits of both. */
 export function mix(sum: number): number {
   const folded = sum ^ (sum >>> 15);
   const product = Math.imul(folded, 0x2c1b3c6d);
