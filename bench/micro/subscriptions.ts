@@ -1,33 +1,80 @@
 /** The subscription tree: changes, and the match that a publisher makes once per message. */
 
 import { bench, do_not_optimize, group } from "mitata";
-import { SubscriptionTree } from "../../src/pattern/subscriptions/subscriptions.ts";
+import { CountedSubscriptions } from "../../src/pattern/subscriptions/counted_subscriptions.ts";
+import { SubscriptionTree } from "../../src/pattern/subscriptions/subscription_tree.ts";
 
 const MATCHES = 1000;
 const PEERS = 100;
 
-function topics(count: number): Uint8Array[] {
-  const text = new TextEncoder();
-  return Array.from({ length: count }, (_, i) => text.encode(`market/${i % 50}/instrument/${i}`));
+const REGIONS = ["north", "south", "east", "west", "centre", "coast", "hills", "isles"];
+const text = new TextEncoder();
+
+/** Kinds of topics: what there is to compare, and how far apart it lies, differ. */
+const SHAPES: Record<string, (index: number) => Uint8Array> = {
+  sensor: (index) => text.encode(`sensor.${REGIONS[index % 8]!}.${index}.temperature`),
+  counter: (index) => text.encode(`${index}.`),
+  prefix: (index) => text.encode(`company/production/datacentre/frankfurt/rack/machine/${index}`),
+  random: randomTopic,
+};
+
+/** 16 bytes that are the same in each run. */
+function randomTopic(index: number): Uint8Array {
+  let state = Math.imul(index + 1, 0x9e3779b1);
+  return Uint8Array.from({ length: 16 }, () => {
+    state = Math.imul(state, 1_664_525) + 1_013_904_223 | 0;
+    return state >>> 24;
+  });
+}
+
+function topics(shape: string, count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, index) => SHAPES[shape]!(index));
+}
+
+/** Messages of 64 bytes that begin with topics from everywhere among them. */
+function frames(all: readonly Uint8Array[]): Uint8Array[] {
+  return Array.from({ length: MATCHES }, (_, index) => {
+    const frame = new Uint8Array(64);
+    frame.set(all[(index * 7_919) % all.length]!);
+    return frame;
+  });
 }
 
 export function defineSubscriptions(): void {
+  for (const shape of Object.keys(SHAPES)) {
+    group(() => {
+      for (const count of [1, 1_000, 10_000, 100_000]) defineMatch(shape, count);
+    });
+  }
   group(() => {
-    for (const count of [1, 10_000, 100_000]) defineMatch(count);
+    defineReceiver();
     defineFanOut();
   });
   defineChange();
+  defineLeaving();
 }
 
-function defineMatch(count: number): void {
+function defineMatch(shape: string, count: number): void {
   const tree = new SubscriptionTree<number>();
-  const all = topics(count);
+  const all = topics(shape, count);
   all.forEach((topic, i) => tree.add(topic, i % PEERS));
-  const frames = topics(MATCHES);
+  const sent = frames(all);
   const into: number[] = [];
-  bench(`subscriptions: ${MATCHES} matches against ${count} topics`, () => {
+  bench(`subscriptions: ${MATCHES} matches against ${count} ${shape} topics`, () => {
     let matched = 0;
-    for (let i = 0; i < MATCHES; i++) matched += tree.match(frames[i]!, into);
+    for (let i = 0; i < MATCHES; i++) matched += tree.match(sent[i]!, into);
+    do_not_optimize(matched);
+  });
+}
+
+function defineReceiver(): void {
+  const counted = new CountedSubscriptions();
+  const all = topics("sensor", 10_000);
+  for (const topic of all) counted.add(topic);
+  const received = frames(all);
+  bench(`subscriptions: a subscriber looks at ${MATCHES} messages, 10000 topics`, () => {
+    let matched = 0;
+    for (let i = 0; i < MATCHES; i++) if (counted.matches(received[i]!)) matched++;
     do_not_optimize(matched);
   });
 }
@@ -35,7 +82,7 @@ function defineMatch(count: number): void {
 function defineFanOut(): void {
   const tree = new SubscriptionTree<number>();
   for (let peer = 0; peer < PEERS; peer++) tree.add(new Uint8Array(0), peer);
-  const frame = new TextEncoder().encode("market/1");
+  const frame = text.encode("market/1");
   const into: number[] = [];
   bench(`subscriptions: ${MATCHES} matches of all ${PEERS} peers`, () => {
     let matched = 0;
@@ -45,11 +92,21 @@ function defineFanOut(): void {
 }
 
 function defineChange(): void {
-  const all = topics(10_000);
+  const all = topics("sensor", 10_000);
   bench("subscriptions: 10000 added, then removed", () => {
     const tree = new SubscriptionTree<number>();
     for (const topic of all) tree.add(topic, 1);
     for (const topic of all) tree.remove(topic, 1);
+    do_not_optimize(tree.topicCount);
+  });
+}
+
+function defineLeaving(): void {
+  const all = topics("sensor", 10_000);
+  bench("subscriptions: 30 peers with 10000 topics each come and leave", () => {
+    const tree = new SubscriptionTree<number>();
+    for (let peer = 0; peer < 30; peer++) for (const topic of all) tree.add(topic, peer);
+    for (let peer = 0; peer < 30; peer++) tree.removePeer(peer);
     do_not_optimize(tree.topicCount);
   });
 }

@@ -14,7 +14,8 @@ import { FanOut } from "./distribution/fan_out.ts";
 import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe/pipe.ts";
-import { type Retired, SubscriptionTree } from "./subscriptions/subscriptions.ts";
+import type { Random } from "./subscriptions/record_table.ts";
+import { type Retired, SubscriptionTree } from "./subscriptions/subscription_tree.ts";
 import { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
@@ -34,7 +35,7 @@ export class XPubPattern extends Pattern {
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
   /** Which peer asked for what, and gets it, unless manual mode told the two apart. */
-  readonly #asked: SubscriptionTree<Pipe> = new SubscriptionTree();
+  readonly #asked: SubscriptionTree<Pipe>;
   /** Which peer gets what, once manual mode was on. */
   #granted: SubscriptionTree<Pipe> | undefined;
   readonly #matches: Pipe[] = [];
@@ -47,12 +48,15 @@ export class XPubPattern extends Pattern {
   /** The peer whose request was read last. Manual mode's `subscribe` applies to it. */
   #lastAsker: Pipe | undefined;
   readonly #total: SubscriptionsTotal;
+  readonly #random: Random;
   readonly #later: ((run: () => void) => void) | undefined;
   /** Oldest first. */
   #leaving: Leaving[] = [];
 
   constructor(init: PatternInit) {
     super(init);
+    this.#random = init.random;
+    this.#asked = new SubscriptionTree(init.random);
     this.#total = init.subscriptionsTotal ?? new SubscriptionsTotal(Infinity);
     this.#later = init.later;
   }
@@ -156,7 +160,7 @@ export class XPubPattern extends Pattern {
   /** From now on the application decides which peer gets what; what took effect by itself stays. */
   #grantApart(): SubscriptionTree<Pipe> {
     if (this.#granted !== undefined) return this.#granted;
-    const granted = new SubscriptionTree<Pipe>();
+    const granted = new SubscriptionTree<Pipe>(this.#random);
     for (const pipe of this.#pipes) for (const topic of this.#asked.topicsOf(pipe)) granted.add(topic, pipe);
     return this.#granted = granted;
   }

@@ -12,16 +12,21 @@ import type { SocketType } from "../zmtp/socket_type.ts";
 import { FairQueue } from "./distribution/fair_queue.ts";
 import { FanOut } from "./distribution/fan_out.ts";
 import type { Outgoing } from "./pipe/outbound_queue.ts";
-import { Pattern } from "./pattern.ts";
+import { Pattern, type PatternInit } from "./pattern.ts";
 import type { Message, Pipe } from "./pipe/pipe.ts";
-import { CountedSubscriptions } from "./subscriptions/subscriptions.ts";
+import { CountedSubscriptions } from "./subscriptions/counted_subscriptions.ts";
 
 export class XSubPattern extends Pattern {
   override readonly type: SocketType = "XSUB";
-  protected readonly topics: CountedSubscriptions = new CountedSubscriptions();
+  protected readonly topics: CountedSubscriptions;
   readonly #queue: FairQueue = new FairQueue();
   readonly #fanOut: FanOut = new FanOut();
   readonly #pipes: Set<Pipe> = new Set();
+
+  constructor(init: PatternInit) {
+    super(init);
+    this.topics = new CountedSubscriptions(init.random);
+  }
 
   attach(pipe: Pipe): void {
     this.#pipes.add(pipe);

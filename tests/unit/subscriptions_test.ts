@@ -1,10 +1,9 @@
 // runtimes: node
 import { test } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
-import { BugError } from "../../src/errors.ts";
-import { RadixTree } from "../../src/pattern/subscriptions/radix_tree.ts";
-import { CountedSubscriptions, SubscriptionTree } from "../../src/pattern/subscriptions/subscriptions.ts";
+import { CountedSubscriptions } from "../../src/pattern/subscriptions/counted_subscriptions.ts";
+import { SubscriptionTree } from "../../src/pattern/subscriptions/subscription_tree.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -27,11 +26,22 @@ function matched(tree: SubscriptionTree<string>, frame: Uint8Array): string[] {
   return into.slice(0, count).sort();
 }
 
-/** Short topics over few bytes share prefixes; the rare wide byte makes nodes that branch far. */
+/** A long run of one byte, in which another one may stand: longer than one edge, cut anywhere. */
+function almostAlike([length, at, byte]: [number, number, number]): Uint8Array {
+  const topic = new Uint8Array(length).fill(1);
+  if (at < length) topic[at] = byte;
+  return topic;
+}
+
+/**
+ * Short topics over few bytes share prefixes; the rare wide byte makes nodes that branch far, the long run
+ * chains of nodes.
+ */
 const topics = fc.oneof(
   { weight: 6, arbitrary: fc.uint8Array({ min: 0, max: 2, maxLength: 7 }) },
   { weight: 2, arbitrary: fc.uint8Array({ maxLength: 2 }) },
   { weight: 1, arbitrary: fc.uint8Array({ min: 254, max: 255, maxLength: 40 }) },
+  { weight: 2, arbitrary: fc.tuple(fc.nat(800), fc.nat(800), fc.nat(1)).map(almostAlike) },
 );
 const operations = fc.array(
   fc.record({
@@ -269,65 +279,11 @@ test("a topic of 1 MiB is matched, split in the middle, joined and cancelled", (
   assertEquals(matched(tree, long), ["x", "y"]);
   assertEquals(matched(tree, almost), ["y"]);
   assertEquals(tree.remove(long.subarray(0, MEBIBYTE / 2), "y"), "last");
-  assertEquals([tree.nodeCount, tree.topicBytes("x")], [1, MEBIBYTE]);
+  assertEquals([tree.topicCount, tree.topicBytes("x")], [1, MEBIBYTE]);
   assertEquals(matched(tree, long), ["x"]);
   assertEquals(matched(tree, long.subarray(1)), []);
   assertEquals(tree.remove(long, "x"), "last");
   assertEquals(tree.nodeCount, 0);
-});
-
-test("a path of 20 000 nested nodes overflows no stack", () => {
-  const tree = new RadixTree<number>();
-  const depth = 20_000;
-  const long = new Uint8Array(depth);
-  for (let length = depth; length > 0; length--) tree.insert(long.subarray(0, length)).value = length;
-  assertEquals(tree.nodeCount, depth);
-  assertEquals([...tree.nodes()].length, depth);
-  assertEquals(tree.keyOf(tree.find(long)!), long);
-  for (let length = 1; length <= depth; length++) {
-    const node = tree.find(long.subarray(0, length))!;
-    node.value = undefined;
-    tree.prune(node);
-  }
-  assertEquals(tree.nodeCount, 0);
-});
-
-test("toggling a short prefix of a long topic does not copy the long topic", () => {
-  const tree = new RadixTree<number>();
-  const long = new Uint8Array(MEBIBYTE).fill(1);
-  const leaf = tree.insert(long);
-  leaf.value = 1;
-  const bytes = leaf.bytes;
-  for (let toggle = 0; toggle < 3; toggle++) {
-    const node = tree.insert(long.subarray(0, 10));
-    node.value = 2;
-    assert(node.bytes.length === 10, "the short part does not pin the long one");
-    assert(leaf.bytes === bytes, "the long part stays where it lies");
-    node.value = undefined;
-    tree.prune(node);
-    assert(leaf.bytes === bytes && leaf.from === 0, "joining moves the start back");
-  }
-  assertEquals(tree.keyOf(leaf), long);
-});
-
-test("a short topic does not pin the memory of a long one that has gone", () => {
-  const tree = new RadixTree<number>();
-  const long = new Uint8Array(MEBIBYTE).fill(1);
-  const leaf = tree.insert(long);
-  leaf.value = 1;
-  const short = tree.insert(long.subarray(0, 1000));
-  short.value = 2;
-  leaf.value = undefined;
-  tree.prune(leaf);
-  assertEquals([short.bytes.length, short.bytes.buffer.byteLength], [1000, 1000]);
-  assertEquals(tree.nodeCount, 1);
-});
-
-test("pruning a node that still has a value is a bug", () => {
-  const tree = new RadixTree<number>();
-  const node = tree.insert(ascii("a"));
-  node.value = 1;
-  assertThrows(() => tree.prune(node), BugError);
 });
 
 test("100 000 topics of many peers leave an empty tree behind", () => {
@@ -352,4 +308,31 @@ test("leaving calls back while the tree may already be used again", () => {
   tree.removePeer("x", (topic) => tree.add(topic, "x"));
   assertEquals(sortedKeys(tree.topicsOf("x")), ["a", "ab", "b"]);
   assertEquals(tree.count("x"), 3);
+});
+
+test("a peer's topics end in the order in which it subscribed, however they are cancelled between", () => {
+  const tree = new SubscriptionTree<string>();
+  for (const topic of ["d", "a", "c", "", "b"]) tree.add(ascii(topic), "x");
+  tree.add(ascii("a"), "y");
+  tree.remove(ascii("c"), "x");
+  tree.add(ascii("c"), "x");
+  tree.add(ascii("a"), "x");
+  assertEquals(Array.from(tree.topicsOf("x"), keyOf), ["d", "a", "", "b", "c"]);
+  const ended: string[] = [];
+  tree.removePeer("x", (topic, last) => ended.push(`${keyOf(topic)} ${last}`));
+  assertEquals(ended, ["d true", "a false", " true", "b true", "c true"]);
+});
+
+test("a peer that is back while its old topics are being released has only its new ones", () => {
+  const tree = new SubscriptionTree<string>();
+  for (const topic of ["a", "b", "c"]) tree.add(ascii(topic), "x");
+  const retired = tree.retire("x")!;
+  assertEquals(matched(tree, ascii("a")), []);
+  assertEquals(tree.add(ascii("a"), "x"), "joined");
+  assertEquals([matched(tree, ascii("a")), matched(tree, ascii("b"))], [["x"], []]);
+  assertEquals([tree.has(ascii("a")), tree.has(ascii("b"))], [true, false]);
+  assertEquals(tree.release(retired, 2), 2);
+  assertEquals(tree.add(ascii("a"), "y"), "joined");
+  assertEquals(tree.release(retired, 2), 1);
+  assertEquals([matched(tree, ascii("a")), tree.count("x"), tree.topicCount], [["x", "y"], 1, 1]);
 });

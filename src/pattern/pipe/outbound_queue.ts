@@ -126,6 +126,19 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   /** As {@link write}, for a message that is framed already (one-to-many): one memory copy. */
   writeFramed(framed: Segment, message: Outgoing): boolean {
+    // The common case, small bodies into a segment with room: what is counted for an empty queue, or for
+    // memory, was counted when the segment was opened.
+    const open = this.#open;
+    if (
+      open !== undefined && framed.cuts.length === 0 && open.fits(framed.end) && !this.#muted &&
+      this.#belowMark()
+    ) {
+      open.addSegment(framed);
+      this.messages += framed.messages;
+      this.bytes += framed.bytes;
+      if (open.full) this.#seal();
+      return true;
+    }
     if (this.#conflate) return this.#writeLatest(message);
     if (!this.canWrite) return false;
     const segment = this.#segmentFor(framed.end);

@@ -1,300 +1,349 @@
 /**
- * A map from byte strings to values, as a radix tree: every edge carries a run of bytes, and a node other
- * than the root has a value or branches. Nothing here recurses, so neither a 1 MiB key nor a million nested
- * prefixes can overflow the stack.
+ * A map from byte strings to integers, as a radix tree in typed arrays: every edge carries a run of bytes,
+ * and a node is a record of six integers. A child is found in one table for all nodes, by its parent and the
+ * first byte of its edge, so a step costs the same whether a node has one child or 256. Nothing here
+ * recurses, so neither a 1 MiB key nor a million nested prefixes can overflow the stack.
  *
- * Cost: a lookup costs the bytes it compares. A change costs the bytes of its key, amortised over all
- * changes: a peer that keeps subscribing to a short topic and cancelling it must not make us copy a long
- * neighbour each time. So a split leaves the longer part in place (a view into the old bytes), and a later
- * join only moves the view's start back. A view that fills less than half of its bytes is copied out, so that
- * a short topic never pins the memory of a long one that has gone.
+ * Cost: a lookup costs the bytes it compares. A change costs the bytes of its key and no more than an edge
+ * beside: a peer that keeps subscribing to a short topic and cancelling it must not make us copy a long
+ * neighbour each time, so the bytes of an edge are limited, and a long key is a chain of nodes.
  *
  * @module
  */
 
 import { assert } from "../../assert.ts";
-import { copyOf, viewOf } from "../../bytes/bytes.ts";
+import { NO_BYTES } from "../../bytes/bytes.ts";
+import { mix, type Random, RECORD_FIELDS, RecordTable } from "./record_table.ts";
 
-/**
- * Up to this many children are scanned in an array; more get a table by first byte (2 KiB with 64-bit words).
- */
-const SCANNED_CHILDREN_MAX = 16;
-/** The way back to the array has a lower threshold, so that one key cannot flip the layout forever. */
-const TABLE_CHILDREN_MIN = 10;
+// The fields of a node.
+const PARENT = 0;
+/** The first byte of its edge, the edge's length, and the number of children: 8, 8 and 9 bits. */
+const EDGE = 1;
+/** The bytes of the edge after the first: themselves if they are four or less, else where they begin. */
+const REST = 2;
+/** All children, combined with xor: the only child if there is one. */
+const CHILDREN = 3;
+/** The owner's. A node other than the root that has 0 here is only there for those below. */
+export const VALUE = 4;
+/** The owner's, too. */
+export const EXTRA = 5;
 
-const NO_BYTES = new Uint8Array(0);
+const FIRST_BYTE = 0xff;
+const ONE_CHILD = 1 << 16;
+const EDGE_BYTES_MAX = 255;
+/** Rests up to this length are inside the node. */
+const INNER_BYTES_MAX = 4;
 
-/**
- * One node. The fields are open to the two matchers in `subscriptions.ts`, whose walks are the hot path. Only
- * `value` may be written from outside; after clearing it, call `RadixTree.prune`.
- */
-export class RadixNode<Value> {
-  value: Value | undefined = undefined;
-  parent: RadixNode<Value> | undefined;
-  /** The edge that leads here is `bytes[from..end)`. What is before `from` is the path above: see `#join`. */
-  bytes: Uint8Array;
-  from: number;
-  end: number;
-  /** `bytes[from]`, kept to compare an only child without touching its bytes; -1 if the edge is empty. */
-  first: number;
-  childCount: number = 0;
-  #only: RadixNode<Value> | undefined = undefined;
-  /** Parallel to `#children` while that is scanned; `undefined` while it is a table. */
-  #firsts: number[] | undefined = undefined;
-  #children: (RadixNode<Value> | undefined)[] | undefined = undefined;
+/** Fewer unused bytes are not worth giving back. */
+const SPARE_BYTES_MIN = 1_024;
 
-  constructor(bytes: Uint8Array, from: number, end: number) {
-    this.bytes = bytes;
-    this.from = from;
-    this.end = end;
-    this.first = from < end ? bytes[from]! : -1;
-    this.parent = undefined;
+/** The node of the empty key, which is always there. */
+export const ROOT = 0;
+
+/** The tree. A node is named by its offset in `nodes`. Keys are copied; the caller's memory is never kept. */
+export class RadixTree {
+  /** `VALUE` and `EXTRA` are the owner's to write; after it has set `VALUE` to 0, it calls {@link prune}. */
+  readonly nodes: RecordTable;
+  /** Bytes of edges, in no order; some belong to none any longer. */
+  #bytes: Uint8Array = NO_BYTES;
+  #bytesEnd = 0;
+  /** Bytes that belong to edges. */
+  #bytesUsed = 0;
+
+  constructor(random?: Random) {
+    this.nodes = new RecordTable(FIRST_BYTE, random);
   }
-
-  /** Returns the child whose edge begins with `byte`. */
-  child(byte: number): RadixNode<Value> | undefined {
-    if (this.childCount === 0) return undefined;
-    const only = this.#only;
-    if (only !== undefined) return only.first === byte ? only : undefined;
-    const firsts = this.#firsts;
-    if (firsts === undefined) return this.#children![byte];
-    for (let index = 0; index < firsts.length; index++) {
-      if (firsts[index] === byte) return this.#children![index];
-    }
-    return undefined;
-  }
-
-  /** Appends all children to `into`. */
-  collectChildren(into: RadixNode<Value>[]): void {
-    if (this.#only !== undefined) {
-      into.push(this.#only);
-      return;
-    }
-    const children = this.#children;
-    if (children === undefined) return;
-    for (const child of children) if (child !== undefined) into.push(child);
-  }
-
-  /** Returns the child of a node that has exactly one. */
-  onlyChild(): RadixNode<Value> {
-    assert(this.#only !== undefined, "a node with one child keeps it outside the list");
-    return this.#only;
-  }
-
-  addChild(child: RadixNode<Value>): void {
-    child.parent = this;
-    this.childCount++;
-    if (this.childCount === 1) {
-      this.#only = child;
-      return;
-    }
-    if (this.#only !== undefined) {
-      this.#firsts = [this.#only.first];
-      this.#children = [this.#only];
-      this.#only = undefined;
-    }
-    if (this.#firsts === undefined) {
-      this.#children![child.first] = child;
-    } else {
-      this.#firsts.push(child.first);
-      this.#children!.push(child);
-      if (this.childCount > SCANNED_CHILDREN_MAX) this.#toTable();
-    }
-  }
-
-  /** Puts `next` in place of `current`; both begin with the same byte. */
-  replaceChild(current: RadixNode<Value>, next: RadixNode<Value>): void {
-    assert(current.first === next.first, "a replacement begins with the same byte");
-    next.parent = this;
-    if (this.#only !== undefined) {
-      this.#only = next;
-    } else if (this.#firsts === undefined) {
-      this.#children![next.first] = next;
-    } else {
-      this.#children![this.#firsts.indexOf(next.first)] = next;
-    }
-  }
-
-  removeChild(child: RadixNode<Value>): void {
-    child.parent = undefined;
-    this.childCount--;
-    if (this.childCount === 0) {
-      this.#only = undefined;
-      return;
-    }
-    if (this.#firsts === undefined) {
-      this.#children![child.first] = undefined;
-      if (this.childCount < TABLE_CHILDREN_MIN) this.#toScanned();
-      return;
-    }
-    const index = this.#firsts.indexOf(child.first);
-    this.#firsts.splice(index, 1);
-    this.#children!.splice(index, 1);
-    if (this.childCount === 1) {
-      this.#only = this.#children![0];
-      this.#firsts = undefined;
-      this.#children = undefined;
-    }
-  }
-
-  #toTable(): void {
-    const table = new Array<RadixNode<Value> | undefined>(256).fill(undefined);
-    for (const child of this.#children!) table[child!.first] = child;
-    this.#firsts = undefined;
-    this.#children = table;
-  }
-
-  #toScanned(): void {
-    const children = this.#children!.filter((child) => child !== undefined);
-    this.#firsts = children.map((child) => child.first);
-    this.#children = children;
-  }
-}
-
-/** The tree. Keys are copied; the caller's memory is never kept. */
-export class RadixTree<Value> {
-  /** Stands for the empty key. Always there; not counted in `nodeCount`. */
-  readonly root: RadixNode<Value> = new RadixNode<Value>(NO_BYTES, 0, 0);
-  #nodeCount = 0;
 
   /** Nodes besides the root: 0 when the tree holds no key other than perhaps the empty one. */
   get nodeCount(): number {
-    return this.#nodeCount;
+    return this.nodes.count;
   }
 
-  /** Returns the node that stands for exactly `key`, with or without a value. */
-  find(key: Uint8Array): RadixNode<Value> | undefined {
-    let node = this.root;
-    let at = 0;
-    while (at < key.length) {
-      const child = node.child(key[at]!);
-      if (child === undefined) return undefined;
-      const length = child.end - child.from;
-      if (commonBytes(child, key, at) < length) return undefined;
-      at += length;
+  /** Bytes of memory that it takes. */
+  get memoryBytes(): number {
+    return this.nodes.bytes + this.#bytes.length;
+  }
+
+  /** Returns the child of `node` whose edge is what `key` has from `at` on, or 0. */
+  step(node: number, key: Uint8Array, at: number): number {
+    const child = this.nodes.find(node, key[at]!);
+    if (child === 0) return 0;
+    const length = this.edgeBytes(child);
+    if (length === 1) return child;
+    if (length > key.length - at || this.#common(child, key, at) < length) return 0;
+    return child;
+  }
+
+  /**
+   * Writes the nodes besides the root that have a value and stand for a prefix of `key` into `into[0]`,
+   * `into[1]`, …, shortest first and at most `most`, and returns how many. It is what {@link step} does again
+   * and again, in one loop with nothing to call.
+   */
+  walk(key: Uint8Array, into: number[], most: number): number {
+    const { fields, slots, factorOfFirst, factorOfSecond } = this.nodes;
+    const bytes = this.#bytes;
+    const mask = slots.length - 1;
+    let found = 0;
+    let node = ROOT;
+    for (let at = 0; at < key.length;) {
+      const byte = key[at]!;
+      const hash = mix(Math.imul(node, factorOfFirst) + Math.imul(byte, factorOfSecond));
+      let child = 0;
+      for (let slot = hash & mask;; slot = (slot + 1) & mask) {
+        const entry = slots[slot]!;
+        if (entry === 0) return found;
+        if (((entry ^ hash) & ~mask) !== 0) continue;
+        child = (entry & mask) * RECORD_FIELDS;
+        if (fields[child + PARENT] === node && (fields[child + EDGE]! & FIRST_BYTE) === byte) break;
+      }
+      const length = (fields[child + EDGE]! >>> 8) & 0xff;
+      const end = at + length;
+      if (end > key.length) return found;
+      if (length > INNER_BYTES_MAX + 1) {
+        const from = (fields[child + REST]! >>> 0) - at - 1;
+        for (let index = at + 1; index < end; index++) if (bytes[from + index] !== key[index]) return found;
+      } else {
+        let rest = fields[child + REST]!;
+        for (let index = at + 1; index < end; index++) {
+          if ((rest & 0xff) !== key[index]) return found;
+          rest >>>= 8;
+        }
+      }
       node = child;
+      at = end;
+      if (fields[node + VALUE] === 0) continue;
+      into[found++] = node;
+      if (found === most) return found;
+    }
+    return found;
+  }
+
+  /** The length of the edge that leads to `node`. */
+  edgeBytes(node: number): number {
+    return (this.nodes.fields[node + EDGE]! >>> 8) & 0xff;
+  }
+
+  /** Returns the node that stands for exactly `key`, with or without a value, or -1. */
+  find(key: Uint8Array): number {
+    let node = ROOT;
+    for (let at = 0; at < key.length; at += this.edgeBytes(node)) {
+      node = this.step(node, key, at);
+      if (node === 0) return -1;
     }
     return node;
   }
 
   /** Returns the node for `key`, made if missing. The caller sets its value before the tree changes again. */
-  insert(key: Uint8Array): RadixNode<Value> {
-    let node = this.root;
+  insert(key: Uint8Array): number {
+    let node = ROOT;
     let at = 0;
     while (at < key.length) {
-      const child = node.child(key[at]!);
-      if (child === undefined) return this.#addLeaf(node, key, at);
-      const common = commonBytes(child, key, at);
+      const child = this.nodes.find(node, key[at]!);
+      if (child === 0) return this.#addChain(node, key, at);
+      const common = this.#common(child, key, at);
+      node = common < this.edgeBytes(child) ? this.#split(child, common) : child;
       at += common;
-      if (common < child.end - child.from) {
-        const upper = this.#split(node, child, common);
-        return at === key.length ? upper : this.#addLeaf(upper, key, at);
-      }
+    }
+    return node;
+  }
+
+  /** Cleans up after `node`'s value became 0: drops the node, or joins it with what is left below. */
+  prune(node: number): void {
+    const { nodes } = this;
+    assert(nodes.fields[node + VALUE] === 0, "only a node without a value is pruned");
+    let at = node;
+    while (at !== ROOT && nodes.fields[at + VALUE] === 0 && nodes.fields[at + EDGE]! < ONE_CHILD) {
+      const parent = nodes.fields[at + PARENT]!;
+      this.#detach(parent, at);
+      this.#freeRest(at);
+      nodes.remove(at);
+      at = parent;
+    }
+    this.#joinBelow(at);
+    // Looking at all nodes must not happen more often than as many of them have gone.
+    if (this.#bytes.length > 4 * (this.#bytesUsed + nodes.count) + SPARE_BYTES_MIN) this.#moveBytes(0);
+  }
+
+  /** Returns a fresh copy of the key that `node` stands for. */
+  keyOf(node: number): Uint8Array {
+    const { fields } = this.nodes;
+    let length = 0;
+    for (let at = node; at !== ROOT; at = fields[at + PARENT]!) length += this.edgeBytes(at);
+    const key = new Uint8Array(length);
+    let end = length;
+    for (let at = node; at !== ROOT; at = fields[at + PARENT]!) {
+      end -= this.edgeBytes(at);
+      this.#copyEdge(at, key, end);
+    }
+    return key;
+  }
+
+  /**
+   * Gives back memory. The nodes get other offsets: that of the node `RECORD_FIELDS * n` is returned at `n`.
+   */
+  pack(): Int32Array {
+    const { nodes } = this;
+    const moved = nodes.pack();
+    const { fields } = nodes;
+    fields[ROOT + CHILDREN] = 0;
+    for (let node = nodes.after(ROOT); node !== 0; node = nodes.after(node)) fields[node + CHILDREN] = 0;
+    for (let node = nodes.after(ROOT); node !== 0; node = nodes.after(node)) {
+      const parent = moved[fields[node + PARENT]! / RECORD_FIELDS]!;
+      fields[node + PARENT] = parent;
+      fields[parent + CHILDREN]! ^= node;
+    }
+    nodes.indexAll();
+    this.#moveBytes(0);
+    return moved;
+  }
+
+  /** Adds what `key` has from `at` on below `parent`. Returns the last node. */
+  #addChain(parent: number, key: Uint8Array, at: number): number {
+    let node = parent;
+    for (let from = at; from < key.length; from += EDGE_BYTES_MAX) {
+      const length = Math.min(EDGE_BYTES_MAX, key.length - from);
+      const child = this.nodes.add(node, key[from]! | (length << 8));
+      this.#setRest(child, key, from + 1, length - 1);
+      this.#attach(node, child);
+      this.nodes.index(child);
       node = child;
     }
     return node;
   }
 
-  /** Cleans up after `node.value` became `undefined`: drops the node, or joins it with what is left below. */
-  prune(node: RadixNode<Value>): void {
-    assert(node.value === undefined, "only a node without a value is pruned");
-    const parent = node.parent;
-    if (parent === undefined) return;
-    if (node.childCount === 1) {
-      this.#join(parent, node);
-    } else if (node.childCount === 0) {
-      parent.removeChild(node);
-      this.#nodeCount--;
-      const above = parent.parent;
-      if (above !== undefined && parent.value === undefined && parent.childCount === 1) {
-        this.#join(above, parent);
-      }
-    }
-  }
-
-  /** Returns a fresh copy of the key that `node` stands for. */
-  keyOf(node: RadixNode<Value>): Uint8Array {
-    let length = 0;
-    for (let at: RadixNode<Value> | undefined = node; at !== undefined; at = at.parent) {
-      length += at.end - at.from;
-    }
-    const key = new Uint8Array(length);
-    let end = length;
-    for (let at: RadixNode<Value> | undefined = node; at !== undefined; at = at.parent) {
-      end -= at.end - at.from;
-      key.set(at.bytes.subarray(at.from, at.end), end);
-    }
-    return key;
-  }
-
-  /** Yields every node that has a value, in no particular order. The tree must not change meanwhile. */
-  *nodes(): Generator<RadixNode<Value>, void, undefined> {
-    const waiting: RadixNode<Value>[] = [this.root];
-    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-      node.collectChildren(waiting);
-      if (node.value !== undefined) yield node;
-    }
-  }
-
-  #addLeaf(parent: RadixNode<Value>, key: Uint8Array, at: number): RadixNode<Value> {
-    // `new Uint8Array(view)` copies; `slice` on a Buffer would give a view of the caller's memory.
-    const bytes = new Uint8Array(key.subarray(at));
-    const leaf = new RadixNode<Value>(bytes, 0, bytes.length);
-    parent.addChild(leaf);
-    this.#nodeCount++;
-    return leaf;
-  }
-
   /** Cuts the edge of `child` after `length` bytes. `child` keeps its identity because others refer to it. */
-  #split(parent: RadixNode<Value>, child: RadixNode<Value>, length: number): RadixNode<Value> {
-    const upper = new RadixNode<Value>(child.bytes, child.from, child.from + length);
-    parent.replaceChild(child, upper);
-    child.from += length;
-    child.first = child.bytes[child.from]!;
-    upper.addChild(child);
-    releaseSlack(upper);
-    releaseSlack(child);
-    this.#nodeCount++;
+  #split(child: number, length: number): number {
+    const { nodes } = this;
+    const parent = nodes.fields[child + PARENT]!;
+    const edge = new Uint8Array(this.edgeBytes(child));
+    this.#copyEdge(child, edge, 0);
+    const upper = nodes.add(parent, edge[0]! | (length << 8));
+    nodes.reindex(child, upper);
+    nodes.fields[parent + CHILDREN]! ^= child ^ upper;
+    this.#setRest(upper, edge, 1, length - 1);
+    this.#setEdge(child, edge, length);
+    nodes.fields[child + PARENT] = upper;
+    this.#attach(upper, child);
+    nodes.index(child);
+    this.#joinBelow(child);
     return upper;
   }
 
-  /** Merges `upper`, which has neither value nor branches, into its only child, which keeps its identity. */
-  #join(parent: RadixNode<Value>, upper: RadixNode<Value>): void {
-    const lower = upper.onlyChild();
-    const upperLength = upper.end - upper.from;
-    if (lower.from >= upperLength) {
-      // A node's path never changes, so the bytes before `from` are still the path that leads to it.
-      lower.from -= upperLength;
-    } else {
-      const joined = new Uint8Array(upperLength + lower.end - lower.from);
-      joined.set(upper.bytes.subarray(upper.from, upper.end), 0);
-      joined.set(lower.bytes.subarray(lower.from, lower.end), upperLength);
-      lower.bytes = joined;
-      lower.from = 0;
-      lower.end = joined.length;
-    }
-    lower.first = upper.first;
-    parent.replaceChild(upper, lower);
-    upper.parent = undefined;
-    this.#nodeCount--;
+  /** If `upper` has neither value nor branches, it becomes part of its only child, if that stays an edge. */
+  #joinBelow(upper: number): void {
+    const { nodes } = this;
+    const { fields } = nodes;
+    if (upper === ROOT || fields[upper + VALUE] !== 0 || fields[upper + EDGE]! >>> 16 !== 1) return;
+    const lower = fields[upper + CHILDREN]!;
+    const upperBytes = this.edgeBytes(upper);
+    const length = upperBytes + this.edgeBytes(lower);
+    if (length > EDGE_BYTES_MAX) return;
+    const edge = new Uint8Array(length);
+    this.#copyEdge(upper, edge, 0);
+    this.#copyEdge(lower, edge, upperBytes);
+    const parent = fields[upper + PARENT]!;
+    nodes.unindex(lower);
+    fields[lower + PARENT] = parent;
+    this.#setEdge(lower, edge, 0);
+    nodes.reindex(upper, lower);
+    fields[parent + CHILDREN]! ^= upper ^ lower;
+    this.#freeRest(upper);
+    nodes.remove(upper);
   }
-}
 
-/** Returns how many bytes the edge to `child` shares with `key` from `at` on. */
-function commonBytes<Value>(child: RadixNode<Value>, key: Uint8Array, at: number): number {
-  const bytes = child.bytes;
-  const from = child.from;
-  const most = Math.min(child.end - from, key.length - at);
-  let common = 0;
-  while (common < most && bytes[from + common] === key[at + common]) common++;
-  return common;
-}
+  #attach(parent: number, child: number): void {
+    const { fields } = this.nodes;
+    fields[parent + EDGE]! += ONE_CHILD;
+    fields[parent + CHILDREN]! ^= child;
+  }
 
-/** Copies an edge out of bytes of which it fills less than half. */
-function releaseSlack<Value>(node: RadixNode<Value>): void {
-  const length = node.end - node.from;
-  if (length * 2 >= node.bytes.length) return;
-  node.bytes = copyOf(viewOf(node.bytes, node.from, node.end));
-  node.from = 0;
-  node.end = length;
+  #detach(parent: number, child: number): void {
+    const { fields } = this.nodes;
+    fields[parent + EDGE]! -= ONE_CHILD;
+    fields[parent + CHILDREN]! ^= child;
+    this.nodes.unindex(child);
+  }
+
+  /** Returns how many bytes the edge to `child`, whose first one agrees, shares with `key` from `at` on. */
+  #common(child: number, key: Uint8Array, at: number): number {
+    const length = this.edgeBytes(child);
+    const most = Math.min(length, key.length - at);
+    const rest = this.nodes.fields[child + REST]!;
+    let common = 1;
+    if (length - 1 <= INNER_BYTES_MAX) {
+      while (common < most && ((rest >>> (common * 8 - 8)) & 0xff) === key[at + common]) common++;
+    } else {
+      const bytes = this.#bytes;
+      const from = (rest >>> 0) - 1;
+      while (common < most && bytes[from + common] === key[at + common]) common++;
+    }
+    return common;
+  }
+
+  #copyEdge(node: number, into: Uint8Array, at: number): void {
+    const { fields } = this.nodes;
+    const length = this.edgeBytes(node);
+    const rest = fields[node + REST]!;
+    into[at] = fields[node + EDGE]! & FIRST_BYTE;
+    if (length - 1 <= INNER_BYTES_MAX) {
+      for (let index = 1; index < length; index++) into[at + index] = rest >>> (index * 8 - 8);
+    } else {
+      const from = (rest >>> 0) - 1;
+      for (let index = 1; index < length; index++) into[at + index] = this.#bytes[from + index]!;
+    }
+  }
+
+  /** Gives `node`, which is not indexed, the edge that `bytes` has from `from` on. */
+  #setEdge(node: number, bytes: Uint8Array, from: number): void {
+    const { fields } = this.nodes;
+    const length = bytes.length - from;
+    this.#freeRest(node);
+    fields[node + EDGE] = (fields[node + EDGE]! & ~0xffff) | bytes[from]! | (length << 8);
+    this.#setRest(node, bytes, from + 1, length - 1);
+  }
+
+  #setRest(node: number, bytes: Uint8Array, from: number, length: number): void {
+    const { fields } = this.nodes;
+    if (length > INNER_BYTES_MAX) {
+      // Until it has bytes, nothing must be looked for there.
+      fields[node + REST] = -1;
+      if (length > this.#bytes.length - this.#bytesEnd) this.#moveBytes(length);
+      const to = this.#bytesEnd;
+      for (let index = 0; index < length; index++) this.#bytes[to + index] = bytes[from + index]!;
+      fields[node + REST] = to;
+      this.#bytesEnd += length;
+      this.#bytesUsed += length;
+      return;
+    }
+    let rest = 0;
+    for (let index = 0; index < length; index++) rest |= bytes[from + index]! << (index * 8);
+    fields[node + REST] = rest;
+  }
+
+  #freeRest(node: number): void {
+    const length = this.edgeBytes(node) - 1;
+    if (length > INNER_BYTES_MAX) this.#bytesUsed -= length;
+  }
+
+  /** Moves the bytes of all edges together, with room for `length` more. */
+  #moveBytes(length: number): void {
+    const { nodes } = this;
+    const { fields } = nodes;
+    const old = this.#bytes;
+    // Looking at all nodes must not happen more often than bytes are added.
+    const bytes = new Uint8Array(
+      this.#bytesUsed === 0 ? length : length + this.#bytesUsed + (this.#bytesUsed >> 1) + nodes.count,
+    );
+    let end = 0;
+    for (let node = nodes.after(ROOT); node !== 0; node = nodes.after(node)) {
+      const rest = this.edgeBytes(node) - 1;
+      if (rest <= INNER_BYTES_MAX || fields[node + REST] === -1) continue;
+      const from = fields[node + REST]! >>> 0;
+      for (let index = 0; index < rest; index++) bytes[end + index] = old[from + index]!;
+      fields[node + REST] = end;
+      end += rest;
+    }
+    this.#bytes = bytes;
+    this.#bytesEnd = end;
+  }
 }
