@@ -193,6 +193,8 @@ export class Driver implements Task, OutboundListener, InboundSource {
         this.#busy = false;
         this.#settle();
       },
+      // Bytes that wait to be handled come before those that are read next.
+      bodyMemory: () => this.#mayWrite && !this.#mustWait ? this.#engine.bodyMemory : undefined,
       drain: () => this.#enter(() => this.#drained()),
       end: () =>
         this.#enter(() => {

@@ -79,7 +79,8 @@ export class InputSide implements HalfReceived {
         opener: init.opener,
         allocator: init.allocator,
         memory: init.memory,
-        sparing: () => !init.pendingTotal.hasRoom,
+        sparing: (bytes) => !init.pendingTotal.hasRoomFor(bytes),
+        broken: brokenRule,
       },
     );
   }
@@ -101,6 +102,11 @@ export class InputSide implements HalfReceived {
   /** Whether some of a message has arrived and the rest has not. */
   get midMessage(): boolean {
     return this.#decoder.midMessage;
+  }
+
+  /** Where the next bytes belong, if they are the rest of a large body and nothing waits in front of them. */
+  get bodyMemory(): Uint8Array | undefined {
+    return this.#state === "running" && this.error === undefined ? this.#decoder.bodyRest : undefined;
   }
 
   /**

@@ -63,6 +63,11 @@ export class PendingTotal {
     return this.bytes < this.bytesMax;
   }
 
+  /** Whether there would still be room with `bytes` more. */
+  hasRoomFor(bytes: number): boolean {
+    return this.bytes + bytes < this.bytesMax;
+  }
+
   /** The memory of a half-received message changed by `bytes`. `large`: it is one that may be paused. */
   countHalf(half: HalfReceived, bytes: number, large: boolean): void {
     this.bytes += bytes;
