@@ -25,7 +25,7 @@ export class ReadBuffer {
   #limited = false;
 
   /** Where the next read goes, which brings at most `bytesMax`. */
-  target(bytesMax = Infinity): Uint8Array {
+  target(bytesMax: number = Infinity): Uint8Array {
     const bytes = this.#bytes ??= new Uint8Array(this.#size);
     this.#limited = bytesMax < bytes.length;
     return this.#limited ? viewOf(bytes, 0, bytesMax) : bytes;

@@ -37,14 +37,16 @@ let sharedHeader: Uint8Array | undefined;
 let pool: Uint8Array = new Uint8Array(0);
 let poolAt = 0;
 
+function copied(bytes: Uint8Array): Uint8Array {
+  const copy = memory(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Copies what a socket read into the shared buffer. */
 function copyShared(length: number): Uint8Array {
   const bytes = viewOf(shared!, 0, length);
-  if (length > POOLED_BYTES_MAX) {
-    const copy = memory(length);
-    copy.set(bytes);
-    return copy;
-  }
+  if (length > POOLED_BYTES_MAX) return copied(bytes);
   if (poolAt + length > pool.length) {
     pool = memory(POOL_BYTES);
     poolAt = 0;
@@ -93,7 +95,10 @@ export class SocketReads {
   #take(length: number): Uint8Array {
     const target = this.#target;
     if (target.buffer === shared!.buffer) return copyShared(length);
-    return this.#filled ? target : viewOf(target, 0, length);
+    if (this.#filled) return target;
+    const chunk = viewOf(target, 0, length);
+    // A small part must not pin all of the block.
+    return this.#placed || length * 4 >= target.length ? chunk : copied(chunk);
   }
 
   #nextTarget(): Uint8Array {

@@ -1,7 +1,7 @@
 /**
- * Collects the parts of a body that is too large to allocate before much of it has arrived. Large parts are kept as
- * views of their chunks; small ones are joined, so that a trickle does not cost an object and a buffer per
- * byte.
+ * Collects the parts of a body that is too large to allocate before much of it has arrived. Large parts are
+ * kept as views of their chunks; small ones are joined, so that a trickle does not cost an object and a
+ * buffer per byte.
  *
  * @module
  */

@@ -390,7 +390,7 @@ export class FrameDecoder {
   #takeMemory(size: number): Uint8Array {
     if (size < SPARE_BYTES_MIN) return new Uint8Array(size);
     const spare = this.#spare;
-    if (spare.length < size) return this.#memory(size);
+    if (spare.length < size || size * 4 < spare.buffer.byteLength) return this.#memory(size);
     this.#spare = NO_BYTES;
     return viewOf(spare, 0, size);
   }

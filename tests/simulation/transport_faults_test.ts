@@ -372,7 +372,9 @@ const RECEIVING: readonly Mistake[] = [
     }),
   },
   ...[true, false].map((givesAway): Mistake => ({
-    name: givesAway ? "a body's memory is given away" : "what is read into bodyMemory does not start at its beginning",
+    name: givesAway
+      ? "a body's memory is given away"
+      : "what is read into bodyMemory does not start at its beginning",
     rule: givesAway ? "dataMemory" : "bodyMemory",
     receiveMark: 0,
     frameBytes: 40_000,
