@@ -29,6 +29,7 @@ export interface NodeFs extends NodeFsFiles {
     path: string,
   ): { readonly dev: number; readonly ino: number; readonly ctimeMs: number; isSocket(): boolean };
   unlinkSync(path: string): void;
+  existsSync(path: string): boolean;
   mkdtempSync(prefix: string): string;
   rmSync(path: string, options: { recursive: boolean; force: boolean }): void;
 }

@@ -53,6 +53,13 @@ export interface TransportHandlers {
   open(info: TransportInfo): void;
   /** Bytes arrived. The callee owns `chunk` from then on: its memory must never be reused. */
   data(chunk: Uint8Array): void;
+  /**
+   * Optional to call: where the next bytes belong, if they are the rest of a large body. A transport that
+   * reads into the beginning of this memory, and gives `data` exactly what it filled, saves a copy. It may
+   * read elsewhere instead. The answer holds until the next `data`, so ask before each read; `undefined`
+   * means that the bytes may go anywhere.
+   */
+  bodyMemory?(): Uint8Array | undefined;
   /** All of the lent chunk was taken. Called once after each `write` that returned `false`, and only then. */
   drain(): void;
   /** The peer finished sending. The other direction stays open until the core calls `close`, as it will. */

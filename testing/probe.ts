@@ -79,6 +79,10 @@ export class Probe implements TransportHandlers {
   drains = 0;
   onData: ((chunk: Uint8Array) => void) | undefined = undefined;
   onOpen: (() => void) | undefined = undefined;
+  /** Offers places of this size for what comes next, as the core does for bodies. 0: none. */
+  placeBytes = 0;
+  #place: Uint8Array | undefined = undefined;
+  #placeFilled = 0;
   #transport: Transport | undefined = undefined;
   #dialled = false;
   #writing = false;
@@ -119,10 +123,20 @@ export class Probe implements TransportHandlers {
     this.#note("data", this.opened, "data before open");
     if (this.ended) this.faults.push("data after end");
     if (!(chunk instanceof Uint8Array) || chunk.length === 0) this.faults.push("data without bytes");
+    this.#checkPlace(chunk);
     this.chunks.push(chunk);
     this.receivedBytes += chunk.length;
     this.onData?.(chunk);
     this.#progress();
+  }
+
+  bodyMemory(): Uint8Array | undefined {
+    if (this.placeBytes === 0) return undefined;
+    if (this.#place === undefined) {
+      this.#place = new Uint8Array(this.placeBytes);
+      this.#placeFilled = 0;
+    }
+    return this.#place.subarray(this.#placeFilled);
   }
 
   drain(): void {
@@ -231,6 +245,17 @@ export class Probe implements TransportHandlers {
   /** Fails if the contract was broken. */
   verifyOrder(): void {
     check(this.faults.length === 0, `${this.name}: ${this.faults.join(", ")}`);
+  }
+
+  /** What was read into the place must be its next bytes; what was read elsewhere takes their room. */
+  #checkPlace(chunk: Uint8Array): void {
+    const place = this.#place;
+    if (place === undefined) return;
+    if (chunk.buffer === place.buffer && chunk.byteOffset !== this.#placeFilled) {
+      this.faults.push(`data read to ${chunk.byteOffset} instead of ${this.#placeFilled} of bodyMemory`);
+    }
+    this.#placeFilled += chunk.length;
+    if (this.#placeFilled >= place.length) this.#place = undefined;
   }
 
   #write(chunks: readonly Uint8Array[], call: () => boolean): boolean {

@@ -13,7 +13,7 @@ import { build } from "./build.mjs";
 import { runChecks } from "./checks.mjs";
 import { ROOT } from "./paths.mjs";
 import { ensureInstalled, reportAndExit, SetupError } from "./setup.mjs";
-import { findTestFiles, runTestFile, RUNTIMES } from "./test_files.mjs";
+import { findTestFiles, runTestFile, RUNTIMES, waysToRun } from "./test_files.mjs";
 
 const FILE_TIMEOUT_MS = 120_000;
 const OUTPUT_LINES_MAX = 250;
@@ -46,9 +46,12 @@ function readOptions() {
 /** Files that took long last time go first, so that no slow one is left alone at the end. */
 function planJobs(files, runtimes, times) {
   const jobs = files.flatMap((file) =>
-    file.runtimes.filter((runtime) => runtimes.includes(runtime)).map((runtime) => ({ runtime, file }))
+    file.runtimes.filter((runtime) => runtimes.includes(runtime)).flatMap((runtime) =>
+      waysToRun(file.path, runtime).map((after) => ({ runtime, file, after }))
+    )
   );
-  const expected = ({ runtime, file }) => times[`${runtime} ${file.path}`] ?? Infinity;
+  const expected = ({ runtime, file, after }) =>
+    times[`${runtime} ${file.path}${after === undefined ? "" : ` after ${after}`}`] ?? Infinity;
   return jobs.sort((a, b) => expected(b) === expected(a) ? 0 : expected(b) - expected(a));
 }
 

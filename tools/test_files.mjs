@@ -2,11 +2,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { parseJunit, skipReasonFromSource } from "./junit.mjs";
 import { binary } from "./paths.mjs";
 import { run } from "./process.mjs";
 
 export const RUNTIMES = ["node", "deno", "bun"];
+
+/** Files that run on Node once more, after `tests/support/read_events.ts`: its sockets then read as on other runtimes. */
+const READ_TWICE = /^tests\/(stability|interop|hostile|memory|adapters\/node_(tcp|ipc))/;
+
+/** The ways in which a file is run on a runtime: as it is, and perhaps after another file. */
+export function waysToRun(path, runtime) {
+  return runtime === "node" && READ_TWICE.test(path) ? [undefined, "read_events"] : [undefined];
+}
 
 /**
  * Every `*_test.ts` below `root/tests`, with the runtimes it is for. A first line `// runtimes: node, deno` limits
@@ -43,7 +52,7 @@ function runtimesOf(path, source) {
 }
 
 /** The command that runs one file and writes a JUnit report. */
-function commandFor(runtime, file, report, root) {
+function commandFor({ runtime, file, after, report, root }) {
   if (runtime === "deno") {
     return [binary("deno"), ["test", "-A", "--no-check", `--junit-path=${report}`, file.path]];
   }
@@ -52,24 +61,28 @@ function commandFor(runtime, file, report, root) {
     return [binary("bun"), ["test", "--timeout", "60000", ...reporter, `./${file.path}`]];
   }
   const compiled = join(root, ".build", file.path.replace(/\.ts$/, ".js"));
+  const before = after === undefined
+    ? []
+    : ["--import", pathToFileURL(join(root, ".build", "tests", "support", `${after}.js`)).href];
   const reporters = ["spec:stdout", `junit:${report}`].flatMap((pair) => {
     const [name = "", ...target] = pair.split(":");
     return [`--test-reporter=${name}`, `--test-reporter-destination=${target.join(":")}`];
   });
   // Without --test, which would start one more process and read the same results from it.
-  return [process.execPath, ["--enable-source-maps", ...reporters, compiled]];
+  return [process.execPath, ["--enable-source-maps", ...before, ...reporters, compiled]];
 }
 
 /**
- * Runs one file on one runtime. Answers `{ runtime, path, passed, failed, skipped: [{ name, reason }], output, ms }`.
+ * Runs one file on one runtime, `after` another if that is given. Answers `{ runtime, path, passed, failed, skipped: [{ name, reason }], output, ms }`.
  * A process that fails without a failed test (it did not load, it was ended, it threw afterwards) counts as one failure.
  */
-export async function runTestFile({ runtime, file, root, timeoutMs }) {
+export async function runTestFile({ runtime, file, after, root, timeoutMs }) {
   const folder = join(root, ".build", "junit", runtime);
   mkdirSync(folder, { recursive: true });
-  const report = join(folder, `${file.path.replaceAll("/", "__")}.xml`);
+  const path = after === undefined ? file.path : `${file.path} after ${after}`;
+  const report = join(folder, `${path.replaceAll("/", "__").replaceAll(" ", "_")}.xml`);
   rmSync(report, { force: true });
-  const [command, args] = commandFor(runtime, file, report, root);
+  const [command, args] = commandFor({ runtime, file, after, report, root });
   const env = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", FORCE_COLOR: undefined, NODE_OPTIONS: undefined };
   const { code, output, timedOut, ms } = await run(command, args, { cwd: root, env, timeoutMs });
   const cases = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : [];
@@ -78,7 +91,7 @@ export async function runTestFile({ runtime, file, root, timeoutMs }) {
   const note = problem({ code, timedOut, timeoutMs, cases, failed });
   return {
     runtime,
-    path: file.path,
+    path,
     passed: count("passed"),
     failed: note === undefined ? failed : failed + 1,
     skipped: cases.filter((one) => one.outcome === "skipped").map((one) => ({

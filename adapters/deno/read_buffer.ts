@@ -21,19 +21,23 @@ export class ReadBuffer {
   #bytes: Uint8Array | undefined = undefined;
   #size = BYTES_MIN;
   #smallReads = 0;
+  /** Whether the read in flight may bring less than there is room for. */
+  #limited = false;
 
-  /** Where the next read goes. */
-  target(): Uint8Array {
-    return this.#bytes ??= new Uint8Array(this.#size);
+  /** Where the next read goes, which brings at most `bytesMax`. */
+  target(bytesMax: number = Infinity): Uint8Array {
+    const bytes = this.#bytes ??= new Uint8Array(this.#size);
+    this.#limited = bytesMax < bytes.length;
+    return this.#limited ? viewOf(bytes, 0, bytesMax) : bytes;
   }
 
   /**
    * Returns the `length` bytes that a read put into `target`, in memory that the caller owns from here on.
    */
   take(length: number): Uint8Array {
-    const bytes = this.target();
+    const bytes = this.#bytes!;
     if (length * 4 < bytes.length) {
-      this.#smallReads += 1;
+      if (!this.#limited) this.#smallReads += 1;
       if (this.#smallReads >= SMALL_READS_MAX) this.#resize(bytes.length >> 2);
       // An exact copy pins nothing, and the buffer can be used for another read.
       return copyOf(viewOf(bytes, 0, length));

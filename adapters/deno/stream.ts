@@ -5,8 +5,10 @@
  * @module
  */
 
+import { viewOf } from "../../src/bytes/bytes.ts";
 import type { Transport, TransportHandlers } from "../../src/ports.ts";
 import type { SocketKind } from "../ipc.ts";
+import { HEADER_BYTES, placeIn } from "../body_reads.ts";
 import { host } from "../shared_host.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { DenoConn } from "./types.ts";
@@ -23,6 +25,8 @@ export class DenoStream implements Transport {
   #cause: unknown = undefined;
   #closed = false;
   #reading = false;
+  /** The part of a body that the last read went to, or `undefined` if it went into the buffer. */
+  #placed: Uint8Array | undefined = undefined;
   #writing = false;
   #paused = false;
   #referenced = true;
@@ -133,7 +137,13 @@ export class DenoStream implements Transport {
       return;
     }
     this.#reading = true;
-    conn.read(this.#buffer.target()).then(this.#onRead, this.#onReadFailed);
+    conn.read(this.#nextTarget()).then(this.#onRead, this.#onReadFailed);
+  }
+
+  #nextTarget(): Uint8Array {
+    const afterBody = this.#placed !== undefined;
+    this.#placed = this.#closing === "no" ? placeIn(this.#handlers.bodyMemory?.()) : undefined;
+    return this.#placed ?? this.#buffer.target(afterBody ? HEADER_BYTES : undefined);
   }
 
   readonly #onRead = (length: number | null): void => {
@@ -145,7 +155,10 @@ export class DenoStream implements Transport {
       else if (this.#outputEnded) this.#shutDown();
       return;
     }
-    if (this.#closing === "no" && length > 0) this.#handlers.data(this.#buffer.take(length));
+    const placed = this.#placed;
+    if (this.#closing === "no" && length > 0) {
+      this.#handlers.data(placed === undefined ? this.#buffer.take(length) : viewOf(placed, 0, length));
+    }
     this.#readNext();
   };
 

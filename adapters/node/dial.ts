@@ -8,7 +8,8 @@ import type { Dial, Listener, Transport, TransportHandlers } from "../../src/por
 import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
-import { HIGH_WATER_MARK, NodeStream } from "./stream.ts";
+import { connectSocket, createReadServer } from "./sockets.ts";
+import { NodeStream, type ReadSocket } from "./stream.ts";
 import type { NodeConnectOptions, NodeListenOptions, NodeNet, NodeServer, NodeSocket } from "./types.ts";
 
 /** Returns a `Dial` that connects with `node:net`. */
@@ -18,13 +19,14 @@ export function dialSocket(
   setup: DialSetup<NodeSocket>,
 ): Dial {
   return (handlers) => {
-    let socket: NodeSocket;
+    let opened: ReadSocket;
     try {
-      socket = net.connect({ ...target, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
+      opened = connectSocket(net, target);
     } catch (cause) {
       return failedTransport(handlers, setup.explain(cause));
     }
-    const stream = new NodeStream(socket, setup.kind.describe, setup.explain);
+    const { socket } = opened;
+    const stream = new NodeStream(opened, setup.kind.describe, setup.explain);
     stream.attach(handlers);
     const cancelTimeout = startTimeout(stream, setup.text, setup.options.connectTimeoutMs);
     socket.on("connect", () => {
@@ -60,8 +62,7 @@ export function listenServer(
   },
 ): Promise<NodeServer> {
   if (mayNotListen()) return Promise.reject(listenDenied());
-  const server = net.createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK });
-  server.on("connection", (socket) => acceptSocket(socket, setup.kind, setup.accept));
+  const server = createReadServer(net, (accepted) => acceptSocket(accepted, setup.kind, setup.accept));
   return new Promise((resolve, reject) => {
     let listening = false;
     server.on("listening", () => {
@@ -103,11 +104,12 @@ function listenDenied(): Error {
  * a limit turns it away.
  */
 function acceptSocket(
-  socket: NodeSocket,
+  accepted: ReadSocket,
   kind: SocketKind<NodeSocket>,
   accept: (attach: Dial) => void,
 ): void {
-  const stream = new NodeStream(socket, kind.describe);
+  const { socket } = accepted;
+  const stream = new NodeStream(accepted, kind.describe);
   let refused = false;
   kind.prepare(socket);
   accept((handlers) => {

@@ -6,13 +6,14 @@
  */
 
 import type { Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
+import type { SocketReads } from "./reads.ts";
 import type { NodeSocket } from "./types.ts";
 
-/**
- * Only one of the two uses of `highWaterMark` matters here: a paused socket reads that much ahead, and 64 KiB
- * is one read of libuv. For writes, `writableLength` itself says whether a chunk was taken.
- */
-export const HIGH_WATER_MARK = 65_536;
+/** A socket, and where its reads go if it was made to report them there. */
+export interface ReadSocket {
+  readonly socket: NodeSocket;
+  readonly reads: SocketReads | undefined;
+}
 
 /** How far a close has gone. With `flush`, what was written still leaves. */
 type Closing = "no" | "flush" | "abort";
@@ -22,6 +23,8 @@ export class NodeStream implements Transport {
   readonly #socket: NodeSocket;
   readonly #describe: (socket: NodeSocket) => TransportInfo;
   readonly #explain: (cause: unknown) => unknown;
+  /** Where reads go, if the socket does not report them with "data" events. */
+  readonly #reads: SocketReads | undefined;
   #handlers: TransportHandlers | undefined = undefined;
   #opened = false;
   #closed = false;
@@ -35,11 +38,12 @@ export class NodeStream implements Transport {
 
   /** `explain` turns the cause of a stream that could not be opened into the reported one. */
   constructor(
-    socket: NodeSocket,
+    { socket, reads }: ReadSocket,
     describe: (socket: NodeSocket) => TransportInfo,
     explain: (cause: unknown) => unknown = (cause) => cause,
   ) {
     this.#socket = socket;
+    this.#reads = reads;
     this.#describe = describe;
     this.#explain = explain;
     // An "error" without a listener would end the process, so listen even before handlers are attached.
@@ -58,9 +62,13 @@ export class NodeStream implements Transport {
   /** Adds all listeners at once: on some runtimes, what arrives before its listener is added is lost. */
   attach(handlers: TransportHandlers): void {
     this.#handlers = handlers;
-    this.#socket.on("data", (chunk) => {
-      if (this.#closing === "no") handlers.data(chunk);
-    });
+    if (this.#reads !== undefined) {
+      this.#reads.deliverTo(handlers);
+    } else {
+      this.#socket.on("data", (chunk) => {
+        if (this.#closing === "no") handlers.data(chunk);
+      });
+    }
     this.#socket.on("end", () => {
       if (this.#closing === "no") handlers.end();
     });
@@ -116,14 +124,19 @@ export class NodeStream implements Transport {
     if (this.#closed || this.#closing === "abort" || this.#closing === mode) return;
     // A stream that is not open yet and was never written to has nothing to flush.
     if (mode === "abort" || (!this.#opened && this.#issued === 0)) {
-      this.#closing = "abort";
+      this.#go("abort");
       this.#socket.destroy();
       return;
     }
-    this.#closing = "flush";
+    this.#go("flush");
     this.#socket.end();
     // A paused socket would never see the peer's end, and unread input would turn our end into a reset.
     this.#socket.resume();
+  }
+
+  #go(mode: "flush" | "abort"): void {
+    this.#closing = mode;
+    this.#reads?.deliverTo(undefined);
   }
 
   /**

@@ -24,9 +24,25 @@ export interface NodeSocket {
   unref(): unknown;
   setNoDelay(on: boolean): unknown;
   setKeepAlive(on: boolean, initialDelayMs?: number): unknown;
+  /** Not documented: the native handle, and the server that counts this connection. */
+  _handle?: NodeHandle | null | undefined;
+  _server?: unknown;
+  server?: unknown;
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
   on(event: "error", listener: (cause: unknown) => void): unknown;
   on(event: "connect" | "end" | "close", listener: () => void): unknown;
+}
+
+/** A socket's native handle, which is not documented. */
+export interface NodeHandle {
+  readonly reading?: boolean;
+  readonly useUserBuffer?: unknown;
+}
+
+/** The option `onread` of a socket: it reads into `buffer()` and then calls `callback`. */
+export interface NodeOnRead {
+  readonly buffer: () => Uint8Array;
+  readonly callback: (length: number) => boolean;
 }
 
 /** A server of `node:net`. */
@@ -51,6 +67,15 @@ export interface NodeConnectOptions {
   readonly family?: number;
   readonly allowHalfOpen?: boolean;
   readonly highWaterMark?: number;
+  readonly onread?: NodeOnRead;
+}
+
+/** The options of a socket over a handle. */
+export interface NodeSocketOptions {
+  readonly handle: NodeHandle;
+  readonly allowHalfOpen: boolean;
+  readonly highWaterMark: number;
+  readonly onread: NodeOnRead;
 }
 
 /** Where a server listens. */
@@ -64,5 +89,13 @@ export interface NodeListenOptions {
 /** The module `node:net`. */
 export interface NodeNet {
   connect(options: NodeConnectOptions): NodeSocket;
-  createServer(options: { readonly allowHalfOpen: boolean; readonly highWaterMark: number }): NodeServer;
+  createServer(options: NodeServerOptions): NodeServer;
+  readonly Socket: new (options: NodeSocketOptions) => NodeSocket;
+}
+
+/** The options of a server. */
+export interface NodeServerOptions {
+  readonly allowHalfOpen: boolean;
+  readonly highWaterMark: number;
+  readonly pauseOnConnect?: boolean;
 }

@@ -236,6 +236,8 @@ export class Driver implements Task, BurstTask, Timed, OutboundListener, Inbound
         this.#busy = false;
         this.#settle();
       },
+      // Bytes that wait to be handled come before those that are read next.
+      bodyMemory: () => this.#mayWrite && !this.#mustWait ? this.#engine.bodyMemory : undefined,
       drain: () => this.#enter(() => this.#drained()),
       end: () =>
         this.#enter(() => {

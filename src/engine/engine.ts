@@ -155,6 +155,11 @@ export class Engine implements InputOwner {
     if (this.#state === "greeting" || this.#state === "handshake") this.#receiveHandshake(chunk);
   }
 
+  /** Where the next bytes belong, if they are the rest of a large body. */
+  get bodyMemory(): Uint8Array | undefined {
+    return this.#state === "ready" ? this.#input.bodyMemory : undefined;
+  }
+
   /** The peer finished sending, which ends the connection. Complete messages stay readable. */
   receiveEnd(nowMs: number): void {
     this.#nowMs = nowMs;

@@ -93,6 +93,11 @@ export class InputSide implements HalfReceived, FrameSink {
     return this.#decoder !== undefined && this.#decoder.midMessage;
   }
 
+  /** Where the next bytes belong, if they are the rest of a large body and nothing waits in front of them. */
+  get bodyMemory(): Uint8Array | undefined {
+    return this.#state === "running" && this.error === undefined ? this.#decoder?.bodyRest : undefined;
+  }
+
   /**
    * Whether the transport should deliver more. While input runs, it is held back only to let other
    * connections finish a half-received message; otherwise by the bounds on pending memory.
@@ -230,7 +235,8 @@ export class InputSide implements HalfReceived, FrameSink {
   #makeDecoder(): FrameDecoder {
     const { limits, opener, allocator, memory, pendingTotal } = this.#init;
     const { sparing } = pendingTotal;
-    return this.#decoder ??= new FrameDecoder(this, limits, { opener, allocator, memory, sparing });
+    const options = { opener, allocator, memory, sparing, broken: brokenRule };
+    return this.#decoder ??= new FrameDecoder(this, limits, options);
   }
 
   /** Decodes `chunk` as far as the pipe has room and memory, and returns the offset reached. */

@@ -54,8 +54,8 @@ export class PendingTotal {
     this.bytesMax = bytesMax;
   }
 
-  /** @internal Whether decoders must be sparing with memory: one function for all of them. */
-  readonly sparing: () => boolean = () => !this.hasRoom;
+  /** @internal Whether decoders must be sparing with so many bytes: one function for all of them. */
+  readonly sparing: (bytes: number) => boolean = (bytes) => !this.hasRoomFor(bytes);
 
   /** Adds `bytes` to what is held; negative to subtract. */
   count(bytes: number): void {
@@ -64,6 +64,11 @@ export class PendingTotal {
 
   get hasRoom(): boolean {
     return this.bytes < this.bytesMax;
+  }
+
+  /** Whether there would still be room with `bytes` more. */
+  hasRoomFor(bytes: number): boolean {
+    return this.bytes + bytes < this.bytesMax;
   }
 
   /** The memory of a half-received message changed by `bytes`. `large`: it is one that may be paused. */

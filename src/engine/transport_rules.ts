@@ -17,6 +17,8 @@ export const TRANSPORT_RULES = {
   openInfo: "open is given localAddress and remoteAddress, both strings",
   dataBytes: "data is given a Uint8Array",
   dataMemory: "the memory of a chunk is not used again after data",
+  bodyMemory:
+    "what is read into bodyMemory starts at its beginning, and bodyMemory is asked again after each data",
   drainLent: "drain comes once for each write that returned false, and for no other",
   writeAnswers: "write and writev return true or false",
   writeThrows: "write and writev never throw",

@@ -1,18 +1,18 @@
 /**
- * Collects the parts of a body that is too large to allocate before it is complete. Large parts are kept as
- * views of their chunks; small ones are joined, so that a trickle does not cost an object and a buffer per
- * byte.
+ * Collects the parts of a body that is too large to allocate before much of it has arrived. Large parts are
+ * kept as views of their chunks; small ones are joined, so that a trickle does not cost an object and a
+ * buffer per byte.
  *
  * @module
  */
 
-import { concat, NO_BYTES, viewOf } from "../bytes/bytes.ts";
+import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
 
 /** Smaller parts are joined, and so are those that would pin more than four times their size. */
 const PART_BYTES_MIN = 4_096;
 const JOIN_BYTES = 65_536;
 
-/** The parts of one body, collected until it is complete. */
+/** The parts of one body, collected until there is memory for all of it. */
 export class BodyParts {
   readonly #memory: (bytes: number) => Uint8Array;
   #parts: Uint8Array[] = [];
@@ -53,9 +53,17 @@ export class BodyParts {
     return false;
   }
 
-  /** Returns all parts, `bytes` bytes together, in one piece, and no longer holds them. */
+  /**
+   * Returns memory of `bytes` bytes that begins with all parts, in one piece, and no longer holds them. The
+   * rest of it has arbitrary content.
+   */
   take(bytes: number): Uint8Array {
-    const body = concat(this.#parts, bytes);
+    const body = this.#memory(bytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      body.set(part, at);
+      at += part.length;
+    }
     this.clear();
     return body;
   }

@@ -7,8 +7,12 @@
  *
  * - a frame of up to 1 MiB gets its own exactly sized buffer once its size has passed the limits; that may be
  *   the memory of an earlier chunk that was copied whole and is not shared;
- * - a larger one keeps its chunks and is joined once, when complete, so its header alone never makes us
- *   allocate. When memory is short, this applies to all but small frames.
+ * - a larger one keeps its chunks until an eighth of it has arrived, and only then gets its memory, so its
+ *   header alone never makes us allocate. When memory is short, this applies to all but small frames, and
+ *   chunks are kept until the frame is complete.
+ *
+ * Where the rest of a large body belongs is {@link FrameDecoder.bodyRest}: bytes that were read into that
+ * place are recognized and not copied.
  *
  * @module
  */
@@ -29,8 +33,14 @@ import { FLAG_COMMAND, FLAG_LONG, FLAG_MORE } from "./wire.ts";
 export { DISCARDED };
 export type { BodyAllocator, FrameDecoderOptions, FrameLimits, FrameOpener, FrameSink };
 
-/** Frames above this size keep their chunks until they are complete. */
+/** Frames above this size keep their chunks until enough of them has arrived. */
 const EXACT_BUFFER_BYTES_MAX = 1_048_576;
+
+/** Memory for all of a larger frame is taken when one part in this many has arrived. */
+const WHOLE_BODY_PARTS = 8;
+
+/** Smaller bodies are not offered to be read in place: most of them lie whole in one chunk. */
+const OFFERED_BYTES_MIN = 16_384;
 
 /** Smaller chunks are not kept for reuse, and smaller frames do not use one. */
 const SPARE_BYTES_MIN = 32_768;
@@ -55,7 +65,8 @@ export class FrameDecoder {
   readonly #opener: FrameOpener | undefined;
   readonly #allocator: BodyAllocator | undefined;
   readonly #memory: (bytes: number) => Uint8Array;
-  readonly #sparing: () => boolean;
+  readonly #sparing: (bytes: number) => boolean;
+  readonly #broken: (rule: "dataMemory" | "bodyMemory") => PeerError;
   readonly #walks: boolean;
   #credit = 0;
   /** Frames of the message that is being assembled; `undefined` between messages on the fast path. */
@@ -73,6 +84,8 @@ export class FrameDecoder {
   #size = 0;
   #body: Uint8Array = DISCARDED;
   #filled = 0;
+  /** Whether the place of this body's rest was given to the transport. */
+  #offered = false;
   /** Created for the first body that needs it. */
   #parts: BodyParts | undefined;
   /** A chunk whose bytes were all copied: memory for the next frame that fits. */
@@ -87,6 +100,7 @@ export class FrameDecoder {
     this.#allocator = options.allocator;
     this.#memory = options.memory ?? ((bytes): Uint8Array => new Uint8Array(bytes));
     this.#sparing = options.sparing ?? ((): boolean => false);
+    this.#broken = options.broken ?? memoryError;
     this.#walks = options.opener === undefined && options.allocator === undefined;
   }
 
@@ -98,6 +112,21 @@ export class FrameDecoder {
   /** Whether some of a message has arrived and the rest has not. */
   get midMessage(): boolean {
     return this.#frames !== undefined || this.#headerBytes > 0 || this.#mode !== HEADER;
+  }
+
+  /**
+   * Where the next bytes belong: the rest of the memory of a large body that has begun, or `undefined`. Not
+   * for an allocator's memory, which may have another use before a read into it has ended.
+   */
+  get bodyRest(): Uint8Array | undefined {
+    const body = this.#body;
+    if (this.#mode !== BODY_EXACT || this.#size < OFFERED_BYTES_MIN || this.#allocator !== undefined) {
+      return undefined;
+    }
+    // Only if its memory was given away.
+    if (body.length !== this.#size) return undefined;
+    this.#offered = true;
+    return viewOf(body, this.#filled, this.#size);
   }
 
   /** Bytes held for the unfinished message. */
@@ -221,8 +250,7 @@ export class FrameDecoder {
         return this.#stepHeader(chunk, at);
       case BODY_EXACT: {
         const take = Math.min(this.#size - this.#filled, chunk.length - at);
-        this.#body.set(chunk.subarray(at, at + take), this.#filled);
-        this.#filled += take;
+        if (!this.#fill(chunk, at, take)) return at;
         if (this.#filled === this.#size) this.#endFrame(this.#body);
         return at + take;
       }
@@ -230,7 +258,12 @@ export class FrameDecoder {
         const take = Math.min(this.#size - this.#filled, chunk.length - at);
         if (this.#parts!.add(chunk, at, take)) this.#chunkShared = true;
         this.#filled += take;
-        if (this.#filled === this.#size) this.#endFrame(this.#parts!.take(this.#size));
+        if (this.#filled === this.#size) {
+          this.#endFrame(this.#parts!.take(this.#size));
+        } else if (this.#filled * WHOLE_BODY_PARTS >= this.#size && !this.#sparing(this.#size)) {
+          this.#body = this.#parts!.take(this.#size);
+          this.#mode = BODY_EXACT;
+        }
         return at + take;
       }
       default: { // BODY_DISCARD
@@ -240,6 +273,26 @@ export class FrameDecoder {
         return at + take;
       }
     }
+  }
+
+  /** Puts `chunk[at, at + bytes)` into the body, unless it was read there. `false`: a rule was broken. */
+  #fill(chunk: Uint8Array, at: number, bytes: number): boolean {
+    const body = this.#body;
+    if (body.length !== this.#size) {
+      this.error = this.#broken("dataMemory");
+      return false;
+    }
+    if (!this.#offered || chunk.buffer !== body.buffer) {
+      body.set(chunk.subarray(at, at + bytes), this.#filled);
+    } else {
+      this.#chunkShared = true;
+      if (chunk.byteOffset + at !== body.byteOffset + this.#filled) {
+        this.error = this.#broken("bodyMemory");
+        return false;
+      }
+    }
+    this.#filled += bytes;
+    return true;
   }
 
   #stepHeader(chunk: Uint8Array, from: number): number {
@@ -306,6 +359,7 @@ export class FrameDecoder {
   #beginBody(): boolean {
     const size = this.#size;
     this.#filled = 0;
+    this.#offered = false;
     const command = (this.#flags & FLAG_COMMAND) !== 0;
     // A sealed frame's size says nothing about the body inside, so sealing mechanisms use no allocator.
     if (this.#allocator !== undefined && this.#opener === undefined && !command) {
@@ -322,7 +376,7 @@ export class FrameDecoder {
         this.#body = memory;
         this.#mode = BODY_EXACT;
       }
-    } else if (size < SPARE_BYTES_MIN || (size <= EXACT_BUFFER_BYTES_MAX && !this.#sparing())) {
+    } else if (size < SPARE_BYTES_MIN || (size <= EXACT_BUFFER_BYTES_MAX && !this.#sparing(0))) {
       this.#body = this.#takeMemory(size);
       this.#mode = BODY_EXACT;
     } else {
@@ -336,7 +390,7 @@ export class FrameDecoder {
   #takeMemory(size: number): Uint8Array {
     if (size < SPARE_BYTES_MIN) return new Uint8Array(size);
     const spare = this.#spare;
-    if (spare.length < size) return this.#memory(size);
+    if (spare.length < size || size * 4 < spare.buffer.byteLength) return this.#memory(size);
     this.#spare = NO_BYTES;
     return viewOf(spare, 0, size);
   }
@@ -402,6 +456,10 @@ export class FrameDecoder {
     }
     return true;
   }
+}
+
+function memoryError(): PeerError {
+  return new PeerError("ERR_TRANSPORT", "Memory of chunks or bodies was used again");
 }
 
 /**

@@ -49,8 +49,13 @@ export interface FrameDecoderOptions {
   readonly allocator?: BodyAllocator | undefined;
   /** Allocates memory with arbitrary content, overwritten before it is delivered. Default: zeroed memory. */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined;
-  /** Whether memory is short: if so, memory for a body is taken only as its bytes arrive. Default: never. */
-  readonly sparing?: (() => boolean) | undefined;
+  /**
+   * Whether memory is too short for `bytes` more: if so, memory for a body is taken only as its bytes arrive.
+   * Default: never.
+   */
+  readonly sparing?: ((bytes: number) => boolean) | undefined;
+  /** Makes the error for a rule about memory that the giver of chunks has broken. */
+  readonly broken?: ((rule: "dataMemory" | "bodyMemory") => PeerError) | undefined;
 }
 
 /** Stands in a message for a frame whose allocator returned `"discard"`. Compare by identity. */

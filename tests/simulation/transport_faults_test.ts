@@ -77,6 +77,7 @@ interface Mistake {
   readonly rule: TransportRule | undefined;
   /** How many messages the receiver takes before it stops. 0: all. */
   readonly receiveMark?: number;
+  readonly frameBytes?: number;
 }
 
 const dataOf = (chunk: Anything): Fault => onceOpen((handlers) => handlers.data(chunk));
@@ -370,6 +371,33 @@ const RECEIVING: readonly Mistake[] = [
       }),
     }),
   },
+  ...[true, false].map((givesAway): Mistake => ({
+    name: givesAway
+      ? "a body's memory is given away"
+      : "what is read into bodyMemory does not start at its beginning",
+    rule: givesAway ? "dataMemory" : "bodyMemory",
+    receiveMark: 0,
+    frameBytes: 40_000,
+    fault: changed({
+      handlers: (handlers) => ({
+        data: (chunk) => {
+          for (let at = 0; at < chunk.length; at += 10_000) {
+            const part = chunk.slice(at, at + 10_000);
+            const place = handlers.bodyMemory?.();
+            if (place === undefined || place.length <= part.length) {
+              handlers.data(part);
+            } else if (givesAway) {
+              handlers.data(part);
+              structuredClone(0, { transfer: [place.buffer as ArrayBuffer] });
+            } else {
+              place.set(part, 1);
+              handlers.data(place.subarray(1, 1 + part.length));
+            }
+          }
+        },
+      }),
+    }),
+  })),
   ...[0, 2].map((receiveMark): Mistake => ({
     name: `the memory of a chunk is given away, and the receiver ${
       receiveMark === 0 ? "takes all" : "is full"
@@ -388,7 +416,7 @@ const RECEIVING: readonly Mistake[] = [
   })),
 ];
 
-for (const { name, fault, rule, receiveMark = 2 } of RECEIVING) {
+for (const { name, fault, rule, receiveMark = 2, frameBytes = 200 } of RECEIVING) {
   test(`a receiver whose transport makes a mistake names it, and goes on with the next stream: ${name}`, async () => {
     const world = new World(1, { link: { latencyMsMax: 1, canPull: true } });
     const context = contextWith(world, "dial", fault);
@@ -402,7 +430,7 @@ for (const { name, fault, rule, receiveMark = 2 } of RECEIVING) {
     const events = eventsOf(pull);
     await world.driveTo(push.bind("sim://work"));
     pull.connect("sim://work");
-    const frame = new Uint8Array(200);
+    const frame = new Uint8Array(frameBytes);
     for (let i = 0; i < MESSAGES; i++) push.send(frame).catch(() => {});
     let [got, sent] = [0, MESSAGES];
     const receive = (): void => {

@@ -200,8 +200,11 @@ export class Lane {
     if (orphan !== undefined) this.#check(orphan);
   }
 
-  /** Up to `bytesMax` bytes that have arrived, as memory of the reader's own; `undefined` when there are none. */
-  read(bytesMax: number): Uint8Array | undefined {
+  /**
+   * Up to `bytesMax` bytes that have arrived, at the beginning of `place` or in memory of their own; `undefined` when
+   * there are none.
+   */
+  read(bytesMax: number, place?: Uint8Array): Uint8Array | undefined {
     this.collectArrivals();
     const first = this.#arrived[0];
     if (first === undefined) return undefined;
@@ -210,7 +213,8 @@ export class Lane {
       available += piece.length;
       if (available >= bytesMax) break;
     }
-    const chunk = this.#ownMemory(Math.min(available, bytesMax));
+    const length = Math.min(available, bytesMax, place?.length ?? Infinity);
+    const chunk = place?.subarray(0, length) ?? this.#ownMemory(length);
     for (let at = 0; at < chunk.length;) {
       const piece = this.#arrived[0]!;
       const part = piece.subarray(0, chunk.length - at);

@@ -192,7 +192,7 @@ export class LinkEnd {
     let delivered = false;
     while (left-- > 0 && this.#state === "open" && this.#closeMode === undefined) {
       if (this.#paused && !pausedBefore) break;
-      const chunk = this.inbound.read(this.inbound.splitBytes());
+      const chunk = this.#read();
       if (chunk === undefined) break;
       delivered = true;
       this.#deliver(chunk, "pulled");
@@ -262,7 +262,7 @@ export class LinkEnd {
   #report(): void {
     if (this.#state !== "open" || !this.#hasNews()) return;
     if (this.#paused) this.#lateChunks--;
-    const chunk = this.inbound.read(this.inbound.splitBytes());
+    const chunk = this.#read();
     if (chunk !== undefined) {
       this.#deliver(chunk, "data");
     } else if (this.inbound.endArrived && !this.#endReported) {
@@ -273,6 +273,14 @@ export class LinkEnd {
       this.#reportClose();
     }
     this.wake();
+  }
+
+  /** The next chunk, where the core wants it half the time. */
+  #read(): Uint8Array | undefined {
+    if (!this.inbound.hasArrived) return undefined;
+    const place = this.#handlers!.bodyMemory?.();
+    const used = place !== undefined && this.#host.random.chance(0.5) ? place : undefined;
+    return this.inbound.read(this.inbound.splitBytes(), used);
   }
 
   #deliver(chunk: Uint8Array, how: string): void {

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import fc from "../support/properties.ts";
 import { asciiBytes, concat, copyOf } from "../../src/bytes/bytes.ts";
 import { PeerError } from "../../src/errors.ts";
@@ -107,6 +107,24 @@ class Bench {
       }
     }
     return this;
+  }
+
+  /**
+   * Feeds a stream as a transport does that reads where the decoder says, `chunkBytes` at a time. Returns how
+   * many bytes were read in place.
+   */
+  place(stream: Uint8Array, chunkBytes: number): number {
+    let placed = 0;
+    for (let at = 0; at < stream.length && this.decoder.error === undefined;) {
+      const rest = this.decoder.bodyRest;
+      const bytes = Math.min(chunkBytes, stream.length - at, rest?.length ?? Infinity);
+      const chunk = rest?.subarray(0, bytes) ?? new Uint8Array(bytes);
+      chunk.set(stream.subarray(at, at + bytes));
+      if (rest !== undefined) placed += bytes;
+      assertEquals(this.decoder.decode(chunk, 0, Infinity), bytes);
+      at += bytes;
+    }
+    return placed;
   }
 
   get result(): Decoded {
@@ -261,7 +279,7 @@ test("sizes are read exactly up to 2^53-1, and no further", () => {
   assertEquals(read(0x80, 0, 0, 0, 0, 0, 0, 0), Infinity);
 });
 
-test("a frame of 64 KiB to 1 MiB gets one buffer of exactly its size; a larger one none before it is complete", () => {
+test("a frame of 64 KiB to 1 MiB gets one buffer of exactly its size; a larger one when an eighth has arrived", () => {
   for (const bytes of [65_536, 65_537, 500_000, 1_048_576, 1_048_577, 3_000_000]) {
     const asked: number[] = [];
     const bench = new Bench({}, {
@@ -272,9 +290,13 @@ test("a frame of 64 KiB to 1 MiB gets one buffer of exactly its size; a larger o
     });
     const content = new Uint8Array(bytes).map((_, index) => index % 251);
     const stream = encodeFrame(0, content);
-    bench.feed(stream.slice(0, stream.length - 1), 20_000);
-    // Of a larger one at most the last, small piece is joined already.
-    assertEquals(asked, bytes <= 1_048_576 ? [bytes] : asked.slice(0, 1).map(() => 65_536), `${bytes} bytes`);
+    const early = Math.floor(bytes / 8);
+    bench.feed(stream.subarray(0, early), 20_000);
+    assertEquals(asked, bytes <= 1_048_576 ? [bytes] : [], `${bytes} bytes`);
+    assertLess(bench.decoder.heldMemory, bytes <= 1_048_576 ? bytes + 1 : early + 1);
+    bench.feed(stream.subarray(early, stream.length - 1), 20_000);
+    // Of a larger one the last, small piece of the beginning is joined first.
+    assertEquals(asked.filter((count) => count !== 65_536 || bytes === 65_536), [bytes], `${bytes} bytes`);
     assertEquals(bench.decoder.heldBytes, bytes - 1);
     bench.feed(stream.slice(stream.length - 1), 1);
     assertEquals(bench.delivered.length, 1);
@@ -401,7 +423,8 @@ test("a large frame that trickles in is joined in blocks, however small the piec
     }
     assert(bench.delivered[0]!.every((byte, index) => byte === index % 251), `pieces of ${pieceBytes}`);
     assertEquals([bench.delivered.length, bench.delivered[0]!.length], [1, bytes]);
-    assertEquals(asked, Array(Math.ceil(bytes / 65_536)).fill(65_536), `pieces of ${pieceBytes}`);
+    const joined = Math.ceil(bytes / 8 / 65_536);
+    assertEquals(asked, [...Array(joined).fill(65_536), bytes], `pieces of ${pieceBytes}`);
   }
 });
 
@@ -428,4 +451,104 @@ test("pieces of a large frame may be small and large in any order", () => {
     ),
     { numRuns: 40 },
   );
+});
+
+/** Bodies on both sides of what is offered, between small frames and a command. */
+function largeStream(): Uint8Array {
+  const body = (bytes: number, from: number): Uint8Array =>
+    new Uint8Array(bytes).map((_, index) => (index + from) % 251);
+  return concat([
+    encodeFrame(0, asciiBytes("small")),
+    encodeFrame(0, body(16_384, 1)),
+    encodeFrame(FLAG_MORE, body(16_383, 2)),
+    encodeFrame(FLAG_COMMAND, asciiBytes("\x04PING12")),
+    encodeFrame(0, body(20_000, 3)),
+    encodeFrame(0, body(16_500, 4)),
+    encodeFrame(0, asciiBytes("end")),
+  ]);
+}
+
+test("bodies that are read in place are what was sent, byte by byte and at every chunk size", () => {
+  const stream = largeStream();
+  const expected = naive(stream, LIMITS);
+  for (let chunkBytes = 1; chunkBytes <= stream.length; chunkBytes += chunkBytes < 40 ? 1 : 997) {
+    const bench = new Bench();
+    const placed = bench.place(stream, chunkBytes);
+    assertEquals(bench.result, expected, `chunks of ${chunkBytes}`);
+    if (chunkBytes < 16_384) assertGreater(placed, 16_384 + 20_000 + 16_500 - 4 * chunkBytes);
+  }
+});
+
+test("a body that is read in place is copied no more, and one buffer is all that it takes", () => {
+  for (const bytes of [65_536, 1_048_576, 4_194_304]) {
+    const asked: number[] = [];
+    const bench = new Bench({}, { memory: (count) => (asked.push(count), new Uint8Array(count)) });
+    const content = new Uint8Array(bytes).map((_, index) => index % 251);
+    const stream = encodeFrame(0, content);
+    // An eighth is kept until there is memory for all of a body of more than 1 MiB.
+    const first = bytes > 1_048_576 ? bytes / 8 + 9 : 9 + 1_000;
+    bench.decoder.decode(stream.slice(0, first), 0, 1);
+    assertEquals(asked, [bytes]);
+    const placed = bench.place(stream.subarray(first), 100_000);
+    assertEquals(placed, stream.length - first);
+    assertEquals([bench.delivered[0]!.buffer.byteLength, asked.length], [bytes, 1]);
+    assert(bench.delivered[0]!.every((byte, index) => byte === index % 251));
+  }
+});
+
+test("a transport may read elsewhere although a place was offered, and in parts of it without asking again", () => {
+  const content = new Uint8Array(50_000).map((_, index) => index % 251);
+  const stream = encodeFrame(0, content);
+  const bench = new Bench();
+  bench.feed(stream.subarray(0, 1_000), 1_000);
+  assertEquals(bench.decoder.bodyRest!.length, stream.length - 1_000);
+  bench.feed(stream.subarray(1_000, 3_000), 700);
+  const rest = bench.decoder.bodyRest!;
+  rest.set(stream.subarray(3_000));
+  for (let at = 0; at < rest.length; at += 10_000) bench.decoder.decode(rest.subarray(at, at + 10_000), 0, 1);
+  assertEquals(bench.seen, [{ message: [content] }]);
+});
+
+test("nothing is offered for small bodies, between frames, after an error, and for an allocator's memory", () => {
+  const bench = new Bench();
+  assertEquals(bench.decoder.bodyRest, undefined);
+  bench.feed(encodeFrame(0, new Uint8Array(16_383)).subarray(0, 5_000), 5_000);
+  assertEquals(bench.decoder.bodyRest, undefined);
+  const allocator = { allocate: (bytes: number) => new Uint8Array(bytes), release: () => {} };
+  const allocated = new Bench({}, { allocator });
+  allocated.feed(encodeFrame(0, new Uint8Array(100_000)).subarray(0, 5_000), 5_000);
+  assertEquals(allocated.decoder.bodyRest, undefined);
+});
+
+test("what is read into another place of a body is named, and so is memory that was given away", () => {
+  const stream = encodeFrame(0, new Uint8Array(50_000));
+  const misplaced = new Bench().feed(stream.subarray(0, 1_000), 1_000);
+  const rest = misplaced.decoder.bodyRest!;
+  misplaced.decoder.decode(rest.subarray(1, 100), 0, 1);
+  assertEquals([misplaced.decoder.error?.code, misplaced.seen.length], ["ERR_TRANSPORT", 0]);
+
+  const gone = new Bench().feed(stream.subarray(0, 1_000), 1_000);
+  structuredClone(0, { transfer: [gone.decoder.bodyRest!.buffer as ArrayBuffer] });
+  assertEquals(gone.decoder.bodyRest, undefined);
+  gone.decoder.decode(stream.slice(1_000, 2_000), 0, 1);
+  assertEquals([gone.decoder.error?.code, gone.seen.length], ["ERR_TRANSPORT", 0]);
+});
+
+test("when memory is short, parts of a large body are kept until it is complete or there is room", () => {
+  let room = false;
+  const content = new Uint8Array(2_000_000).map((_, index) => index % 251);
+  const stream = encodeFrame(0, content);
+  for (const roomAt of [1_000_000, Infinity]) {
+    room = false;
+    const asked: number[] = [];
+    const memory = (count: number): Uint8Array => (asked.push(count), new Uint8Array(count));
+    const bench = new Bench({}, { sparing: () => !room, memory });
+    for (let at = 0; at < stream.length; at += 50_000) {
+      room = at >= roomAt;
+      bench.decoder.decode(stream.slice(at, at + 50_000), 0, 1);
+      const whole = room || at + 50_000 >= stream.length;
+      assertEquals(asked.includes(content.length), whole, `after ${at} bytes`);
+    }
+    assertEquals(bench.seen, [{ message: [content] }]);
+  }
 });
