@@ -11,7 +11,6 @@ import { RadixTree, ROOT, VALUE } from "./radix_tree.ts";
 /** The topics of a SUB or XSUB, each with the number of times it was subscribed to. */
 export class CountedSubscriptions {
   readonly #tree: RadixTree;
-  readonly #found: number[] = [];
   #distinct = 0;
 
   /** `random`: so that nobody who chooses topics can choose collisions. */
@@ -64,7 +63,16 @@ export class CountedSubscriptions {
   /** Whether any topic is a prefix of `frame`. */
   matches(frame: Uint8Array): boolean {
     const tree = this.#tree;
-    return tree.nodes.fields[ROOT + VALUE] !== 0 || tree.walk(frame, this.#found, 1) > 0;
+    const { fields } = tree.nodes;
+    let node = ROOT;
+    let at = 0;
+    while (fields[node + VALUE] === 0) {
+      if (at === frame.length) return false;
+      node = tree.step(node, frame, at);
+      if (node === 0) return false;
+      at += tree.edgeBytes(node);
+    }
+    return true;
   }
 
   /** Yields every topic once, as a fresh copy, in no particular order. Topics must not change meanwhile. */

@@ -13,7 +13,7 @@
 
 import { assert } from "../../assert.ts";
 import { NO_BYTES } from "../../bytes/bytes.ts";
-import { mix, type Random, RECORD_FIELDS, RecordTable } from "./record_table.ts";
+import { type Random, RECORD_FIELDS, RecordTable } from "./record_table.ts";
 
 // The fields of a node.
 const PARENT = 0;
@@ -72,50 +72,6 @@ export class RadixTree {
     if (length === 1) return child;
     if (length > key.length - at || this.#common(child, key, at) < length) return 0;
     return child;
-  }
-
-  /**
-   * Writes the nodes besides the root that have a value and stand for a prefix of `key` into `into[0]`,
-   * `into[1]`, …, shortest first and at most `most`, and returns how many. It is what {@link step} does again
-   * and again, in one loop with nothing to call.
-   */
-  walk(key: Uint8Array, into: number[], most: number): number {
-    const { fields, slots, factorOfFirst, factorOfSecond } = this.nodes;
-    const bytes = this.#bytes;
-    const mask = slots.length - 1;
-    let found = 0;
-    let node = ROOT;
-    for (let at = 0; at < key.length;) {
-      const byte = key[at]!;
-      const hash = mix(Math.imul(node, factorOfFirst) + Math.imul(byte, factorOfSecond));
-      let child = 0;
-      for (let slot = hash & mask;; slot = (slot + 1) & mask) {
-        const entry = slots[slot]!;
-        if (entry === 0) return found;
-        if (((entry ^ hash) & ~mask) !== 0) continue;
-        child = (entry & mask) * RECORD_FIELDS;
-        if (fields[child + PARENT] === node && (fields[child + EDGE]! & FIRST_BYTE) === byte) break;
-      }
-      const length = (fields[child + EDGE]! >>> 8) & 0xff;
-      const end = at + length;
-      if (end > key.length) return found;
-      if (length > INNER_BYTES_MAX + 1) {
-        const from = (fields[child + REST]! >>> 0) - at - 1;
-        for (let index = at + 1; index < end; index++) if (bytes[from + index] !== key[index]) return found;
-      } else {
-        let rest = fields[child + REST]!;
-        for (let index = at + 1; index < end; index++) {
-          if ((rest & 0xff) !== key[index]) return found;
-          rest >>>= 8;
-        }
-      }
-      node = child;
-      at = end;
-      if (fields[node + VALUE] === 0) continue;
-      into[found++] = node;
-      if (found === most) return found;
-    }
-    return found;
   }
 
   /** The length of the edge that leads to `node`. */

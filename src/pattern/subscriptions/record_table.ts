@@ -27,20 +27,17 @@ const NO_SLOTS = new Int32Array(1);
 export type Random = (into: Uint8Array) => void;
 
 /**
- * The records and the table. Its fields are open to the walk in `radix_tree.ts`, which is the hot path; only
- * `fields` may be written to from outside. The second field of one in use is never negative; only its bits in
- * the mask that the constructor takes belong to the key.
+ * The records and the table. The second field of one in use is never negative; only its bits in the mask
+ * that the constructor takes belong to the key.
  */
 export class RecordTable {
   /** All records. Written to by the owner; replaced when it grows. */
   fields: Int32Array = new Int32Array(RECORD_FIELDS);
   readonly #secondMask: number;
   readonly #random: Random | undefined;
-  /** What the two keys are multiplied by in the hash. */
-  factorOfFirst = 0x9e3779b1;
-  factorOfSecond = 0x85ebca6b;
-  /** Its length is a power of two, and a record's number is in the bits below that. 0: the slot is empty. */
-  slots: Int32Array = NO_SLOTS;
+  #factorOfFirst = 0x9e3779b1;
+  #factorOfSecond = 0x85ebca6b;
+  #slots: Int32Array = NO_SLOTS;
   /** Indexed records. */
   #indexed = 0;
   /** Records that were ever given out, number 0 included. */
@@ -61,7 +58,7 @@ export class RecordTable {
 
   /** Bytes of memory that the records and the table take. */
   get bytes(): number {
-    return this.fields.byteLength + this.slots.byteLength;
+    return this.fields.byteLength + this.#slots.byteLength;
   }
 
   /** Whether so little is in use that {@link pack} is worth its cost. */
@@ -104,7 +101,7 @@ export class RecordTable {
 
   /** Returns the record that begins with `first` and `second`, or 0. */
   find(first: number, second: number): number {
-    const slots = this.slots;
+    const slots = this.#slots;
     const fields = this.fields;
     const secondMask = this.#secondMask;
     const mask = slots.length - 1;
@@ -120,12 +117,12 @@ export class RecordTable {
 
   /** How many slots {@link find} looks at. For tests. */
   probes(first: number, second: number): number {
-    const mask = this.slots.length - 1;
+    const mask = this.#slots.length - 1;
     const home = this.#hash(first, second) & mask;
     const found = this.find(first, second);
     let probes = 1;
-    for (let at = home; this.slots[at] !== 0; at = (at + 1) & mask) {
-      if (found !== 0 && (this.slots[at]! & mask) * RECORD_FIELDS === found) break;
+    for (let at = home; this.#slots[at] !== 0; at = (at + 1) & mask) {
+      if (found !== 0 && (this.#slots[at]! & mask) * RECORD_FIELDS === found) break;
       probes++;
     }
     return probes;
@@ -134,14 +131,14 @@ export class RecordTable {
   /** Makes a record findable by its first two fields. */
   index(record: number): void {
     // A table that is five eighths full also has a number for each of its records.
-    if ((this.#indexed + 1) * 8 > this.slots.length * 5) this.#growSlots();
+    if ((this.#indexed + 1) * 8 > this.#slots.length * 5) this.#growSlots();
     this.#place(record);
     this.#indexed++;
   }
 
   /** A record will be changed in what it is found by, or has gone. */
   unindex(record: number): void {
-    const slots = this.slots;
+    const slots = this.#slots;
     const mask = slots.length - 1;
     let hole = this.#hashOf(record) & mask;
     while ((slots[hole]! & mask) * RECORD_FIELDS !== record) hole = (hole + 1) & mask;
@@ -158,7 +155,7 @@ export class RecordTable {
 
   /** Puts `next` in the place of `current` in the table: both begin with the same key. */
   reindex(current: number, next: number): void {
-    const slots = this.slots;
+    const slots = this.#slots;
     const mask = slots.length - 1;
     let at = this.#hashOf(next) & mask;
     while ((slots[at]! & mask) * RECORD_FIELDS !== current) at = (at + 1) & mask;
@@ -192,7 +189,7 @@ export class RecordTable {
     this.fields = fields;
     this.#end = to / RECORD_FIELDS;
     this.#firstFree = 0;
-    this.slots = NO_SLOTS;
+    this.#slots = NO_SLOTS;
     return moved;
   }
 
@@ -201,31 +198,31 @@ export class RecordTable {
     let slots = 8;
     // A slot has room for the highest number, too.
     while (this.#count * 8 > slots * 5 || this.#end > slots) slots *= 2;
-    this.slots = new Int32Array(slots);
+    this.#slots = new Int32Array(slots);
     this.#indexed = this.#count;
     for (let record = this.after(0); record !== 0; record = this.after(record)) this.#place(record);
   }
 
   #growSlots(): void {
-    const old = this.slots;
+    const old = this.#slots;
     const mask = old.length - 1;
     if (old === NO_SLOTS) this.#draw();
-    this.slots = new Int32Array(Math.max(8, old.length * 2));
+    this.#slots = new Int32Array(Math.max(8, old.length * 2));
     for (let at = 0; at < old.length; at++) {
       if (old[at] !== 0) this.#place((old[at]! & mask) * RECORD_FIELDS);
     }
   }
 
   #draw(): void {
-    const factors = Int32Array.of(this.factorOfFirst, this.factorOfSecond);
+    const factors = Int32Array.of(this.#factorOfFirst, this.#factorOfSecond);
     this.#random?.(new Uint8Array(factors.buffer));
     // Only an odd factor keeps all bits of what is multiplied by it.
-    this.factorOfFirst = factors[0]! | 1;
-    this.factorOfSecond = factors[1]! | 1;
+    this.#factorOfFirst = factors[0]! | 1;
+    this.#factorOfSecond = factors[1]! | 1;
   }
 
   #place(record: number): void {
-    const slots = this.slots;
+    const slots = this.#slots;
     const mask = slots.length - 1;
     const hash = this.#hashOf(record);
     let at = hash & mask;
@@ -238,13 +235,10 @@ export class RecordTable {
   }
 
   #hash(first: number, second: number): number {
-    return mix(Math.imul(first, this.factorOfFirst) + Math.imul(second, this.factorOfSecond));
+    let hash = Math.imul(first, this.#factorOfFirst) + Math.imul(second, this.#factorOfSecond) | 0;
+    // A product's low bits do not depend on its factors' high ones.
+    hash ^= hash >>> 15;
+    hash = Math.imul(hash, 0x2c1b3c6d);
+    return hash ^ (hash >>> 13);
   }
-}
-
-/** Ends a hash. Searches begin at its low bits, and those of a product depend on the low bits of both. */
-export function mix(sum: number): number {
-  const folded = sum ^ (sum >>> 15);
-  const product = Math.imul(folded, 0x2c1b3c6d);
-  return product ^ (product >>> 13);
 }

@@ -69,8 +69,6 @@ export class SubscriptionTree<Peer> {
   readonly #unusedNumbers: number[] = [];
   /** By number: the last match that collected this peer. */
   #stamps: Int32Array = new Int32Array(4);
-  /** The nodes that a match finds. */
-  readonly #path: number[] = [];
   #distinct = 0;
   #stamp = 0;
 
@@ -222,29 +220,33 @@ export class SubscriptionTree<Peer> {
    */
   match(frame: Uint8Array, into: Peer[]): number {
     const stamp = this.#nextStamp();
+    const stamps = this.#stamps;
     const tree = this.#tree;
-    const path = this.#path;
-    let matched = this.#collect(ROOT, stamp, into, 0);
-    if (matched === this.#records.size) return matched;
-    const found = tree.walk(frame, path, Infinity);
-    for (let index = 0; index < found; index++) matched = this.#collect(path[index]!, stamp, into, matched);
-    return matched;
+    const { fields } = tree.nodes;
+    const everyone = this.#records.size;
+    let matched = 0;
+    let node = ROOT;
+    for (let at = 0;; at += tree.edgeBytes(node)) {
+      const only = fields[node + EXTRA]!;
+      if (only > 0) {
+        if (stamps[only - 1]! < stamp) {
+          stamps[only - 1] = stamp;
+          into[matched++] = this.#byNumber[only - 1]!.peer;
+        }
+      } else if (only === SEVERAL) {
+        matched = this.#collect(fields[node + VALUE]!, stamp, into, matched);
+      }
+      if (matched === everyone || at === frame.length) return matched;
+      node = tree.step(node, frame, at);
+      if (node === 0) return matched;
+    }
   }
 
-  /** Adds the peers of `node` that this match has not collected. Returns how many it has now. */
-  #collect(node: number, stamp: number, into: Peer[], before: number): number {
-    const nodes = this.#tree.nodes.fields;
-    const stamps = this.#stamps;
-    const only = nodes[node + EXTRA]!;
-    let matched = before;
-    if (only !== SEVERAL) {
-      if (only === 0 || stamps[only - 1]! >= stamp) return matched;
-      stamps[only - 1] = stamp;
-      into[matched++] = this.#byNumber[only - 1]!.peer;
-      return matched;
-    }
+  #collect(first: number, stamp: number, into: Peer[], before: number): number {
     const { fields } = this.#places;
-    for (let place = nodes[node + VALUE]!; place !== 0; place = fields[place + AFTER_OF_NODE]!) {
+    const stamps = this.#stamps;
+    let matched = before;
+    for (let place = first; place !== 0; place = fields[place + AFTER_OF_NODE]!) {
       const number = fields[place + PEER]!;
       if (stamps[number]! >= stamp) continue;
       stamps[number] = stamp;
