@@ -289,7 +289,10 @@ export class Driver implements Task, BurstTask, Timed, OutboundListener, Inbound
     if (this.#rest !== undefined && !this.#writeRest()) return;
     this.#engine.drained(this.#nowMs());
     this.#flushOn("drained");
-    this.#pump();
+    // A transport that reports every write late does so within the turn of the write. If each report were
+    // followed by a write, it would hold no more than was sent meanwhile.
+    if (!this.#scheduler.wroteInTurn || this.#engine.outputPresses) this.#pump();
+    else if (this.#engine.hasOutput) this.#flushOn("queued");
   }
 
   /** The transport broke a rule of the contract: its stream can no longer be trusted. */

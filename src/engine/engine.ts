@@ -318,6 +318,11 @@ export class Engine implements InputOwner {
     return this.#output.hasOutput;
   }
 
+  /** Whether anything waits that is worth a write at once. */
+  get outputPresses(): boolean {
+    return this.#output.presses || this.#liveness.pingDue;
+  }
+
   /** Whether handshake bytes or commands wait, which are never gathered. */
   get hasUrgentOutput(): boolean {
     return this.#output.hasUrgentOutput || this.#liveness.pingDue;

@@ -26,6 +26,8 @@ export interface Inbound extends Pick<FrameSink, "run" | "message"> {
 export interface Outbound {
   /** Whether a segment can be taken. */
   readonly hasSegments: boolean;
+  /** Whether a write must not wait for more: a whole segment is ready, or the high-water mark was reached. */
+  readonly presses: boolean;
   /** The oldest segment, or `undefined`. It counts against the high-water mark until it is released. */
   take(): Segment | undefined;
   /** The transport took all of `segment`: its memory and its place below the high-water mark are free. */

@@ -76,6 +76,11 @@ export class OutputSide {
     return this.#parts !== undefined || this.hasUrgentOutput || (this.#outbound?.hasSegments ?? false);
   }
 
+  /** Whether what is there to write is worth a write at once. */
+  get presses(): boolean {
+    return this.#parts !== undefined || this.hasUrgentOutput || (this.#outbound?.presses ?? false);
+  }
+
   /** Whether anything waits that is never gathered: handshake bytes, commands or subscriptions. */
   get hasUrgentOutput(): boolean {
     return this.#early !== undefined || this.#commands !== undefined || this.#pong !== undefined ||

@@ -217,6 +217,7 @@ export class PlayedEngine {
       get hasSegments() {
         return segments.length > 0;
       },
+      presses: false,
       take: () => segments.shift(),
       release: () => {},
       discard: () => {},

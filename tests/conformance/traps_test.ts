@@ -300,6 +300,7 @@ test("trap 9: inside a sealed frame COMMAND is the mechanism's own bit, and outs
     get hasSegments() {
       return segments.length > 0;
     },
+    presses: false,
     take: () => segments.shift(),
     release: () => segments = [],
     discard: () => {},

@@ -168,6 +168,9 @@ export class Stream {
       get hasSegments() {
         return outbound.hasSegments;
       },
+      get presses() {
+        return outbound.presses;
+      },
       take: () => {
         const segment = outbound.take();
         if (segment !== undefined) this.#given.at(-1)!.push(...numbersIn(segment.chunks()));
@@ -211,6 +214,7 @@ export class Stream {
         this.#receivers.push(receiver);
         const nothing: Outbound = {
           hasSegments: false,
+          presses: false,
           take: () => undefined,
           release: () => {},
           discard: () => {},

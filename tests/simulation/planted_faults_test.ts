@@ -56,6 +56,9 @@ function outboundWith(queue: Outbound, parts: Partial<Outbound>): Outbound {
     get hasSegments() {
       return parts.hasSegments ?? queue.hasSegments;
     },
+    get presses() {
+      return parts.presses ?? queue.presses;
+    },
     take: parts.take ?? ((): Segment | undefined => queue.take()),
     release: parts.release ?? ((segment): void => queue.release(segment)),
     discard: parts.discard ?? ((segment): void => queue.discard(segment)),

@@ -23,6 +23,7 @@ class Bench {
       get hasSegments() {
         return segments.length > 0;
       },
+      presses: false,
       take: () => this.segments.shift(),
       release: (segment) => void this.released.push(segment),
       discard: (segment) => void this.discarded.push(segment),

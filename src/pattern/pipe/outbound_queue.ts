@@ -153,6 +153,10 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return this.#open !== undefined || this.hasFullSegment || this.#latest !== undefined;
   }
 
+  get presses(): boolean {
+    return this.hasFullSegment || this.#muted;
+  }
+
   /** Whether a segment is full, so that it is worth a write before the loop's turn ends. */
   get hasFullSegment(): boolean {
     return this.#sealed !== undefined && this.#sealed.length > 0;
