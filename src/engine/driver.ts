@@ -13,7 +13,6 @@
 
 import type { Dial, Transport, TransportHandlers, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
-import type { Timed } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvent } from "./engine_events.ts";
 import type { InboundSource, OutboundListener } from "./link.ts";
@@ -60,8 +59,8 @@ const ABANDON_MS = 5_000;
 const GREETING_TURNS = 2;
 
 /** Drives one connection: its engine, its transport and its timers. */
-export class Driver implements Task, Timed, OutboundListener, InboundSource {
-  /** @internal */
+export class Driver implements Task, OutboundListener, InboundSource {
+  /** @internal Together with {@link deadlineReached}, what makes it a `Timed` of the deadlines. */
   deadlineIndex = -1;
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;
