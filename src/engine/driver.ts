@@ -13,11 +13,10 @@
 
 import type { Dial, Transport, TransportHandlers, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
-import type { Timed } from "./deadlines.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvent } from "./engine_events.ts";
 import type { InboundSource, OutboundListener } from "./link.ts";
-import type { BurstTask, Scheduler, Task } from "./scheduler.ts";
+import type { Scheduler, Task } from "./scheduler.ts";
 import {
   FLUSH_TRANSITIONS,
   type FlushInput,
@@ -60,8 +59,8 @@ const ABANDON_MS = 5_000;
 const GREETING_TURNS = 2;
 
 /** Drives one connection: its engine, its transport and its timers. */
-export class Driver implements Task, BurstTask, Timed, OutboundListener, InboundSource {
-  /** @internal */
+export class Driver implements Task, OutboundListener, InboundSource {
+  /** @internal Together with {@link deadlineReached}, what makes it a `Timed` of the deadlines. */
   deadlineIndex = -1;
   readonly #engine: Engine;
   readonly #scheduler: Scheduler;

@@ -32,7 +32,7 @@ import { acceptPeer, type Property } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { VERSION_MAJOR, VERSION_MINOR } from "../zmtp/wire.ts";
 import { HandshakeReader } from "./handshake_reader.ts";
-import { type InputOwner, InputSide, type InputSideInit } from "./input_side.ts";
+import { InputSide, type InputSideInit } from "./input_side.ts";
 import { CommandBudget } from "./command_budget.ts";
 import type { CloseReason, EngineEvent } from "./engine_events.ts";
 import type { Limits } from "./limits.ts";
@@ -101,7 +101,7 @@ const OUR_VERSION = `${VERSION_MAJOR}.${VERSION_MINOR}`;
  * The protocol of one connection, without I/O. Of its parts, an idle connection keeps only those that it will
  * need again: a server may have many thousands.
  */
-export class Engine implements InputOwner {
+export class Engine {
   readonly #init: EngineInit;
   // These are dropped when the handshake is done; a mechanism that seals stays with both sides.
   #mechanism: Mechanism | undefined;
