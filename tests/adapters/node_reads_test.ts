@@ -1,6 +1,8 @@
 import net from "node:net";
+import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
+import { keepFreedMemory } from "../../adapters/node/freed_memory.ts";
 import { nodeAdapter } from "../../adapters/node/mod.ts";
 import { SocketReads } from "../../adapters/node/reads.ts";
 import { createReadServer, directReads } from "../../adapters/node/sockets.ts";
@@ -225,4 +227,26 @@ test("where a handle cannot be taken, sockets report with events, from the first
   } finally {
     Object.assign(directReads, before);
   }
+});
+
+test("memory for large reads is found without files to look at, and without address space", () => {
+  const fs = process.getBuiltinModule("node:fs");
+  const { existsSync } = fs;
+  const asked: number[] = [];
+  const memory = (bytes: number): Uint8Array => (asked.push(bytes), new Uint8Array(1));
+  const denied = (): never => {
+    throw new Error("denied");
+  };
+  const answers = ([() => false, () => true, denied] as const).map((exists) => {
+    try {
+      fs.existsSync = exists;
+      return keepFreedMemory(memory);
+    } finally {
+      fs.existsSync = existsSync;
+    }
+  });
+  const linux = process.platform === "linux";
+  assertEquals(answers, [linux, false, linux]);
+  assertEquals(asked.length, linux ? 2 : 0);
+  assertEquals(keepFreedMemory(denied), false);
 });
