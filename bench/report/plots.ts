@@ -226,5 +226,5 @@ function growthPlot(curves: readonly Curve[]): Plot {
       },
     },
   };
-  return { name: name.replace("/", "_"), title, spec };
+  return { name: name.replaceAll(/\W/g, "_"), title, spec };
 }
