@@ -70,7 +70,7 @@ export { compatible, SOCKET_TYPES, type SocketType } from "./zmtp/socket_type.ts
 export { Engine, type EngineInit } from "./engine/engine.ts";
 export type { CloseReason, EngineEvent, HandshakeResult } from "./engine/engine_events.ts";
 export { Driver, type DriverEvents } from "./engine/driver.ts";
-export { Scheduler, type Task } from "./engine/scheduler.ts";
+export { type BurstTask, Scheduler, type Task } from "./engine/scheduler.ts";
 export type { Timings } from "./engine/liveness.ts";
 export { DEFAULT_LIMITS, type Limits } from "./engine/limits.ts";
 export { type HalfReceived, PendingTotal } from "./engine/pending_chunks.ts";

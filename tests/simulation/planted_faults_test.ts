@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { assert } from "@std/assert";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Inbound, Outbound } from "../../src/engine/link.ts";
-import { Scheduler, type Task } from "../../src/engine/scheduler.ts";
+import { type BurstTask, Scheduler, type Task } from "../../src/engine/scheduler.ts";
 import type { Transport } from "../../src/ports.ts";
 import type { Segment } from "../../src/zmtp/segment.ts";
 import { World } from "../support/world.ts";
@@ -140,10 +140,11 @@ class ForgetsTurns extends Scheduler {
 }
 
 class ForgetsCallbacks extends Scheduler {
-  #callbacks = 0;
-  override afterCallback(task: Task): void {
-    if (this.#callbacks++ % 5 !== 4) super.afterCallback(task);
-  }
+  override afterCallback(_task: Task): void {}
+}
+
+class ForgetsBursts extends Scheduler {
+  override afterBurst(_task: BurstTask): void {}
 }
 
 /** A transport that says "taken" of what it only borrowed. */
@@ -219,6 +220,12 @@ const FAULTS: readonly Fault[] = [
     seedsMax: 60,
     says: /Waited in vain/,
     machines: () => ({ scheduler: ForgetsCallbacks }),
+  },
+  {
+    name: "a burst of writes is forgotten",
+    seedsMax: 60,
+    says: /Waited in vain/,
+    machines: () => ({ scheduler: ForgetsBursts }),
   },
   {
     name: "silence is never found",
