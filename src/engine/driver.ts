@@ -286,11 +286,13 @@ export class Driver implements Task, OutboundListener, InboundSource {
     if (this.#stream === "opening") return this.#broke("openFirst");
     if (!this.#engine.inFlight) return this.#mayWrite ? this.#broke("drainLent") : undefined;
     if (this.#rest !== undefined && !this.#writeRest()) return;
+    // To be asked first: the drain makes room below the mark.
+    const pressed = this.#engine.outputPresses;
     this.#engine.drained(this.#nowMs());
     this.#flushOn("drained");
     // A transport that reports every write late does so within the turn of the write. If each report were
     // followed by a write, it would hold no more than was sent meanwhile.
-    if (!this.#scheduler.wroteInTurn || this.#engine.outputPresses) this.#pump();
+    if (pressed || !this.#scheduler.wroteInTurn) this.#pump();
     else if (this.#engine.hasOutput) this.#flushOn("queued");
   }
 

@@ -300,10 +300,44 @@ test("a drain that is followed by another loan stops again, and nothing is lost 
   for (let round = 1; round <= 4; round++) {
     bench.send(`${round}`);
     sent.push(`${round}`);
+    bench.world.runFor(0);
     bench.handlers.drain();
     assertEquals(bench.written.length, round + 1);
   }
   assertEquals(concat(bench.written), frames(...sent));
+});
+
+test("a drain in the turn of its write lets what is queued gather until the turn ends", () => {
+  const bench = Bench.ready();
+  bench.answers.push(false, false);
+  bench.send("0");
+  bench.endCallback();
+  bench.send("1");
+  bench.handlers.drain();
+  bench.send("2");
+  bench.endCallback();
+  assertEquals(bench.written.length, 1);
+  bench.world.runFor(0);
+  assertEquals(concat(bench.written), frames("0", "1", "2"));
+  assertEquals(bench.written.length, 2);
+});
+
+test("a drain in the turn of its write is followed by a write where a segment is full or a message was refused", () => {
+  const full = Bench.ready();
+  full.answers.push(false);
+  full.send("0");
+  full.endCallback();
+  for (let i = 0; i < 8; i++) full.send(new Uint8Array(12_000));
+  full.handlers.drain();
+  assert(full.written.length > 1, "a whole segment");
+  const refused = Bench.ready({ sendMark: 2 });
+  refused.answers.push(false);
+  refused.send("0");
+  refused.endCallback();
+  refused.send("1");
+  assert(!refused.queue.write(new Uint8Array(1)));
+  refused.handlers.drain();
+  assertEquals(concat(refused.written), frames("0", "1"));
 });
 
 test("a gather write goes to writev as it is, and chunk by chunk where there is none", () => {

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { connectLog, openLog, startBroker } from "../../log.ts";
+import { loadSchemas } from "../../src/log/configuration/schemas.ts";
 import type { Host } from "../../src/ports.ts";
 import { Context } from "../../src/socket/context.ts";
 import { Request } from "../../src/socket/request.ts";
@@ -9,6 +10,9 @@ import { World } from "../support/world.ts";
 
 // What holds a process is counted in one place. A timer that held it by itself would be forgotten there: the process
 // would live on for as long as somebody was ready to wait.
+
+// A module that is being loaded is nothing that a virtual world could wait for.
+await loadSchemas();
 
 /** A context whose timers are noted: how long each was to run, and whether it held the process. */
 class Watched {
