@@ -19,7 +19,7 @@ import { measureCase, type Outcome, type Timing, timingOf } from "./measure.ts";
 import { measureImports, selectImportCases } from "./import_time.ts";
 import { measureMemory, selectMemoryCases } from "./memory.ts";
 import { ensureNewestNode, type NewestNode } from "./node_newest.ts";
-import { targetTable, toJson, toLines } from "./report.ts";
+import { targetTable, toJson, toLines } from "./outcome_lines.ts";
 
 const USAGE = `npm run bench -- sockets [options]   sockets in processes of their own, against their rivals
 npm run bench -- log [options]       the ordered log, against a plain stream, JetStream and Redis Streams

@@ -7,7 +7,7 @@
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { rate } from "../report.ts";
+import { rate } from "../outcome_lines.ts";
 import type { Runtime } from "../cases.ts";
 import type { Setting } from "../contenders.ts";
 import {

@@ -4,7 +4,7 @@ import { type Case, caseName, mainMetric, selectCases } from "../../bench/cases.
 import type { Contender } from "../../bench/contenders.ts";
 import type { Surroundings } from "../../bench/machine.ts";
 import { type Outcome, type Sample, summarise } from "../../bench/measure.ts";
-import { type OutcomeLine, targetTable, toJson, toLines } from "../../bench/report.ts";
+import { type OutcomeLine, targetTable, toJson, toLines } from "../../bench/outcome_lines.ts";
 
 // Which benchmarks are run, and what is said of them.
 
