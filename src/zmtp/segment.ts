@@ -136,7 +136,9 @@ export class Segment {
 
   /** The bytes for the wire, in order, without copying. */
   chunks(): Uint8Array[] {
-    if (this.cuts.length === 0) return [this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer];
+    if (this.cuts.length === 0) {
+      return [this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer];
+    }
     const chunks: Uint8Array[] = [];
     let from = 0;
     for (let i = 0; i < this.cuts.length; i++) {

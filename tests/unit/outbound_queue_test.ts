@@ -202,7 +202,11 @@ test("a queue begins with little memory, and takes much once it needs it, in the
     const count = Math.floor(SEGMENT_BYTES / (size + 9)) - 2;
     for (let i = 0; i < count; i++) bench.queue.write(new Uint8Array(size).fill(i));
     const large = bench.queue.take()!;
-    assertEquals([large.buffer.length, large.messages, bench.queue.hasSegments], [SEGMENT_BYTES, count, false]);
+    assertEquals([large.buffer.length, large.messages, bench.queue.hasSegments], [
+      SEGMENT_BYTES,
+      count,
+      false,
+    ]);
     assertEquals(large.buffer[large.end - 1], (count - 1) & 255);
     bench.queue.release(large);
     bench.queue.write(bytesOf("goes on"));

@@ -216,8 +216,14 @@ test("with any fate of any peer, everyone gets what copies of its own would have
   const size = fc.constantFrom(0, 1, 60, 300, 5_000, 16_383, 16_384, 40_000);
   const some = fc.subarray([0, 1, 2, 3], { minLength: 1 });
   const step = fc.oneof(
-    { weight: 8, arbitrary: fc.tuple(fc.constant("send" as const), some, size, fc.integer({ min: 1, max: 40 })) },
-    { weight: 3, arbitrary: fc.tuple(fc.constant("send" as const), fc.constant([0, 1, 2, 3]), size, fc.nat(40)) },
+    {
+      weight: 8,
+      arbitrary: fc.tuple(fc.constant("send" as const), some, size, fc.integer({ min: 1, max: 40 })),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(fc.constant("send" as const), fc.constant([0, 1, 2, 3]), size, fc.nat(40)),
+    },
     fc.tuple(fc.constant("several" as const), some, fc.array(size, { minLength: 2, maxLength: 3 })),
     { weight: 4, arbitrary: fc.tuple(fc.constant("take" as const), which) },
     { weight: 4, arbitrary: fc.tuple(fc.constant("release" as const), which) },
@@ -226,21 +232,24 @@ test("with any fate of any peer, everyone gets what copies of its own would have
     fc.tuple(fc.constant("barrier" as const), which),
     fc.tuple(fc.constant("clear" as const), which),
   );
-  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const bench = new Bench(1000, 30, 5, 1000);
-    for (const [name, to, how, times = 1] of steps) {
-      const chosen = [to].flat().map((index) => bench.peers[index]!);
-      const peer = chosen[0]!;
-      if (name === "send") for (let i = 0; i < times; i++) bench.send(how as number, chosen);
-      else if (name === "several") bench.send(how as number[], chosen);
-      else if (name === "take") peer.take();
-      else if (name === "barrier") peer.queue.barrier();
-      else if (name === "clear") {
-        peer.queue.clear();
-        peer.expected = [];
-      } else peer.end(name, how as number | undefined);
-      for (const each of bench.peers) each.check();
-    }
-    bench.finish();
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const bench = new Bench(1000, 30, 5, 1000);
+      for (const [name, to, how, times = 1] of steps) {
+        const chosen = [to].flat().map((index) => bench.peers[index]!);
+        const peer = chosen[0]!;
+        if (name === "send") { for (let i = 0; i < times; i++) bench.send(how as number, chosen); }
+        else if (name === "several") bench.send(how as number[], chosen);
+        else if (name === "take") peer.take();
+        else if (name === "barrier") peer.queue.barrier();
+        else if (name === "clear") {
+          peer.queue.clear();
+          peer.expected = [];
+        } else peer.end(name, how as number | undefined);
+        for (const each of bench.peers) each.check();
+      }
+      bench.finish();
+    }),
+    { numRuns: 300 },
+  );
 });

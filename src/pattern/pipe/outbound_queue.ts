@@ -133,7 +133,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return true;
   }
 
-  /** As {@link write}, for the newest message of `run`, which others take too: it is not copied, if possible. */
+  /** As {@link write}, for the newest message of `run`, which others take too. Mostly it is not copied. */
   writeShared(run: SharedRun, message: Outgoing): boolean {
     // The common case: this queue has taken all that the run got since it joined.
     if (this.#run === run && this.#runEnd === run.from && !this.#muted && this.#belowMark()) {
