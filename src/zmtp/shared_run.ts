@@ -68,7 +68,7 @@ export class SharedRun implements SegmentOwner {
   /** Messages in a row as a segment, which others may get too: it must not be changed. */
   stretch(from: number, end: number, messages: number): Segment {
     const last = this.#stretch;
-    if (last !== undefined && this.#stretchFrom === from && last.end === end) return last;
+    if (last !== undefined && this.#stretchFrom === from && last.end === end - from) return last;
     this.#stretchFrom = from;
     return this.#stretch = Segment.over(viewOf(this.#framed.buffer, from, end), messages, this);
   }

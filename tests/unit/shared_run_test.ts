@@ -194,6 +194,19 @@ test("who gets some of the messages gets them in one write", () => {
   bench.finish();
 });
 
+test("two that began together and end apart get each its own messages", () => {
+  const bench = new Bench(1000, 30, 1000);
+  const [far, near, other] = bench.peers as [Peer, Peer, Peer];
+  for (let i = 0; i < 6; i++) bench.send(1, [other, far]);
+  far.take();
+  far.end("release");
+  for (let i = 0; i < 36; i++) bench.send(1, [far, near]);
+  far.take();
+  near.take();
+  assertEquals([far.flight!.messages.length, near.flight!.messages.length], [36, 30]);
+  bench.finish();
+});
+
 test("what a transport did not take goes back to one peer and stays as it is for the others", () => {
   const bench = new Bench(1000, 1000, 1000);
   const [first, second, third] = bench.peers as [Peer, Peer, Peer];
