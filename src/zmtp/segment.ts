@@ -29,9 +29,19 @@ export const REFERENCE_BYTES_MIN = 16_384;
  */
 const SEGMENT_TOTAL_BYTES_MAX = 524_288;
 
+/** Whose memory a segment refers to, if it is not its own. */
+export interface SegmentOwner {
+  /** The segment no longer refers to it. */
+  release(): void;
+  /** The same, but something may still read the memory. */
+  abandon(): void;
+}
+
 /** Framed messages in pooled memory. Its owner's hot paths read the fields; only the methods change them. */
 export class Segment {
   readonly buffer: Uint8Array;
+  /** Set if the memory is shared. Nothing in such a segment may change. */
+  readonly owner: SegmentOwner | undefined;
   /** Bytes of `buffer` in use. */
   end = 0;
   /** Messages in this segment. */
@@ -46,8 +56,18 @@ export class Segment {
   /** What {@link addSegment} of another one copied last. It serves as long as the length stays the same. */
   #used: Uint8Array = NO_BYTES;
 
-  constructor(bytes: number) {
-    this.buffer = new Uint8Array(bytes);
+  constructor(memory: number | Uint8Array, owner?: SegmentOwner) {
+    this.buffer = memory instanceof Uint8Array ? memory : new Uint8Array(memory);
+    this.owner = owner;
+  }
+
+  /** A segment of `messages` that are framed already and fill `memory`, which belongs to `owner`. */
+  static over(memory: Uint8Array, messages: number, owner: SegmentOwner): Segment {
+    const segment = new Segment(memory, owner);
+    segment.messages = messages;
+    segment.end = segment.bytes = memory.length;
+    segment.#used = memory;
+    return segment;
   }
 
   /** Whether nothing can be added. A small one that is used up is not full: its owner can enlarge it. */
@@ -116,7 +136,9 @@ export class Segment {
 
   /** The bytes for the wire, in order, without copying. */
   chunks(): Uint8Array[] {
-    if (this.cuts.length === 0) return [this.buffer.subarray(0, this.end)];
+    if (this.cuts.length === 0) {
+      return [this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer];
+    }
     const chunks: Uint8Array[] = [];
     let from = 0;
     for (let i = 0; i < this.cuts.length; i++) {

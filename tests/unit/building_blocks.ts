@@ -7,7 +7,7 @@
 import type { Outgoing } from "../../src/pattern/pipe/outbound_queue.ts";
 import { framesOf, type PatternEvents, type PatternOptions } from "../../src/pattern/pattern.ts";
 import { type KnownPeer, type Message, type Peer, Pipe } from "../../src/pattern/pipe/pipe.ts";
-import type { Segment } from "../../src/zmtp/segment.ts";
+import type { SharedRun } from "../../src/zmtp/shared_run.ts";
 
 /** See the module. */
 export class FakePipe extends Pipe {
@@ -40,7 +40,7 @@ export class FakePipe extends Pipe {
     return true;
   }
 
-  writeFramed(_framed: Segment, message: Outgoing): boolean {
+  writeShared(_run: SharedRun, message: Outgoing): boolean {
     this.framed++;
     return this.write(message);
   }

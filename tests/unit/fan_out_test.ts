@@ -35,13 +35,14 @@ test("a message for many is framed once; one for a single peer is framed by its 
   assertEquals(pipes.map(({ written }) => written.length), [2, 1, 1]);
 });
 
-test("small bodies are copied for each peer, large ones are one reference for all, whatever their sizes together", () => {
+test("small bodies are copied, large ones are one reference for all, whatever their sizes together", () => {
   const queues = [0, 1, 2].map(() =>
     new OutboundQueue({ pool: new SegmentPool(), mark: { messages: 0, bytes: 0 }, writable: () => {} })
   );
   const pipes = queues.map((queue) => {
     const pipe = new FakePipe("");
-    pipe.writeFramed = (framed, message) => queue.writeFramed(framed, message);
+    pipe.write = (message) => queue.write(message);
+    pipe.writeShared = (run, message) => queue.writeShared(run, message);
     return pipe;
   });
   const fanOut = new FanOut();

@@ -5,7 +5,8 @@ import { concat } from "../../src/bytes/bytes.ts";
 import type { OutboundListener } from "../../src/engine/link.ts";
 import { type HighWaterMark, OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
-import { Segment, SEGMENT_BYTES, SegmentPool, SMALL_SEGMENT_BYTES } from "../../src/zmtp/segment.ts";
+import { SEGMENT_BYTES, SegmentPool, SMALL_SEGMENT_BYTES } from "../../src/zmtp/segment.ts";
+import { SharedRun } from "../../src/zmtp/shared_run.ts";
 
 /** A queue with everything that it tells. */
 class Bench {
@@ -218,18 +219,6 @@ test("a queue begins with little memory, and takes much once it needs it, in the
   assert(!bench.told.includes("full"), "nothing is written before its time");
 });
 
-test("a message that is framed once enlarges the segment too, bodies by reference included", () => {
-  const bench = new Bench();
-  const body = new Uint8Array(20_000).fill(7);
-  const framed = new Segment(SEGMENT_BYTES);
-  framed.addMessage([new Uint8Array(1_000), body]);
-  for (let i = 0; i < 5; i++) assert(bench.queue.writeFramed(framed, body));
-  const segment = bench.queue.take()!;
-  assertEquals([segment.messages, segment.bodies.length, segment.buffer.length], [5, 5, SEGMENT_BYTES]);
-  const one = concat([encodeFrame(1, new Uint8Array(1_000)), encodeFrame(0, body)]);
-  assertEquals(concat(segment.chunks()), concat([one, one, one, one, one]));
-});
-
 test("a queue is busy from its first message to the release of its last", () => {
   const bench = new Bench();
   bench.queue.write(bytesOf("one"));
@@ -277,15 +266,19 @@ test("no mark at all takes everything", () => {
   assertEquals([bench.writable, bench.queue.write(bytesOf("x"))], [1, true]);
 });
 
-test("a framed message is added as it is, under the same mark", () => {
-  const bench = new Bench({ messages: 2 });
-  const framed = new Segment(100);
-  framed.addMessage([bytesOf("a"), bytesOf("b")]);
-  assert(bench.queue.writeFramed(framed, [bytesOf("a"), bytesOf("b")]));
+test("a message that others get too is taken as it is, in order and under the same mark", () => {
+  const bench = new Bench({ messages: 3 });
+  const run = new SharedRun();
+  const message = [bytesOf("a"), bytesOf("b")];
+  assert(run.add(message));
+  assert(bench.queue.writeShared(run, message));
   assert(bench.queue.write(bytesOf("c")));
-  assert(!bench.queue.writeFramed(framed, [bytesOf("a"), bytesOf("b")]));
-  const [a, b] = ["a", "b"].map(bytesOf);
-  assertEquals(bench.drain(), concat([encodeFrame(1, a!), encodeFrame(0, b!), text("c")]));
+  assert(run.add(message));
+  assert(bench.queue.writeShared(run, message));
+  assert(!bench.queue.writeShared(run, message));
+  const both = concat([encodeFrame(1, message[0]!), encodeFrame(0, message[1]!)]);
+  assertEquals(bench.drain(), concat([both, text("c"), both]));
+  assert(run.idle);
 });
 
 test("a conflating queue keeps the newest message, framed only when it is its turn, and never refuses", () => {

@@ -6,7 +6,7 @@
  */
 
 import { viewOf } from "../../bytes/bytes.ts";
-import type { Segment } from "../../zmtp/segment.ts";
+import type { SharedRun } from "../../zmtp/shared_run.ts";
 import { InboundQueue } from "./inbound_queue.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "../pattern.ts";
@@ -99,7 +99,7 @@ export class InprocPipe extends Pipe {
     return true;
   }
 
-  writeFramed(_framed: Segment, message: Outgoing): boolean {
+  writeShared(_run: SharedRun, message: Outgoing): boolean {
     return this.write(message);
   }
 

@@ -17,7 +17,11 @@ import {
   type SegmentPool,
   SMALL_SEGMENT_BYTES,
 } from "../../zmtp/segment.ts";
+import type { SharedRun } from "../../zmtp/shared_run.ts";
 import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
+
+/** A queue that missed a message of a run copies what it referred to, if that is less than this. */
+const STRETCH_BYTES_MIN = 16_384;
 
 /** A message to send: one frame, or several. */
 export type Outgoing = Uint8Array | readonly Uint8Array[];
@@ -84,6 +88,11 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   /** `undefined` until the first segment is full: few queues ever hold more than an open one. */
   #sealed: Segment[] | undefined;
   #open: Segment | undefined;
+  /** In place of an open segment: messages in a row that others were sent too. */
+  #run: SharedRun | undefined;
+  #runFrom = 0;
+  #runEnd = 0;
+  #runMessages = 0;
   #announced = false;
   #latest: Outgoing | undefined;
   /** Whether the last segment outgrew a small one, so that the next one is a large one from the start. */
@@ -124,33 +133,38 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return true;
   }
 
-  /** As {@link write}, for a message that is framed already (one-to-many): one memory copy. */
-  writeFramed(framed: Segment, message: Outgoing): boolean {
-    // The common case, small bodies into a segment with room: what is counted for an empty queue, or for
-    // memory, was counted when the segment was opened.
-    const open = this.#open;
-    if (
-      open !== undefined && framed.cuts.length === 0 && open.fits(framed.end) && !this.#muted &&
-      this.#belowMark()
-    ) {
-      open.addSegment(framed);
-      this.messages += framed.messages;
-      this.bytes += framed.bytes;
-      if (open.full) this.#seal();
+  /** As {@link write}, for the newest message of `run`, which others take too. Mostly it is not copied. */
+  writeShared(run: SharedRun, message: Outgoing): boolean {
+    // The common case: this queue has taken all that the run got since it joined.
+    if (this.#run === run && this.#runEnd === run.from && !this.#muted && this.#belowMark()) {
+      const bytes = run.end - this.#runEnd;
+      this.#runEnd = run.end;
+      this.#runMessages++;
+      this.messages++;
+      this.bytes += bytes;
+      this.#hold(bytes);
       return true;
     }
     if (this.#conflate) return this.#writeLatest(message);
     if (!this.canWrite) return false;
-    const segment = this.#segmentFor(framed.end);
-    const before = segment.bytes;
-    segment.addSegment(framed);
-    this.#hold(framed.bytes - framed.end);
-    this.#added(segment, segment.bytes - before, framed.messages);
+    const bytes = run.end - run.from;
+    if (this.#run !== undefined) this.#leaveRun();
+    else if (this.#open !== undefined && this.#open.end + bytes > SEGMENT_BYTES) this.#seal();
+    if (this.#open === undefined) {
+      this.#joinRun(run, bytes);
+      this.#added(bytes, 1);
+      return true;
+    }
+    const segment = this.#segmentFor(bytes);
+    run.copyInto(segment);
+    this.#added(bytes, 1);
+    if (segment.full) this.#seal();
     return true;
   }
 
   get hasSegments(): boolean {
-    return this.#open !== undefined || this.hasFullSegment || this.#latest !== undefined;
+    return this.#open !== undefined || this.#run !== undefined || this.hasFullSegment ||
+      this.#latest !== undefined;
   }
 
   get presses(): boolean {
@@ -173,8 +187,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   take(): Segment | undefined {
     if (this.#latest !== undefined) this.#frameLatest();
-    const segment = this.hasFullSegment ? this.#sealed!.shift() : this.#open;
-    if (segment === this.#open) this.#open = undefined;
+    const segment = this.hasFullSegment ? this.#sealed!.shift() : this.#end();
     this.#announced = this.hasSegments;
     return segment;
   }
@@ -183,12 +196,13 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     const { messages, bytes } = segment;
     this.#hold(-memoryOf(segment));
     if (segment.end <= SMALL_SEGMENT_BYTES) this.#sendsMuch = false;
-    this.#pool.give(segment);
+    this.#free(segment);
     this.#left(messages, bytes);
   }
 
   discard(segment: Segment): void {
     this.#hold(-memoryOf(segment));
+    segment.owner?.abandon();
     this.#left(segment.messages, segment.bytes);
   }
 
@@ -202,8 +216,9 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     }
   }
 
-  giveBack(segment: Segment, handedBytes: number): void {
-    const { bytes } = segment;
+  giveBack(taken: Segment, handedBytes: number): void {
+    const { bytes } = taken;
+    const segment = taken.owner === undefined ? taken : this.#copyOf(taken);
     const heldBytes = memoryOf(segment);
     this.messages -= segment.forget(handedBytes);
     this.bytes -= bytes - segment.bytes;
@@ -215,7 +230,12 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   /** Drops everything that is queued. A segment in flight stays with the connection. */
   clear(): void {
-    for (let segment = this.take(); segment !== undefined; segment = this.take()) this.discard(segment);
+    for (let segment = this.take(); segment !== undefined; segment = this.take()) {
+      this.#hold(-memoryOf(segment));
+      const { messages, bytes } = segment;
+      segment.owner?.release();
+      this.#left(messages, bytes);
+    }
   }
 
   #belowMark(): boolean {
@@ -256,7 +276,8 @@ export class OutboundQueue implements Outbound, WaitingQueue {
         const before = open.bytes;
         open.messages++;
         open.addFrame(0, message);
-        this.#added(open, open.bytes - before, 1);
+        this.#added(open.bytes - before, 1);
+        if (open.full) this.#seal();
         return;
       }
     }
@@ -266,10 +287,11 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     segment.addMessage(message);
     const added = segment.bytes - before;
     this.#hold(added - copied);
-    this.#added(segment, added, 1);
+    this.#added(added, 1);
+    if (segment.full) this.#seal();
   }
 
-  #added(segment: Segment, bytes: number, messages: number): void {
+  #added(bytes: number, messages: number): void {
     if (this.messages === 0) this.#begin();
     this.messages += messages;
     this.bytes += bytes;
@@ -277,7 +299,6 @@ export class OutboundQueue implements Outbound, WaitingQueue {
       this.#announced = true;
       this.listener?.queued();
     }
-    if (segment.full) this.#seal();
   }
 
   /** The first message was added to an empty queue. */
@@ -299,6 +320,7 @@ export class OutboundQueue implements Outbound, WaitingQueue {
 
   /** Returns a segment with room for `bytes`. An open one without room is sealed. */
   #segmentFor(bytes: number, small = false): Segment {
+    if (this.#run !== undefined) this.#leaveRun();
     if (this.#open !== undefined) {
       if (this.#open.fits(bytes)) return this.#open;
       if (this.#open.end + bytes <= SEGMENT_BYTES && !this.#open.full) return this.#enlarge(this.#open);
@@ -319,6 +341,47 @@ export class OutboundQueue implements Outbound, WaitingQueue {
     return this.#open = open;
   }
 
+  #joinRun(run: SharedRun, bytes: number): void {
+    run.join(this.#total);
+    this.#run = run;
+    this.#runFrom = run.from;
+    this.#runEnd = run.end;
+    this.#runMessages = 1;
+    this.#hold(bytes);
+  }
+
+  /** Ends what the queue refers to. If that would not be worth a write, it becomes the open segment. */
+  #leaveRun(): void {
+    if (this.#runEnd - this.#runFrom >= STRETCH_BYTES_MIN) return this.#seal();
+    this.#open = this.#copyOf(this.#end()!);
+  }
+
+  /** Copies a segment whose memory is shared. */
+  #copyOf(shared: Segment): Segment {
+    const segment = this.#pool.take(shared.end, !this.#sendsMuch);
+    segment.addSegment(shared);
+    this.#hold(segment.buffer.length - shared.end);
+    shared.owner!.release();
+    return segment;
+  }
+
+  /** Ends the segment that more could have been added to, and returns it. */
+  #end(): Segment | undefined {
+    const run = this.#run;
+    if (run !== undefined) {
+      this.#run = undefined;
+      return run.stretch(this.#runFrom, this.#runEnd, this.#runMessages);
+    }
+    const open = this.#open;
+    this.#open = undefined;
+    return open;
+  }
+
+  #free(segment: Segment): void {
+    if (segment.owner === undefined) this.#pool.give(segment);
+    else segment.owner.release();
+  }
+
   /** Counts memory that the queue holds, or (negative) no longer holds. */
   #hold(bytes: number): void {
     this.#heldBytes += bytes;
@@ -326,9 +389,9 @@ export class OutboundQueue implements Outbound, WaitingQueue {
   }
 
   #seal(): void {
-    if (this.#open === undefined) return;
-    (this.#sealed ??= []).push(this.#open);
-    this.#open = undefined;
+    const segment = this.#end();
+    if (segment === undefined) return;
+    (this.#sealed ??= []).push(segment);
     this.listener?.writeNow();
   }
 

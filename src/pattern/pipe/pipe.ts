@@ -7,7 +7,7 @@
 
 import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
 import type { SocketType } from "../../zmtp/socket_type.ts";
-import type { Segment } from "../../zmtp/segment.ts";
+import type { SharedRun } from "../../zmtp/shared_run.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 
 /** A received message: its frames. The receiver owns the array; frames may be shared. */
@@ -72,8 +72,8 @@ export abstract class Pipe {
   }
   /** Takes a whole message and returns `true`, or takes nothing and returns `false`. */
   abstract write(message: Outgoing): boolean;
-  /** As {@link write}, for a message that is framed already. */
-  abstract writeFramed(framed: Segment, message: Outgoing): boolean;
+  /** As {@link write}, for a message that is also the newest of `run`. */
+  abstract writeShared(run: SharedRun, message: Outgoing): boolean;
   /** Returns the oldest received message, or `undefined` when there is none. */
   abstract read(): Message | undefined;
   /** The socket is closed: drops what was received and whatever still arrives. */

@@ -11,7 +11,8 @@ import type { Driver } from "../../engine/driver.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { decodeLegacySubscription } from "../../zmtp/commands.ts";
 import { DISCARDED } from "../../zmtp/frame_sink.ts";
-import type { Segment, SegmentPool } from "../../zmtp/segment.ts";
+import type { SegmentPool } from "../../zmtp/segment.ts";
+import type { SharedRun } from "../../zmtp/shared_run.ts";
 import { type InboundEvents, InboundQueue } from "./inbound_queue.ts";
 import { type HighWaterMark, type OutboundEvents, OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "../pattern.ts";
@@ -101,8 +102,8 @@ export class StreamPipe extends Pipe implements OutboundEvents, InboundEvents {
     return !this.closed && this.outbound.write(message);
   }
 
-  writeFramed(framed: Segment, message: Outgoing): boolean {
-    return !this.closed && this.outbound.writeFramed(framed, message);
+  writeShared(run: SharedRun, message: Outgoing): boolean {
+    return !this.closed && this.outbound.writeShared(run, message);
   }
 
   read(): Message | undefined {
