@@ -79,7 +79,8 @@ export type { EngineState, FlushState, InputState } from "./engine/states.ts";
 export { type HighWaterMark, OutboundQueue, type Outgoing } from "./pattern/pipe/outbound_queue.ts";
 export type { WaitingQueue } from "./pattern/pipe/shared_bound.ts";
 export { InboundQueue } from "./pattern/pipe/inbound_queue.ts";
-export { Segment, SegmentPool } from "./zmtp/segment.ts";
+export { Segment, type SegmentOwner, SegmentPool } from "./zmtp/segment.ts";
+export { type RunBound, SharedRun } from "./zmtp/shared_run.ts";
 
 // The wire format of the ordered log.
 

@@ -87,7 +87,7 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     `| undecoded bytes, and messages of which only a part has come | ${
       size(DEFAULT_TOTAL_LIMITS.pendingTotalBytesMax)
     } |`,
-    `| bytes to be sent, a large body once for every peer it waits for | ${
+    `| bytes to be sent, once for every peer they wait for, and memory that peers share once besides | ${
       size(DEFAULT_TOTAL_LIMITS.queuedTotalBytesMax)
     } |`,
     `of one that came in several chunks | ${size(DEFAULT_TOTAL_LIMITS.receivedTotalBytesMax)} |`,
