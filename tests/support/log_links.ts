@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ClientLinkEvents } from "../../src/log/client/client_link.ts";
 import type { AcceptedLink, AcceptLink, FrameLink, InputControl, LinkEvents } from "../../src/log/link.ts";
-import { type BodyAllocator, DISCARDED } from "../../src/zmtp/frame_sink.ts";
+import { DISCARDED, type PlacingAllocator } from "../../src/zmtp/frame_sink.ts";
 
 /** Bytes that depend on number and place, in memory of their own. */
 export function bodyOf(number: number, bytes: number): Uint8Array {
@@ -54,12 +54,14 @@ function equalBodies(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 /** Memory for bodies, each piece accounted for: it is delivered or released, exactly once. */
-export class Ledger implements BodyAllocator {
+export class Ledger implements PlacingAllocator {
   /** Memory that was given and has neither been delivered nor released. */
   readonly out: Set<Uint8Array> = new Set();
   given = 0;
   delivered = 0;
   released = 0;
+  /** How many of the released ones must not be used again. */
+  forfeited = 0;
   asked = 0;
   /** What to answer instead of memory; `undefined`: memory. */
   decide: (bytes: number, framesBefore: readonly Uint8Array[]) => "later" | "discard" | undefined = () =>
@@ -78,6 +80,11 @@ export class Ledger implements BodyAllocator {
   release(memory: Uint8Array): void {
     assert(this.out.delete(memory), "memory was released that is not out");
     this.released++;
+  }
+
+  forfeit(memory: Uint8Array): void {
+    this.release(memory);
+    this.forfeited++;
   }
 
   /** Every frame of a message must be memory of this ledger, or discarded. */
