@@ -53,10 +53,14 @@ function equalBodies(left: Uint8Array, right: Uint8Array): boolean {
   return true;
 }
 
+const RELEASED = 0xee;
+
 /** Memory for bodies, each piece accounted for: it is delivered or released, exactly once. */
 export class Ledger implements PlacingAllocator {
   /** Memory that was given and has neither been delivered nor released. */
   readonly out: Set<Uint8Array> = new Set();
+  /** Memory that was released, and that somebody else may have by now: filled with {@link RELEASED}. */
+  readonly #released: Uint8Array[] = [];
   given = 0;
   delivered = 0;
   released = 0;
@@ -78,12 +82,12 @@ export class Ledger implements PlacingAllocator {
   }
 
   release(memory: Uint8Array): void {
-    assert(this.out.delete(memory), "memory was released that is not out");
-    this.released++;
+    this.#takeBack(memory);
+    this.#released.push(memory.fill(RELEASED));
   }
 
   forfeit(memory: Uint8Array): void {
-    this.release(memory);
+    this.#takeBack(memory);
     this.forfeited++;
   }
 
@@ -96,8 +100,16 @@ export class Ledger implements PlacingAllocator {
     }
   }
 
-  /** All that was given has gone one way or the other. */
+  #takeBack(memory: Uint8Array): void {
+    assert(this.out.delete(memory), "memory was released that is not out");
+    this.released++;
+  }
+
+  /** All that was given has gone one way or the other, and nobody has written to what was released. */
   assertSettled(): void {
+    for (const memory of this.#released) {
+      assert(memory.every((byte) => byte === RELEASED), "memory was written to after it was released");
+    }
     assertEquals(this.out.size, 0, `${this.out.size} of ${this.given} bodies are still out`);
     assertEquals(this.given, this.delivered + this.released);
   }
