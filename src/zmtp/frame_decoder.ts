@@ -168,7 +168,7 @@ export class FrameDecoder {
   }
 
   /**
-   * Releases what an unfinished message holds. Call when nothing more is decoded, which may be long before the
+   * Releases what an unfinished message holds. Call when nothing more is decoded, perhaps long before the
    * transport has closed: until then it may read on into a body that it was offered.
    */
   abandon(): void {

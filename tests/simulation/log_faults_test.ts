@@ -321,7 +321,7 @@ const FAULTS: readonly Fault[] = [
     faults: () => ({ broker: recyclesEverything }),
     body: largeBodies,
     seedsMax: 30,
-    says: /./,
+    says: /bodies were damaged/,
   },
   {
     name: "a connection that waits for memory and is forgotten",

@@ -70,12 +70,15 @@ export const LARGE: LogWorldInit = {
 
 /** Batches that are read in place, over connections that end in the middle of them. */
 export const largeBodies: WorldBody = (world) => {
-  const load = new Load(world, { publishers: 4, records: 40, valueBytesMax: 16_000, burst: 10 });
+  const load = new Load(world, { publishers: 4, records: 40, valueBytesMin: 20_000, valueBytesMax: 20_000 });
   load.strikes(8, () => world.cutWires());
   load.finish();
   load.judge();
-  const { staging } = world.broker!.status();
+  const { staging, ingest } = world.broker!.status();
   if (staging.inUse !== 0) throw new Error(`${staging.inUse} staging buffers stay in use`);
+  // What is refused is sent again, so that nothing else would tell of it.
+  const { checksum } = ingest.refusals;
+  if (checksum !== 0) throw new Error(`${checksum} bodies were damaged on their way through staging`);
 };
 
 /** Publishers that have something to say, and readers that listen. */
