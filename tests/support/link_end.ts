@@ -285,14 +285,14 @@ export class LinkEnd {
     if (!this.inbound.hasArrived) return undefined;
     const place = this.#armed;
     this.#armed = undefined;
-    return this.inbound.read(this.inbound.splitBytes(), place);
+    const used = place !== undefined && this.#host.random.chance(0.5) ? place : undefined;
+    return this.inbound.read(this.inbound.splitBytes(), used);
   }
 
   /** Begins the next read, as a transport does that asks where it should go long before there is anything. */
   #arm(): void {
     if (this.#state !== "open" || this.#closeMode !== undefined) return;
-    const place = this.#handlers!.bodyMemory?.();
-    this.#armed = place !== undefined && this.#host.random.chance(0.5) ? place : undefined;
+    this.#armed = this.#handlers!.bodyMemory?.();
   }
 
   #deliver(chunk: Uint8Array, how: string): void {
