@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { BodyAllocator } from "../zmtp/frame_sink.ts";
+import type { PlacingAllocator } from "../zmtp/frame_sink.ts";
 
 /** One end of a link, as the machines on that end see it. Never calls back from inside a call. */
 export interface FrameLink {
@@ -46,7 +46,7 @@ export interface InputControl {
 export interface AcceptedLink {
   readonly events: LinkEvents;
   /** Decides where the bodies of incoming frames go. */
-  readonly allocator?: BodyAllocator | undefined;
+  readonly allocator?: PlacingAllocator | undefined;
 }
 
 /** A broker's door. `peer` is for people: an address. Nothing is sent on `link` before this has returned. */

@@ -68,6 +68,8 @@ export class FrameDecoder {
   readonly #sparing: (bytes: number) => boolean;
   readonly #broken: (rule: "dataMemory" | "bodyMemory") => PeerError;
   readonly #walks: boolean;
+  /** Whether bodies may be read in place. */
+  readonly #offers: boolean;
   #credit = 0;
   /** Frames of the message that is being assembled; `undefined` between messages on the fast path. */
   #frames: Uint8Array[] | undefined;
@@ -102,6 +104,7 @@ export class FrameDecoder {
     this.#sparing = options.sparing ?? ((): boolean => false);
     this.#broken = options.broken ?? memoryError;
     this.#walks = options.opener === undefined && options.allocator === undefined;
+    this.#offers = options.allocator === undefined || options.allocator.forfeit !== undefined;
   }
 
   /** Whether the allocator returned `"later"`: nothing is decoded until {@link decode} asks it again. */
@@ -115,14 +118,12 @@ export class FrameDecoder {
   }
 
   /**
-   * Where the next bytes belong: the rest of the memory of a large body that has begun, or `undefined`. Not
-   * for an allocator's memory, which may have another use before a read into it has ended.
+   * Where the next bytes belong: the rest of the memory of a large body that has begun, or `undefined`. An
+   * allocator's memory is offered only if it can be forfeited.
    */
   get bodyRest(): Uint8Array | undefined {
     const body = this.#body;
-    if (this.#mode !== BODY_EXACT || this.#size < OFFERED_BYTES_MIN || this.#allocator !== undefined) {
-      return undefined;
-    }
+    if (this.#mode !== BODY_EXACT || this.#size < OFFERED_BYTES_MIN || !this.#offers) return undefined;
     // Only if its memory was given away.
     if (body.length !== this.#size) return undefined;
     this.#offered = true;
@@ -166,17 +167,27 @@ export class FrameDecoder {
     return at;
   }
 
-  /** Releases what an unfinished message holds. Call when the connection is gone. */
+  /**
+   * Releases what an unfinished message holds. Call when nothing more is decoded, perhaps long before the
+   * transport has closed: until then it may read on into a body that it was offered.
+   */
   abandon(): void {
-    if (this.#allocator !== undefined) {
-      for (const memory of this.#allocated) this.#allocator.release(memory);
-      this.#allocated.length = 0;
-    }
+    if (this.#allocator !== undefined) this.#releaseAllocated(this.#allocator);
     this.#frames = undefined;
     this.#parts = undefined;
     this.#mode = HEADER;
     this.#headerBytes = 0;
     this.#forgetMessage();
+  }
+
+  #releaseAllocated(allocator: BodyAllocator): void {
+    const allocated = this.#allocated;
+    // Before the frames in front of it: an allocator may take their release for the whole message's.
+    if (this.#mode === BODY_EXACT && this.#offered && allocated[allocated.length - 1] === this.#body) {
+      allocator.forfeit!(allocated.pop()!);
+    }
+    for (const memory of allocated) allocator.release(memory);
+    allocated.length = 0;
   }
 
   #forgetMessage(): void {
@@ -286,7 +297,9 @@ export class FrameDecoder {
       body.set(chunk.subarray(at, at + bytes), this.#filled);
     } else {
       this.#chunkShared = true;
-      if (chunk.byteOffset + at !== body.byteOffset + this.#filled) {
+      // An allocator's buffer may go on behind the body.
+      const beyond = chunk.length - at > this.#size - this.#filled;
+      if (beyond || chunk.byteOffset + at !== body.byteOffset + this.#filled) {
         this.error = this.#broken("bodyMemory");
         return false;
       }

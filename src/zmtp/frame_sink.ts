@@ -41,7 +41,15 @@ export interface BodyAllocator {
   allocate(bytes: number, framesBefore: readonly Uint8Array[]): Uint8Array | "later" | "discard";
   /** Takes back memory from `allocate` that will not be delivered. Called once for it, on every such path. */
   release(memory: Uint8Array): void;
+  /**
+   * Optional: is called instead of `release` for memory into which a transport may still read, whatever it
+   * reports: it must not be used again. Only an allocator that has this method gets bodies read in place.
+   */
+  forfeit?(memory: Uint8Array): void;
 }
+
+/** An allocator whose bodies are read in place. */
+export type PlacingAllocator = Required<BodyAllocator>;
 
 /** The options of a {@link FrameDecoder}. */
 export interface FrameDecoderOptions {

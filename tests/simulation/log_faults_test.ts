@@ -7,7 +7,7 @@ import type { FrameLink } from "../../src/log/link.ts";
 import type { SequencedBatch } from "../../src/log/order/sequencer.ts";
 import type { StoreFactory, TopicStore } from "../../src/log/store/store.ts";
 import { TYPES } from "../../src/log/wire/layout.ts";
-import { Load, simulateSeed, TOPIC, type WorldBody } from "./log_simulate.ts";
+import { LARGE, largeBodies, Load, simulateSeed, TOPIC, type WorldBody } from "./log_simulate.ts";
 import type { LogWorldInit, PlantedFaults } from "./log_world.ts";
 
 const TOPICS = { topics: { "*": { segmentBytes: 8_192 } } };
@@ -168,6 +168,11 @@ function forgetsWaiters(broker: Broker): void {
   });
 }
 
+function recyclesEverything(broker: Broker): void {
+  const { pool } = broker;
+  Object.assign(broker, { pool: withParts(pool, { release: (view) => pool.release(view) }) });
+}
+
 function skipsRecords(link: FrameLink): FrameLink {
   const strikes = everyNth(9);
   return withParts(link, {
@@ -309,6 +314,14 @@ const FAULTS: readonly Fault[] = [
     body: trimmed,
     seedsMax: 30,
     says: /changed while|damaged|broke/,
+  },
+  {
+    name: "staging memory that is used again while a transport may still read into it",
+    init: LARGE,
+    faults: () => ({ broker: recyclesEverything }),
+    body: largeBodies,
+    seedsMax: 30,
+    says: /bodies were damaged/,
   },
   {
     name: "a connection that waits for memory and is forgotten",

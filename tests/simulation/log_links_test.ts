@@ -492,6 +492,35 @@ test("after any cut the client opens again, and nothing stale precedes what it s
   assertGreater(lost, 10 * SEED_SHARE);
 });
 
+test("memory of a body that a transport reads into is not used again, however its connection ends", async () => {
+  let forfeited = 0;
+  await simulate("armed", 12, async (world) => {
+    const scene = new LogScene(world);
+    await scene.listen();
+    const message = numbered(3, 100, 60_000);
+    const endings: ((served: Served, caller: Caller) => void)[] = [
+      (_, caller) => caller.close(),
+      (served) => served.close(),
+      () => world.links.at(-1)!.cut(),
+    ];
+    for (const end of endings) {
+      const caller = await scene.connect({ retryMs: 1_000_000, retryMaxMs: 1_000_000 });
+      const served = scene.door.served.at(-1)!;
+      caller.send(...message);
+      const bytes = served.input!.receivedBytes + world.random.integer(1_000, 60_000);
+      await scene.until(() => served.input!.receivedBytes >= bytes);
+      end(served, caller);
+      await scene.until(() => served.closes === 1);
+      await world.driveFor(20_000);
+      // The ledger finds what was written to after it was released.
+      served.ledger!.assertSettled();
+      forfeited += served.ledger!.forfeited;
+    }
+    await scene.end();
+  }, { link: { splitBytesMax: 5_000 } });
+  if (process.env["HAWSER_SEED"] === undefined) assertGreater(forfeited, 10 * SEED_SHARE);
+});
+
 test("a client that resets its link gets another, one that closes it does not", async () => {
   const world = new World(14);
   const scene = new LogScene(world);

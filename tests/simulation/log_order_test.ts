@@ -1,9 +1,10 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import type { Broker } from "../../src/log/broker/broker.ts";
 import type { BrokerConnection } from "../../src/log/broker/broker_connection.ts";
 import type { LogWorldInit } from "./log_world.ts";
 import { LogWorld } from "./log_world.ts";
-import { DEFAULT_SEEDS, Load, simulateLog, TOPIC } from "./log_simulate.ts";
+import { DEFAULT_SEEDS, LARGE, largeBodies, Load, simulateLog, TOPIC } from "./log_simulate.ts";
 
 /** Every third world keeps its log on a disk. */
 function someDisk(init: LogWorldInit = {}): (seed: number) => LogWorldInit {
@@ -143,6 +144,21 @@ test("scenario 17: three publishers on a staging pool of one: all complete, paus
     pauses += ingest.pauses;
   });
   if (DEFAULT_SEEDS) assertGreater(pauses, 10);
+});
+
+test("batches that are read in place survive connections that end in the middle of them, and no memory stays in use", () => {
+  let [recycled, replaced] = [0, 0];
+  const broker = ({ pool }: Broker): void => {
+    const release = pool.release.bind(pool);
+    pool.release = (view, recycle) => {
+      if (recycle === false) replaced++;
+      else recycled++;
+      release(view, recycle);
+    };
+  };
+  simulateLog("in place", 8, { ...LARGE, faults: { broker } }, largeBodies);
+  if (DEFAULT_SEEDS) assertGreater(replaced, 8);
+  if (DEFAULT_SEEDS) assertGreater(recycled, 8 * 20);
 });
 
 test("scenario 7: a ring of n that gets 1 to n before 0 goes on, in a pool of one, and delays nobody else", () => {

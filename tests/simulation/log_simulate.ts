@@ -56,6 +56,31 @@ export interface LoadInit extends Partial<StreamInit> {
   readonly readers?: readonly ReaderStart[];
 }
 
+/** A broker and wires for {@link largeBodies}. */
+export const LARGE: LogWorldInit = {
+  broker: {
+    stagingBuffers: 2,
+    stagingBufferBytes: 65_536,
+    holdBytesMax: 1_048_576,
+    grantBytesMax: 262_144,
+    topics: { "*": { segmentBytes: 262_144 } },
+  },
+  wire: { chunkBytesMax: 10_000, bytesMax: 1_048_576, delayMsMax: 2 },
+};
+
+/** Batches that are read in place, over connections that end in the middle of them. */
+export const largeBodies: WorldBody = (world) => {
+  const load = new Load(world, { publishers: 4, records: 40, valueBytesMin: 20_000, valueBytesMax: 20_000 });
+  load.strikes(8, () => world.cutWires());
+  load.finish();
+  load.judge();
+  const { staging, ingest } = world.broker!.status();
+  if (staging.inUse !== 0) throw new Error(`${staging.inUse} staging buffers stay in use`);
+  // What is refused is sent again, so that nothing else would tell of it.
+  const { checksum } = ingest.refusals;
+  if (checksum !== 0) throw new Error(`${checksum} bodies were damaged on their way through staging`);
+};
+
 /** Publishers that have something to say, and readers that listen. */
 export class Load {
   readonly world: LogWorld;

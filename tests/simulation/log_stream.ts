@@ -13,6 +13,8 @@ import type { LogWorld } from "./log_world.ts";
 export interface StreamInit extends PublisherSetup {
   readonly topic: string;
   readonly records: number;
+  /** Bytes of a value: at least `valueBytesMin`, default 0, and up to `valueBytesMax` more. */
+  readonly valueBytesMin?: number;
   readonly valueBytesMax?: number;
   /** Between two bursts of records; 0: as fast as they are taken. */
   readonly paceMs?: number;
@@ -52,10 +54,10 @@ export class Stream {
     this.init = init;
     this.#closes = init.closes ?? true;
     const { random } = world;
-    const { records, valueBytesMax = 120 } = init;
+    const { records, valueBytesMin = 0, valueBytesMax = 120 } = init;
     for (let index = 0; index < records; index++) {
       const head = encodeUtf8(`${label}:${index};`);
-      const value = random.bytes(head.length + random.size(valueBytesMax));
+      const value = random.bytes(head.length + valueBytesMin + random.size(valueBytesMax));
       value.set(head);
       this.values.push(value);
     }

@@ -169,6 +169,8 @@ export class Wire {
   readonly #decoded: Uint8Array[][] = [];
   #received = 0;
   #reading = false;
+  /** Where the next read goes, if not into memory of its own. */
+  #armed: Uint8Array | undefined;
   #clientOpen = true;
   #brokerOpen = true;
   /** Both processes are there. The broker's may be killed. */
@@ -273,6 +275,7 @@ export class Wire {
     this.#brokerOpen = false;
     this.#up.clear();
     this.#input.finish();
+    this.#closeStream();
     this.#deliver();
     this.#accepted.events.closed();
     this.#broker.endOfBurst();
@@ -291,6 +294,7 @@ export class Wire {
         this.#around.microtask(() => {
           if (!this.#brokerAlive) return;
           this.#input.finish();
+          this.#closeStream();
           this.#accepted.events.closed();
         });
       },
@@ -349,10 +353,12 @@ export class Wire {
     if (first === undefined) return;
     const { random, options } = this.#around;
     const bytes = Math.min(first.length, random.size(options.chunkBytesMax));
-    const chunk = first.slice(0, bytes);
-    if (bytes < first.length) this.#stream.unshift(first.subarray(bytes));
-    this.#received += bytes;
+    const chunk = this.#place(first.subarray(0, bytes));
+    if (chunk.length < first.length) this.#stream.unshift(first.subarray(chunk.length));
+    this.#received += chunk.length;
     this.#input.receive(chunk);
+    const place = this.#input.bodyMemory;
+    this.#armed = place !== undefined && random.chance(0.5) ? place : undefined;
     this.#burst();
     if (this.#stream.length === 0) return;
     this.#reading = true;
@@ -361,6 +367,22 @@ export class Wire {
         this.#reading = false;
         this.#read();
       }));
+  }
+
+  /** What was read of `bytes`, where the read was to go. */
+  #place(bytes: Uint8Array): Uint8Array {
+    const place = this.#armed?.subarray(0, bytes.length);
+    this.#armed = undefined;
+    if (place === undefined) return bytes.slice();
+    place.set(bytes.subarray(0, place.length));
+    return place;
+  }
+
+  /** The stream closes later than the connection has ended, and its last read may come to something until then. */
+  #closeStream(): void {
+    const armed = this.#armed;
+    this.#armed = undefined;
+    if (armed !== undefined) this.#around.later(this.#around.random.upTo(20), () => armed.fill(0x5a));
   }
 
   #burst(): void {

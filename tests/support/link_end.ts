@@ -41,6 +41,8 @@ export class LinkEnd {
   #nesting = 0;
   #wakeScheduled = false;
   #closeScheduled = false;
+  /** Where the next read goes, if not into memory of its own. It may be written to until the stream has closed. */
+  #armed: Uint8Array | undefined = undefined;
   /** Bytes handed to the handlers. */
   deliveredBytes = 0;
   /** Handlers called from inside one of our own calls. */
@@ -242,6 +244,9 @@ export class LinkEnd {
     this.#state = "closed";
     this.#host.loop.note(`${this.name} closed`);
     this.outbound.returnMemory();
+    // The last read may have come to something, though nobody hears of it.
+    this.#armed?.fill(0x5a);
+    this.#armed = undefined;
     const cause = this.#closeMode === "abort" ? undefined : this.#failure?.cause;
     if (cause === undefined) this.#handlers!.close();
     else this.#handlers!.close(cause);
@@ -278,15 +283,23 @@ export class LinkEnd {
   /** The next chunk, where the core wants it half the time. */
   #read(): Uint8Array | undefined {
     if (!this.inbound.hasArrived) return undefined;
-    const place = this.#handlers!.bodyMemory?.();
+    const place = this.#armed;
+    this.#armed = undefined;
     const used = place !== undefined && this.#host.random.chance(0.5) ? place : undefined;
     return this.inbound.read(this.inbound.splitBytes(), used);
+  }
+
+  /** Begins the next read, as a transport does that asks where it should go long before there is anything. */
+  #arm(): void {
+    if (this.#state !== "open" || this.#closeMode !== undefined) return;
+    this.#armed = this.#handlers!.bodyMemory?.();
   }
 
   #deliver(chunk: Uint8Array, how: string): void {
     this.deliveredBytes += chunk.length;
     this.#host.loop.note(`${this.name} ${how} ${chunk.length}`);
     this.#handlers!.data(chunk);
+    this.#arm();
   }
 
   /** Calls handlers from inside a call, where the world wants that. */

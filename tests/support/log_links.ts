@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ClientLinkEvents } from "../../src/log/client/client_link.ts";
 import type { AcceptedLink, AcceptLink, FrameLink, InputControl, LinkEvents } from "../../src/log/link.ts";
-import { type BodyAllocator, DISCARDED } from "../../src/zmtp/frame_sink.ts";
+import { DISCARDED, type PlacingAllocator } from "../../src/zmtp/frame_sink.ts";
 
 /** Bytes that depend on number and place, in memory of their own. */
 export function bodyOf(number: number, bytes: number): Uint8Array {
@@ -53,13 +53,19 @@ function equalBodies(left: Uint8Array, right: Uint8Array): boolean {
   return true;
 }
 
+const RELEASED = 0xee;
+
 /** Memory for bodies, each piece accounted for: it is delivered or released, exactly once. */
-export class Ledger implements BodyAllocator {
+export class Ledger implements PlacingAllocator {
   /** Memory that was given and has neither been delivered nor released. */
   readonly out: Set<Uint8Array> = new Set();
+  /** Memory that was released, and that somebody else may have by now: filled with {@link RELEASED}. */
+  readonly #released: Uint8Array[] = [];
   given = 0;
   delivered = 0;
   released = 0;
+  /** How many of the released ones must not be used again. */
+  forfeited = 0;
   asked = 0;
   /** What to answer instead of memory; `undefined`: memory. */
   decide: (bytes: number, framesBefore: readonly Uint8Array[]) => "later" | "discard" | undefined = () =>
@@ -76,8 +82,13 @@ export class Ledger implements BodyAllocator {
   }
 
   release(memory: Uint8Array): void {
-    assert(this.out.delete(memory), "memory was released that is not out");
-    this.released++;
+    this.#takeBack(memory);
+    this.#released.push(memory.fill(RELEASED));
+  }
+
+  forfeit(memory: Uint8Array): void {
+    this.#takeBack(memory);
+    this.forfeited++;
   }
 
   /** Every frame of a message must be memory of this ledger, or discarded. */
@@ -89,8 +100,16 @@ export class Ledger implements BodyAllocator {
     }
   }
 
-  /** All that was given has gone one way or the other. */
+  #takeBack(memory: Uint8Array): void {
+    assert(this.out.delete(memory), "memory was released that is not out");
+    this.released++;
+  }
+
+  /** All that was given has gone one way or the other, and nobody has written to what was released. */
   assertSettled(): void {
+    for (const memory of this.#released) {
+      assert(memory.every((byte) => byte === RELEASED), "memory was written to after it was released");
+    }
     assertEquals(this.out.size, 0, `${this.out.size} of ${this.given} bodies are still out`);
     assertEquals(this.given, this.delivered + this.released);
   }

@@ -509,7 +509,7 @@ test("a transport may read elsewhere although a place was offered, and in parts 
   assertEquals(bench.seen, [{ message: [content] }]);
 });
 
-test("nothing is offered for small bodies, between frames, after an error, and for an allocator's memory", () => {
+test("nothing is offered for small bodies, between frames, after an error, and for memory that cannot be forfeited", () => {
   const bench = new Bench();
   assertEquals(bench.decoder.bodyRest, undefined);
   bench.feed(encodeFrame(0, new Uint8Array(16_383)).subarray(0, 5_000), 5_000);
@@ -518,6 +518,94 @@ test("nothing is offered for small bodies, between frames, after an error, and f
   const allocated = new Bench({}, { allocator });
   allocated.feed(encodeFrame(0, new Uint8Array(100_000)).subarray(0, 5_000), 5_000);
   assertEquals(allocated.decoder.bodyRest, undefined);
+});
+
+/** An allocator whose pieces are views of larger buffers, as a pool's are. */
+class Pieces {
+  readonly given: Uint8Array[] = [];
+  readonly log: string[] = [];
+
+  allocate(bytes: number): Uint8Array {
+    const piece = new Uint8Array(bytes + 100).subarray(0, bytes);
+    this.given.push(piece);
+    return piece;
+  }
+
+  release(memory: Uint8Array): void {
+    this.log.push(`release ${this.given.indexOf(memory)}`);
+  }
+
+  forfeit(memory: Uint8Array): void {
+    this.log.push(`forfeit ${this.given.indexOf(memory)}`);
+  }
+}
+
+test("bodies in an allocator's memory are read in place, too, and are that memory", () => {
+  const stream = largeStream();
+  const expected = naive(stream, LIMITS);
+  for (let chunkBytes = 100; chunkBytes <= stream.length; chunkBytes += 1_997) {
+    const allocator = new Pieces();
+    const bench = new Bench({}, { allocator });
+    const placed = bench.place(stream, chunkBytes);
+    assertEquals(bench.result, expected, `chunks of ${chunkBytes}`);
+    if (chunkBytes < 16_384) assertGreater(placed, 16_384 + 20_000 + 16_500 - 4 * chunkBytes);
+    for (const frame of bench.delivered) assert(allocator.given.includes(frame));
+    bench.decoder.abandon();
+    assertEquals(allocator.log, [], "what was delivered is the receiver's");
+  }
+});
+
+test("a body that was offered and has not come whole is forfeited, everything else is released", () => {
+  const large = (flags: number): Uint8Array => encodeFrame(flags, new Uint8Array(50_000));
+  const header = encodeFrame(FLAG_MORE, asciiBytes("header"));
+  const cases: [Uint8Array, boolean, string[]][] = [
+    [concat([header, large(0).subarray(0, 5_000)]), true, ["forfeit 1", "release 0"]],
+    [concat([header, large(0).subarray(0, 5_000)]), false, ["release 0", "release 1"]],
+    // A body that is whole is read no more, and what was offered before says nothing of the next one.
+    [concat([header, large(FLAG_MORE)]), true, ["release 0", "release 1"]],
+    [concat([header, large(FLAG_MORE), Uint8Array.of(0, 9, 1)]), true, [
+      "release 0",
+      "release 1",
+      "release 2",
+    ]],
+    [concat([large(FLAG_MORE), large(0).subarray(0, 9)]), true, ["forfeit 1", "release 0"]],
+    [concat([large(0), header]), true, ["release 1"]],
+  ];
+  for (const [stream, offered, expected] of cases) {
+    const allocator = new Pieces();
+    const { decoder } = new Bench({}, { allocator });
+    for (let at = 0; at < stream.length; at += 1_000) {
+      decoder.decode(stream.slice(at, at + 1_000), 0, Infinity);
+      if (offered) void decoder.bodyRest;
+    }
+    decoder.abandon();
+    assertEquals(allocator.log, expected);
+    decoder.abandon();
+    assertEquals(allocator.log, expected, "once");
+  }
+});
+
+test("a message that is refused with a body half read forfeits it, and one that is whole is released", () => {
+  const stream = encodeFrame(0, new Uint8Array(50_000));
+  const allocator = new Pieces();
+  const half = new Bench({}, { allocator }).feed(stream.subarray(0, 1_000), 1_000);
+  const rest = half.decoder.bodyRest!;
+  half.decoder.decode(rest.subarray(1, 100), 0, 1);
+  assertEquals(half.decoder.error?.code, "ERR_TRANSPORT");
+  half.decoder.abandon();
+  const whole = new Bench({ messageBytesMax: 40_000 }, { allocator });
+  whole.place(stream, 1_000);
+  assertEquals(whole.decoder.error?.code, "ERR_PEER_MESSAGE_SIZE");
+  whole.decoder.abandon();
+  assertEquals(allocator.log, ["forfeit 0", "release 1"]);
+});
+
+test("a transport that reads on behind a body's end, into what an allocator has there, is named", () => {
+  const stream = encodeFrame(0, new Uint8Array(50_000));
+  const { decoder } = new Bench({}, { allocator: new Pieces() }).feed(stream.subarray(0, 1_000), 1_000);
+  const rest = decoder.bodyRest!;
+  decoder.decode(new Uint8Array(rest.buffer, rest.byteOffset, rest.length + 1), 0, 1);
+  assertEquals(decoder.error?.code, "ERR_TRANSPORT");
 });
 
 test("what is read into another place of a body is named, and so is memory that was given away", () => {

@@ -16,7 +16,7 @@
 import { assert } from "../../assert.ts";
 import { MisuseError } from "../../errors.ts";
 import { next } from "../../state_table.ts";
-import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
+import type { PlacingAllocator } from "../../zmtp/frame_sink.ts";
 import { LogError } from "../errors.ts";
 import type { Batch } from "../wire/messages.ts";
 import { CONTROL_BYTES_MAX } from "../wire/layout.ts";
@@ -40,7 +40,7 @@ export type { IngestEvents, IngestInit, IngestTarget, IngestTargets } from "./in
 const LOOKS = 4;
 
 /** See the module. */
-export class Ingest implements BodyAllocator, StagingWaiter {
+export class Ingest implements PlacingAllocator, StagingWaiter {
   readonly #init: IngestInit;
   readonly #surroundings: IncomingSurroundings;
   #state: IngestState = "init";
@@ -112,12 +112,12 @@ export class Ingest implements BodyAllocator, StagingWaiter {
 
   /** See `BodyAllocator`: the message that `memory` is a part of will not be delivered. */
   release(memory: Uint8Array): void {
-    for (const [header, incoming] of this.#incoming) {
-      if (header !== memory && incoming.memory !== memory) continue;
-      this.#incoming.delete(header);
-      this.#lose(incoming, true);
-      return;
-    }
+    this.#giveUp(memory, true);
+  }
+
+  /** See `BodyAllocator`: as {@link Ingest.release}, for memory into which the transport may still read. */
+  forfeit(memory: Uint8Array): void {
+    this.#giveUp(memory, false);
   }
 
   /** The pool keeps a buffer for this connection. */
@@ -288,6 +288,15 @@ export class Ingest implements BodyAllocator, StagingWaiter {
   #finish(incoming: IncomingBatch): void {
     if (incoming.refusal !== undefined) this.#init.events.refused(incoming.batch, incoming.refusal);
     incoming.freeMemory();
+  }
+
+  #giveUp(memory: Uint8Array, recycle: boolean): void {
+    for (const [header, incoming] of this.#incoming) {
+      if (header !== memory && incoming.memory !== memory) continue;
+      this.#incoming.delete(header);
+      this.#lose(incoming, recycle);
+      return;
+    }
   }
 
   #lose(incoming: IncomingBatch, recycle: boolean): void {

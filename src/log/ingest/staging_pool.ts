@@ -125,7 +125,8 @@ export class StagingPool {
     const whole = this.#lent.get(view);
     if (whole === undefined) throw new BugError("StagingPool: release of memory that it did not give");
     this.#lent.delete(view);
-    if (recycle) this.#free.push(whole);
+    // A faulty transport that read a body in place may have given its memory away.
+    if (recycle && whole.length === this.bufferBytes) this.#free.push(whole);
     this.#resume();
   }
 

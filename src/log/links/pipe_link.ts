@@ -7,7 +7,7 @@
 import { InprocPipe } from "../../pattern/pipe/inproc_pipe.ts";
 import type { Pipe } from "../../pattern/pipe/pipe.ts";
 import type { ConnectionInput } from "../../session/owner.ts";
-import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
+import type { PlacingAllocator } from "../../zmtp/frame_sink.ts";
 import type { FrameLink, InputControl, LinkEvents } from "../link.ts";
 
 /** What a link needs of the set that it belongs to. */
@@ -59,9 +59,9 @@ export class PipeLink implements FrameLink {
  * The allocator of one connection. It exists before the handshake, when nobody knows what the peer will be; frames come
  * behind the handshake only, and by then {@link target} has been set.
  */
-export class LinkInput implements BodyAllocator, InputControl {
+export class LinkInput implements PlacingAllocator, InputControl {
   /** Who decides. `undefined`: every body gets memory of its own. */
-  target: BodyAllocator | undefined;
+  target: PlacingAllocator | undefined;
   /** Whether bodies are wanted: from the moment the link is open until it closes. */
   open = false;
   readonly #connection: ConnectionInput;
@@ -87,5 +87,9 @@ export class LinkInput implements BodyAllocator, InputControl {
 
   release(memory: Uint8Array): void {
     this.target?.release(memory);
+  }
+
+  forfeit(memory: Uint8Array): void {
+    this.target?.forfeit(memory);
   }
 }

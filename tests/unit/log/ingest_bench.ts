@@ -176,10 +176,14 @@ export class BenchBroker {
   readonly options: Partial<IngestInit>;
 
   constructor(
-    init: { readonly buffers: number; readonly bufferBytes?: number },
+    init: {
+      readonly buffers: number;
+      readonly bufferBytes?: number;
+      readonly memory?: (bytes: number) => Uint8Array;
+    },
     options: Partial<IngestInit> = {},
   ) {
-    this.pool = new StagingPool({ buffers: init.buffers, bufferBytes: init.bufferBytes ?? 1_024 });
+    this.pool = new StagingPool({ ...init, bufferBytes: init.bufferBytes ?? 1_024 });
     this.options = options;
   }
 

@@ -104,6 +104,55 @@ test("memory that the decoder of an ended connection may still write to is not g
   broker.assertAtRest();
 });
 
+for (const ending of ENDINGS) {
+  test(`memory that the transport of an ended connection (${ending}) may still read into is not given to another`, () => {
+    const broker = new BenchBroker({ buffers: 1, bufferBytes: 40_000 });
+    const topic = broker.topic(8, 1n, 2n);
+    const [one, two] = [broker.connect(), broker.connect()];
+    const bytes = batchBytes(1n, 0, 40_000);
+    one.receive(bytes.subarray(0, 5_000));
+    const place = one.input.bodyMemory!;
+    place.set(bytes.subarray(5_000, 9_000));
+    one.receivedBytes += 4_000;
+    one.input.receive(place.subarray(0, 4_000));
+    const armed = one.input.bodyMemory!;
+    assertEquals([armed.length, armed.buffer === place.buffer], [bytes.length - 9_000, true]);
+    one[ending]();
+    assertEquals([one.input.bodyMemory, broker.pool.inUse, broker.counters.lost], [undefined, 0, 1]);
+    const other = batchBytes(2n, 0, 40_000);
+    two.receive(other.subarray(0, 39_000));
+    // The transport of the first connection has not closed, or never will.
+    armed.fill(0xff);
+    two.receive(other.subarray(39_000));
+    topic.rounds();
+    assertEquals(topic.order, "2:0");
+    broker.assertAtRest();
+  });
+}
+
+test("memory that no transport was offered is used again at once", () => {
+  let made = 0;
+  const broker = new BenchBroker({
+    buffers: 1,
+    bufferBytes: 40_000,
+    memory: (bytes) => {
+      made++;
+      return new Uint8Array(bytes);
+    },
+  });
+  const topic = broker.topic(8, 1n);
+  const bytes = batchBytes(1n, 0, 40_000);
+  for (let at = 0; at < 5; at++) {
+    const connection = broker.connect();
+    connection.receive(bytes.subarray(0, 30_000));
+    connection.end();
+  }
+  broker.connect().receive(bytes);
+  topic.rounds();
+  assertEquals([topic.order, made], ["1:0", 1]);
+  broker.assertAtRest();
+});
+
 test("after its end a connection takes no memory and says nothing", () => {
   const broker = new BenchBroker({ buffers: 1 });
   broker.topic(8, 1n);

@@ -218,6 +218,7 @@ test("an input is restarted later, once, and not when its link is told", () => {
       return "later";
     },
     release: (memory) => void released.push(memory),
+    forfeit: (memory) => void released.push(memory),
   };
   assertEquals(input.allocate(6, []), "later");
   input.restart();

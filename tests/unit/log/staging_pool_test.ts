@@ -81,6 +81,14 @@ test("memory that somebody may still write to is replaced, not recycled", () => 
   assertEquals(next, new Uint8Array(8));
 });
 
+test("memory that was given away is replaced", () => {
+  const pool = new StagingPool({ buffers: 1, bufferBytes: 8 });
+  const memory = pool.allocate(8)!;
+  structuredClone(0, { transfer: [memory.buffer as ArrayBuffer] });
+  pool.release(memory);
+  assertEquals([pool.inUse, pool.allocate(8)], [0, new Uint8Array(8)]);
+});
+
 test("more than a buffer has is a bug of the caller, who knows the limit", () => {
   const pool = new StagingPool({ buffers: 1, bufferBytes: 8 });
   assertThrows(() => pool.allocate(9), BugError);
