@@ -162,8 +162,8 @@ export interface Host {
    */
   memory?(bytes: number): Uint8Array;
   /**
-   * Copies `bytes[start, end)`, some hundred bytes at most, into memory of its own. Only for a runtime on which
-   * that is faster than making a view.
+   * Copies `bytes[start, end)`, some hundred bytes at most, into memory of its own. Only for a runtime on
+   * which that is faster than making a view.
    */
   readonly copySmall?: (bytes: Uint8Array, start: number, end: number) => Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */
