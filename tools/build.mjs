@@ -13,7 +13,6 @@ import {
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { bundle } from "./bundle.mjs";
 import { BUILD, ROOT, TSC } from "./paths.mjs";
 import { run } from "./process.mjs";
 
@@ -48,6 +47,8 @@ export async function buildDist() {
   if (existsSync(next)) {
     nameLibraries(next);
     try {
+      // Its packages are not there when this module is loaded for the first time, to install them.
+      const { bundle } = await import("./bundle.mjs");
       await bundle(next, readManifest());
     } catch (error) {
       result.code ||= 1;
