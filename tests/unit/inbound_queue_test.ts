@@ -306,5 +306,7 @@ test("where the host copies small frames, they have memory of their own and larg
     [false],
     [true],
   ]);
-  assertEquals(messages, [[frameOf(0), frameOf(128, 1), frameOf(129, 2)], [frameOf(64, 3)], [frameOf(129, 4)]]);
+  assertEquals(messages, [[frameOf(0), frameOf(128, 1), frameOf(129, 2)], [frameOf(64, 3)], [
+    frameOf(129, 4),
+  ]]);
 });

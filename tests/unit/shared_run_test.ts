@@ -7,7 +7,7 @@ import { OutboundQueue, type Outgoing } from "../../src/pattern/pipe/outbound_qu
 import { SharedBound } from "../../src/pattern/pipe/shared_bound.ts";
 import { encodeFrame } from "../../src/zmtp/frame_encoder.ts";
 import { type Segment, SEGMENT_BYTES, SegmentPool } from "../../src/zmtp/segment.ts";
-import { SharedRun } from "../../src/zmtp/shared_run.ts";
+import type { SharedRun } from "../../src/zmtp/shared_run.ts";
 import { FakePipe } from "./building_blocks.ts";
 
 /** A message in a queue, as it will be on the wire. */
