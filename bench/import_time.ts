@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Runtime, Selection } from "./cases.ts";
@@ -47,10 +47,11 @@ export function selectImportCases({ quick, runtime, filter }: Selection): Import
     .filter((c) => filter.every((word) => c.name.includes(word)));
 }
 
-/** A folder with the packages installed, and a program for each import. */
+/** A folder with the packages installed, and a program for each import. All runtimes share it. */
 function installPackages(setting: Setting): string {
   const folder = join(setting.scratch, "import");
   const modules = join(folder, "node_modules");
+  if (existsSync(folder)) return folder;
   mkdirSync(join(modules, "hawser"), { recursive: true });
   for (const part of ["package.json", "dist"]) {
     cpSync(join(setting.root, part), join(modules, "hawser", part), { recursive: true });

@@ -7,6 +7,9 @@
 import type { Curve } from "../growth/main.ts";
 import { inOrder, type Line, type OutcomeLine, rateText, type Row, rowsOf } from "./lines.ts";
 
+/** What is written after a part of the machine's description. */
+const UNITS: Readonly<Record<string, string>> = { cores: " cores", memoryGiB: " GiB" };
+
 /** Machine, versions and command of a measurement, and where they differ within the lines: all of them. */
 export function machineText(lines: readonly Line[]): string {
   const texts = new Set<string>();
@@ -15,8 +18,10 @@ export function machineText(lines: readonly Line[]): string {
     const versions = Object.entries(line.versions ?? {}).map(([name, version]) => `${name} ${version}`).join(
       ", ",
     );
-    const machine = Object.values(line.machine ?? {}).join(", ");
-    texts.add([machine, versions, `\`${line.command}\``].filter((part) => part !== "").join("; "));
+    const machine = Object.entries(line.machine ?? {}).map(([name, value]) => `${value}${UNITS[name] ?? ""}`)
+      .join(", ");
+    const parts = [machine, versions, `\`${line.command}\``].filter((part) => part !== "");
+    texts.add(filled(parts.join("; ")));
   }
   return [...texts].join("\n\n");
 }
@@ -146,8 +151,19 @@ export function readmeTable(lines: readonly Line[]): string {
     row.lost && row.against === "libzmq" && !sorted.some((one) => one.row === row)
   );
   const names = [...new Set(others.map(({ name }) => `\`${name}\``))];
-  const lost = names.length === 0 ? "" : `\n\nAlso behind libzmq: ${names.join(", ")}.`;
+  const lost = names.length === 0 ? "" : `\n\n${filled(`Also behind libzmq: ${names.join(", ")}.`)}`;
   return table(["", "hawser", "× libzmq in C"], cells) + lost;
+}
+
+/** In lines of at most 110 columns, broken between words. */
+function filled(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trimStart();
+    if (longer.length <= 110) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join("\n");
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
