@@ -13,9 +13,6 @@ interface Port {
   postMessage(value: unknown): void;
 }
 
-/** `Buffer.prototype.copy`, which takes any byte array as `this`. */
-type NativeCopy = (this: Uint8Array, into: Uint8Array, at: number, start: number, end: number) => number;
-
 interface Globals extends Timers {
   readonly Deno?: unknown;
   readonly Bun?: unknown;
@@ -23,10 +20,7 @@ interface Globals extends Timers {
   readonly crypto: { getRandomValues(into: Uint8Array): Uint8Array };
   readonly Date: { now(): number };
   readonly queueMicrotask: (run: () => void) => void;
-  readonly Buffer?: {
-    allocUnsafeSlow(bytes: number): Uint8Array;
-    readonly prototype: { readonly copy: NativeCopy };
-  };
+  readonly Buffer?: { allocUnsafeSlow(bytes: number): Uint8Array };
   readonly MessageChannel?: new () => { readonly port1: Port; readonly port2: Port };
 }
 
@@ -39,8 +33,6 @@ const timers: Timers = isNode ? builtin("node:timers") : globals;
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
 const { queueMicrotask, MessageChannel } = globals;
 const nextTick = hasBuiltins() ? builtin("node:process").nextTick : undefined;
-// On JavaScriptCore a small array of its own is cheaper than a view, which is registered with its memory.
-const nativeCopy = globals.Bun === undefined ? undefined : globals.Buffer?.prototype.copy;
 const performance: Performance = isNode ? builtin("node:perf_hooks").performance : globals.performance;
 const monotonicMs = performance.now.bind(performance);
 // Fake timers come with a fake Date, and no module has the real one.
@@ -62,7 +54,6 @@ export function createHost(): Host {
     keepAlive: createKeepAlive(),
     reportError,
     ...(globals.Buffer === undefined ? {} : { memory: uninitialized }),
-    ...(nativeCopy === undefined ? {} : { copySmall }),
     // The queue of `nextTick` is run when that of the promises is empty, on all three runtimes.
     ...(nextTick === undefined ? {} : { afterReactions: nextTick }),
   };
@@ -84,12 +75,6 @@ function reportError(error: unknown): void {
 function uninitialized(bytes: number): Uint8Array {
   const buffer = globals.Buffer!.allocUnsafeSlow(bytes);
   return new Uint8Array(buffer.buffer, buffer.byteOffset, bytes);
-}
-
-function copySmall(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start);
-  nativeCopy!.call(bytes, copy, 0, start, end);
-  return copy;
 }
 
 /**

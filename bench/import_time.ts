@@ -1,6 +1,6 @@
 /**
- * How long `import` takes: a program that imports one package, above an empty one, each in a process of its own. The package
- * is as npm installs it: its manifest and `dist/`.
+ * How long `import` takes: a program that imports one package, above an empty one, each in a process of its
+ * own. The package is as npm installs it: its manifest and `dist/`.
  *
  * @module
  */
@@ -12,20 +12,13 @@ import process from "node:process";
 import type { Runtime, Selection } from "./cases.ts";
 import type { Setting } from "./contenders.ts";
 import { median } from "./measure.ts";
-import type { FigureLine } from "./report/lines.ts";
+import type { FigureLine, FigureOutcome } from "./report/lines.ts";
 import { type Bounds, verdict } from "./report/verdict.ts";
 
 export interface ImportCase {
   readonly name: string;
   readonly runtime: ImportRuntime;
   readonly rounds: number;
-}
-
-export interface ImportOutcome {
-  readonly lines: readonly string[];
-  /** What `--json` prints. */
-  readonly rows: readonly string[];
-  readonly failed: boolean;
 }
 
 type ImportRuntime = Extract<Runtime, "node" | "deno" | "bun">;
@@ -92,7 +85,7 @@ function environment(): Record<string, string | undefined> {
   return { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
 }
 
-export function measureImports(setting: Setting, c: ImportCase): ImportOutcome {
+export function measureImports(setting: Setting, c: ImportCase): FigureOutcome {
   try {
     const folder = installPackages(setting);
     return describe(
@@ -116,7 +109,7 @@ function alternate(c: ImportCase, time: (program: string) => number): Map<string
   return times;
 }
 
-function describe(c: ImportCase, times: ReadonlyMap<string, readonly number[]>): ImportOutcome {
+function describe(c: ImportCase, times: ReadonlyMap<string, readonly number[]>): FigureOutcome {
   const empty = times.get(EMPTY)!;
   const lines = [c.name, `  ${EMPTY.padEnd(13)} ${median(empty).toFixed(1).padStart(6)} ms`];
   const rows: string[] = [];

@@ -9,7 +9,7 @@ import { Child } from "./child.ts";
 import type { Runtime, Selection } from "./cases.ts";
 import { scriptChild, type Setting } from "./contenders.ts";
 import { median } from "./measure.ts";
-import type { FigureLine } from "./report/lines.ts";
+import type { FigureLine, FigureOutcome } from "./report/lines.ts";
 import { verdict } from "./report/verdict.ts";
 
 export interface MemoryCase {
@@ -17,13 +17,6 @@ export interface MemoryCase {
   readonly kind: "idle" | "stopped";
   readonly runtime: Runtime;
   readonly rounds: number;
-}
-
-export interface MemoryOutcome {
-  readonly lines: readonly string[];
-  /** What `--json` prints. */
-  readonly rows: readonly string[];
-  readonly failed: boolean;
 }
 
 const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
@@ -50,7 +43,7 @@ export function selectMemoryCases(selection: Selection): MemoryCase[] {
   return cases.filter((c) => filter.every((word) => c.name.includes(word)));
 }
 
-export async function measureMemory(setting: Setting, c: MemoryCase): Promise<MemoryOutcome> {
+export async function measureMemory(setting: Setting, c: MemoryCase): Promise<FigureOutcome> {
   try {
     if (c.kind === "idle") return await measureIdle(setting, c);
     const lines = await measureStopped(setting, c);
@@ -61,7 +54,7 @@ export async function measureMemory(setting: Setting, c: MemoryCase): Promise<Me
   }
 }
 
-async function measureIdle(setting: Setting, c: MemoryCase): Promise<MemoryOutcome> {
+async function measureIdle(setting: Setting, c: MemoryCase): Promise<FigureOutcome> {
   const hawser: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round < c.rounds; round++) {

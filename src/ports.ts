@@ -161,11 +161,6 @@ export interface Host {
    * all of it.
    */
   memory?(bytes: number): Uint8Array;
-  /**
-   * Copies `bytes[start, end)`, some hundred bytes at most, into memory of its own. Only for a runtime on
-   * which that is faster than making a view.
-   */
-  readonly copySmall?: (bytes: Uint8Array, start: number, end: number) => Uint8Array;
   /** Native CRC-32 (zlib's polynomial), where there is one. */
   crc32?(bytes: Uint8Array, seed: number): number;
   /**

@@ -38,7 +38,10 @@ export async function buildTree() {
   return result;
 }
 
-/** Compiles and bundles the published part, then swaps it in, so that a removed source leaves nothing behind in `dist/`. */
+/**
+ * Compiles and bundles the published part, then swaps it in, so that a removed source leaves nothing behind
+ * in `dist/`.
+ */
 export async function buildDist() {
   const next = join(BUILD, `dist_${process.pid}`);
   rmSync(next, { recursive: true, force: true });
@@ -63,7 +66,10 @@ export async function buildDist() {
   return result;
 }
 
-/** In the tree, the package's internal names mean files of the tree. The project's own manifest means those of `dist/`. */
+/**
+ * In the tree, the package's internal names mean files of the tree. The project's own manifest means those
+ * of `dist/`.
+ */
 function writeManifest() {
   const { type, imports } = readManifest();
   const own = Object.entries(imports).map(([name, target]) => [name, target.default.replace("/dist/", "/")]);
@@ -78,8 +84,8 @@ function readManifest() {
 const DISPOSABLES = /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/;
 
 /**
- * Declarations bring the one part of the language's library that is younger than a usual `lib`, so that users need not set
- * any. The sources cannot name it: JSR takes no such lines.
+ * Declarations bring the one part of the language's library that is younger than a usual `lib`, so that users
+ * need not set any. The sources cannot name it: JSR takes no such lines.
  */
 function nameLibraries(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -1,5 +1,6 @@
-// The package's JavaScript once more, in few files, for runtimes: they find, read and link each module by itself, which takes
-// longer than running it. Bundlers get one file for each source, because they can leave out whole files only.
+// The package's JavaScript once more, in few files, for runtimes: they find, read and link each module by
+// itself, which takes longer than running it. Bundlers get one file for each source, because they can leave
+// out whole files only.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { transform } from "esbuild";
@@ -13,8 +14,8 @@ const OWN = /^[./]|^[A-Za-z]:\\/;
 const RENAMED_CLASS = /\bclass (\w+\$\d+)\b/;
 
 /**
- * Writes `folder`/bundle: the entries that `manifest`, a package.json, names, and what they share. What the package does not
- * hold stays an import: Node's modules, packages, `#platform`.
+ * Writes `folder`/bundle: the entries that `manifest`, a package.json, names, and what they share. What the
+ * package does not hold stays an import: Node's modules, packages, `#platform`.
  */
 export async function bundle(folder, manifest) {
   const root = resolve(folder);
@@ -51,9 +52,10 @@ function entriesOf(root, { exports, imports, bin }) {
 }
 
 /**
- * Which chunk a module belongs to, so that `import "hawser"` reads five files. By itself rollup makes a chunk of each set of
- * modules that the same entries use, and there are many such sets. These follow what a program loads at once: the host,
- * what the core has in common with the sockets, the rest of the sockets, and what the core has in common with the log.
+ * Which chunk a module belongs to, so that `import "hawser"` reads five files. By itself rollup makes a chunk
+ * of each set of modules that the same entries use, and there are many such sets. These follow what a program
+ * loads at once: the host, what the core has in common with the sockets, the rest of the sockets, and what
+ * the core has in common with the log.
  */
 function sharedChunks(root) {
   const entries = ["adapters/detect.js", "adapters/shared_host.js", "src/core.js", "mod.js"];

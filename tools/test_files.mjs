@@ -9,7 +9,10 @@ import { run } from "./process.mjs";
 
 export const RUNTIMES = ["node", "deno", "bun"];
 
-/** Files that run on Node once more, after `tests/support/read_events.ts`: its sockets then read as on other runtimes. */
+/**
+ * Files that run on Node once more, after `tests/support/read_events.ts`: its sockets then read as on other
+ * runtimes.
+ */
 const READ_TWICE = /^tests\/(stability|interop|hostile|adapters\/node_(tcp|ipc))/;
 
 /** The ways in which a file is run on a runtime: as it is, and perhaps after another file. */
@@ -73,8 +76,9 @@ function commandFor({ runtime, file, after, report, root }) {
 }
 
 /**
- * Runs one file on one runtime, `after` another if that is given. Answers `{ runtime, path, passed, failed, skipped: [{ name, reason }], output, ms }`.
- * A process that fails without a failed test (it did not load, it was ended, it threw afterwards) counts as one failure.
+ * Runs one file on one runtime, `after` another if that is given. Answers `{ runtime, path, passed, failed,
+ * skipped: [{ name, reason }], output, ms }`. A process that fails without a failed test (it did not load, it
+ * was ended, it threw afterwards) counts as one failure.
  */
 export async function runTestFile({ runtime, file, after, root, timeoutMs }) {
   const folder = join(root, ".build", "junit", runtime);

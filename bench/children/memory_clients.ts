@@ -1,6 +1,6 @@
 /**
- * Opens `bytes` connections to `endpoint` and holds them, idle. Each says the ZMTP greeting and a PUSH's READY and awaits a
- * PULL's, so that every handshake is over when RESULT is said.
+ * Opens `bytes` connections to `endpoint` and holds them, idle. Each says the ZMTP greeting and a PUSH's
+ * READY and awaits a PULL's, so that every handshake is over when RESULT is said.
  */
 
 import { createConnection, type Socket } from "node:net";

@@ -1,4 +1,7 @@
-/** The bytes of a ZMTP 3.1 handshake without security, as clients and the bare listener of the memory measurements say them. */
+/**
+ * The bytes of a ZMTP 3.1 handshake without security, as clients and the bare listener of the memory
+ * measurements say them.
+ */
 
 const GREETING_BYTES = 64;
 

@@ -1,6 +1,6 @@
 /**
- * Bare sockets on Bun, which reads as much as it likes: `Bun.connect` and `Bun.listen`, a batch encoded once, one reader
- * that counts frames.
+ * Bare sockets on Bun, which reads as much as it likes: `Bun.connect` and `Bun.listen`, a batch encoded once,
+ * one reader that counts frames.
  */
 
 import { fail, follow, Meter, readParameters, RoundTrips, say, sayReady, turn } from "./control.ts";

@@ -1,4 +1,7 @@
-/** Bare `node:net` sockets on Node, which read 64 KiB at a time: a batch encoded once, one reader that counts frames. */
+/**
+ * Bare `node:net` sockets on Node, which read 64 KiB at a time: a batch encoded once, one reader that counts
+ * frames.
+ */
 
 import { createConnection, createServer, type Socket } from "node:net";
 import { fail, follow, Meter, readParameters, RoundTrips, say, sayReady, turn } from "./control.ts";

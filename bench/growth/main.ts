@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- growth`: connections, subscribers and topics as curves, each with the exponent of the power law that fits.
+ * `npm run bench -- growth`: connections, subscribers and topics as curves, each with the exponent of the
+ * power law that fits.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * hawser's side of the curves of subscribers and topics: an XPUB that publishes in bursts, each after a subscriber has said
- * (by a subscription) that it has all of the one before. So no message is dropped, and the window holds whole bursts.
+ * hawser's side of the curves of subscribers and topics: an XPUB that publishes in bursts, each after a
+ * subscriber has said (by a subscription) that it has all of the one before. So no message is dropped, and
+ * the window holds whole bursts.
  *
  * `role` is `subscribers` or `topics`, `hwm` the number of those to wait for.
  */

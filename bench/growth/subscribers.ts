@@ -1,9 +1,10 @@
 /**
- * Raw subscribers for `publisher.ts` and its twin in C: they speak just enough ZMTP 3.0 and count bytes. When all have a burst,
- * the first of them says so by subscribing to "!", or by taking that back.
+ * Raw subscribers for `publisher.ts` and its twin in C: they speak just enough ZMTP 3.0 and count bytes. When
+ * all have a burst, the first of them says so by subscribing to "!", or by taking that back.
  *
- * `role=subscribers`: `hwm` connections, each subscribed to everything, and to a topic of its own by which the publisher sees
- * that it is there. `role=topics`: one connection with `hwm` topics. `bytes` is the size of a message.
+ * `role=subscribers`: `hwm` connections, each subscribed to everything, and to a topic of its own by which
+ * the publisher sees that it is there. `role=topics`: one connection with `hwm` topics. `bytes` is the size
+ * of a message.
  */
 
 import { createConnection, type Socket } from "node:net";

@@ -50,24 +50,15 @@ static void measure(void) {
   report_window(opened - before, 0, now_ns() - began, "");
 }
 
+static uint64_t stop(void) {
+  going = false;
+  while (at_work > 0) handle_events(0);
+  return opened;
+}
+
 void run_connect(const struct settings *settings) {
   asked = settings;
   peers = calloc((size_t)settings->clients, sizeof *peers);
   if (peers == NULL) fail("no memory for connections");
-  say("READY %d", (int)getpid());
-  for (;;) {
-    handle_events(0);
-    switch (take_command()) {
-      case COMMAND_START:
-        measure();
-        break;
-      case COMMAND_STOP:
-        going = false;
-        while (at_work > 0) handle_events(0);
-        say("STOPPED %llu", (unsigned long long)opened);
-        break;
-      case COMMAND_NONE:
-        break;
-    }
-  }
+  serve(&(struct role){handle_events, measure, stop});
 }

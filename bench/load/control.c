@@ -16,6 +16,7 @@
 int poller;
 uint64_t warmup_ns, window_ns;
 
+enum command { COMMAND_NONE, COMMAND_START, COMMAND_STOP };
 static enum command pending;
 static char line[256];
 static size_t line_bytes;
@@ -105,8 +106,13 @@ int poll_events(struct epoll_event *events, int count, uint64_t until_ns) {
   return kept;
 }
 
-enum command take_command(void) {
-  enum command taken = pending;
-  pending = COMMAND_NONE;
-  return taken;
+void serve(const struct role *role) {
+  say("READY %d", (int)getpid());
+  for (;;) {
+    role->handle_events(0);
+    enum command taken = pending;
+    pending = COMMAND_NONE;
+    if (taken == COMMAND_START) role->measure();
+    if (taken == COMMAND_STOP) say("STOPPED %llu", (unsigned long long)role->stop());
+  }
 }

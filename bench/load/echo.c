@@ -9,6 +9,7 @@
 #define EVENTS 512
 
 static const struct settings *asked;
+static struct peer *peers;
 static char *frame;
 static bool sending, measuring;
 static uint64_t answered, outstanding;
@@ -39,7 +40,7 @@ static void run_until(uint64_t until_ns) {
   while (now_ns() < until_ns) handle_events(until_ns);
 }
 
-static void measure(struct peer *peers) {
+static void measure(void) {
   sending = true;
   for (int i = 0; i < asked->clients; i++) send_next(&peers[i], now_ns());
   run_until(now_ns() + warmup_ns);
@@ -53,24 +54,15 @@ static void measure(struct peer *peers) {
   report_window(messages, messages * asked->bytes, now_ns() - began, "");
 }
 
+static uint64_t stop(void) {
+  sending = false;
+  while (outstanding > 0) handle_events(0);
+  return answered;
+}
+
 void run_echo(const struct settings *settings) {
   asked = settings;
   frame = malloc(FRAME_BYTES(settings->bytes));
-  struct peer *peers = open_peers(settings);
-  say("READY %d", (int)getpid());
-  for (;;) {
-    handle_events(0);
-    switch (take_command()) {
-      case COMMAND_START:
-        measure(peers);
-        break;
-      case COMMAND_STOP:
-        sending = false;
-        while (outstanding > 0) handle_events(0);
-        say("STOPPED %llu", (unsigned long long)answered);
-        break;
-      case COMMAND_NONE:
-        break;
-    }
-  }
+  peers = open_peers(settings);
+  serve(&(struct role){handle_events, measure, stop});
 }

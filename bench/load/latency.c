@@ -111,25 +111,16 @@ static void measure(void) {
   run_open(asked->rate_per_second > 0 ? asked->rate_per_second : asked->share * full, full);
 }
 
+static uint64_t stop(void) {
+  drain();
+  return answered;
+}
+
 void run_latency(const struct settings *settings) {
   asked = settings;
   frames = malloc(FRAMES_AT_A_TIME * FRAME_BYTES(settings->bytes));
   struct settings one = *settings;
   one.clients = 1;
   peer = open_peers(&one);
-  say("READY %d", (int)getpid());
-  for (;;) {
-    handle_events(0);
-    switch (take_command()) {
-      case COMMAND_START:
-        measure();
-        break;
-      case COMMAND_STOP:
-        drain();
-        say("STOPPED %llu", (unsigned long long)answered);
-        break;
-      case COMMAND_NONE:
-        break;
-    }
-  }
+  serve(&(struct role){handle_events, measure, stop});
 }

@@ -57,7 +57,6 @@ size_t encode_frame(char *into, uint64_t number, size_t body_bytes);
 #define FRAME_BYTES(body) ((body) + HEADER_BYTES_MAX)
 
 /* control.c */
-enum command { COMMAND_NONE, COMMAND_START, COMMAND_STOP };
 extern int poller;
 extern uint64_t warmup_ns, window_ns;
 uint64_t now_ns(void);
@@ -66,7 +65,15 @@ void control_begin(void);
 /* Events of the next moment, at most until `until_ns` (0: however long it takes). Commands are kept for the loop. */
 struct epoll_event;
 int poll_events(struct epoll_event *events, int count, uint64_t until_ns);
-enum command take_command(void);
+/* What a role does on the commands of the benchmark. */
+struct role {
+  void (*handle_events)(uint64_t until_ns);
+  void (*measure)(void);
+  /* Stops, and returns what is counted since the beginning. */
+  uint64_t (*stop)(void);
+};
+/* Says READY and obeys commands for ever. */
+_Noreturn void serve(const struct role *role);
 void say(const char *format, ...);
 
 /* samples.c */

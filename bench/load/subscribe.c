@@ -8,6 +8,7 @@
 #define QUIET_NS 30000000u
 
 static const struct settings *asked;
+static struct peer *peers;
 static uint64_t received;
 
 static void on_message(struct peer *peer, uint64_t number, uint64_t bytes) {
@@ -26,7 +27,7 @@ static void run_until(uint64_t until_ns) {
   while (now_ns() < until_ns) handle_events(until_ns);
 }
 
-static void measure(const struct peer *peers) {
+static void measure(void) {
   uint64_t before = received;
   while (received == before) handle_events(0);
   run_until(now_ns() + warmup_ns);
@@ -53,23 +54,14 @@ static void wait_until_quiet(void) {
   }
 }
 
+static uint64_t stop(void) {
+  wait_until_quiet();
+  return received;
+}
+
 void run_subscribe(const struct settings *settings) {
   asked = settings;
   peer_type = "SUB";
-  struct peer *peers = open_peers(settings);
-  say("READY %d", (int)getpid());
-  for (;;) {
-    handle_events(0);
-    switch (take_command()) {
-      case COMMAND_START:
-        measure(peers);
-        break;
-      case COMMAND_STOP:
-        wait_until_quiet();
-        say("STOPPED %llu", (unsigned long long)received);
-        break;
-      case COMMAND_NONE:
-        break;
-    }
-  }
+  peers = open_peers(settings);
+  serve(&(struct role){handle_events, measure, stop});
 }

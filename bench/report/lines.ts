@@ -24,6 +24,14 @@ export interface FigureLine {
   readonly target: Bounds | null;
 }
 
+/** What a measurement of figures says: to people, and with `--json`. */
+export interface FigureOutcome {
+  readonly lines: readonly string[];
+  /** What `--json` prints. */
+  readonly rows: readonly string[];
+  readonly failed: boolean;
+}
+
 /** What is read of an outcome's line (`OutcomeLine` in report.ts). */
 export interface OutcomeLine {
   readonly kind: "outcome";
@@ -168,7 +176,10 @@ export function rateText(perSecond: number): string {
   return `${perSecond.toFixed(0)} /s`;
 }
 
-/** Where we lose comes first: missed floors, then what the rival does better, each by how far; then the rest, by name. */
+/**
+ * Where we lose comes first: missed floors, then what the rival does better, each by how far; then the rest,
+ * by name.
+ */
 export function inOrder(rows: readonly Row[]): Row[] {
   const rank = (row: Row): number => row.verdict === "MISSED" ? 0 : row.lost ? 1 : 2;
   const distance = ({ value, lessIsBetter, target }: Row, ranked: number): number => {

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- report FILE…`: writes the tables of docs/BENCHMARKS.md and the plots in docs/benchmarks/ from the lines
- * of JSON that the other commands print.
+ * `npm run bench -- report FILE…`: writes the tables of docs/BENCHMARKS.md and the plots in docs/benchmarks/
+ * from the lines of JSON that the other commands print.
  *
  * @module
  */

@@ -7,8 +7,8 @@
 const BEGIN = /^<!-- begin ([\w-]+) -->$/;
 
 /**
- * The document with every part replaced between `<!-- begin name -->` and `<!-- end name -->`, where `parts` has that name and it is
- * not empty: figures that were not measured this time stay.
+ * The document with every part replaced between `<!-- begin name -->` and `<!-- end name -->`, where `parts`
+ * has that name and it is not empty: figures that were not measured this time stay.
  *
  * @throws {Error} A part does not end, or the document has none.
  */

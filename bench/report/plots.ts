@@ -1,6 +1,6 @@
 /**
- * The plots, as SVG. They take their ink from the colour scheme, so that they can be read on a light and on a dark page, and
- * hold nothing that changes from run to run.
+ * The plots, as SVG. They take their ink from the colour scheme, so that they can be read on a light and on a
+ * dark page, and hold nothing that changes from run to run.
  *
  * @module
  */

@@ -93,7 +93,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#events = events;
-    engine.driver = this;
+    engine.listener = this;
   }
 
   /** @internal Call before {@link start} for an accepted stream: its peer speaks first, if it can. */

@@ -117,10 +117,8 @@ export class Engine {
   #commandBudget: CommandBudget | undefined;
   #nowMs = 0;
   #canPause = true;
-  /** Called when an event arises outside any call: another connection needed memory of this one. */
-  onNews: (() => void) | undefined;
-  /** @internal Like `onNews`, for a driver: it costs no function of its own. */
-  driver: { news(): void } | undefined;
+  /** Who hears of an event that arises outside any call: another connection needed memory of this one. */
+  listener: { news(): void } | undefined;
 
   constructor(init: EngineInit) {
     this.#init = init;
@@ -433,8 +431,7 @@ export class Engine {
   /** @internal */
   giveUp(why: PeerError): void {
     this.#failWith(why);
-    this.onNews?.();
-    this.driver?.news();
+    this.listener?.news();
   }
 
   #spendBudget(): PeerError | undefined {

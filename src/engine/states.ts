@@ -102,7 +102,8 @@ export const INPUT_TRANSITIONS: Table<InputState, InputInput> = {
  *   of them, at the latest when the turn ends: each write wakes its reader, and they are best woken together.
  * - `hot`: something was written in this turn and nothing is queued.
  * - `gathering`: hot, and more is queued. Full segments are written at once, the rest when the turn ends.
- * - `blocked`: a write is in flight. Its drain writes whatever is queued.
+ * - `blocked`: a write is in flight. Its drain writes what is queued, or lets it gather if that write was in
+ *   this turn.
  */
 export type FlushState = "idle" | "soon" | "late" | "hot" | "gathering" | "blocked";
 

@@ -116,7 +116,6 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
       receivedTotal: this.#runtime.receivedTotal,
-      copySmall: this.#runtime.host.copySmall,
     });
     pipe.known = known;
     this.#pipe = pipe;

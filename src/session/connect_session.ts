@@ -197,7 +197,6 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
       pool: this.#runtime.pool,
       queuedTotal: this.#runtime.queuedTotal,
       receivedTotal: this.#runtime.receivedTotal,
-      copySmall: this.#runtime.host.copySmall,
     });
     pipe.routingId = this.#routingId;
     this.#pipe = pipe;

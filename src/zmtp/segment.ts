@@ -13,7 +13,7 @@
  * @module
  */
 
-import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
+import { viewOf } from "../bytes/bytes.ts";
 import { readSize } from "./frame_decoder.ts";
 import { frameHeaderBytes, writeFrameHeader } from "./frame_encoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "./wire.ts";
@@ -53,8 +53,6 @@ export class Segment {
   readonly bodies: Uint8Array[] = [];
   /** Lengths of `bodies` when they were added: a resized one must not reach the wire under its old header. */
   readonly bodyBytes: number[] = [];
-  /** What {@link addSegment} of another one copied last. It serves as long as the length stays the same. */
-  #used: Uint8Array = NO_BYTES;
 
   constructor(memory: number | Uint8Array, owner?: SegmentOwner) {
     this.buffer = memory instanceof Uint8Array ? memory : new Uint8Array(memory);
@@ -66,7 +64,6 @@ export class Segment {
     const segment = new Segment(memory, owner);
     segment.messages = messages;
     segment.end = segment.bytes = memory.length;
-    segment.#used = memory;
     return segment;
   }
 
@@ -120,10 +117,9 @@ export class Segment {
     }
   }
 
-  /** The used part of the buffer. Making a view costs as much as copying some hundred bytes. */
+  /** The used part of the buffer. Shared memory is used as a whole: it is a view already. */
   #usedBytes(): Uint8Array {
-    if (this.#used.length !== this.end) this.#used = viewOf(this.buffer, 0, this.end);
-    return this.#used;
+    return this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer;
   }
 
   /** Whether every referenced body still has the length that its header states. */
@@ -136,9 +132,7 @@ export class Segment {
 
   /** The bytes for the wire, in order, without copying. */
   chunks(): Uint8Array[] {
-    if (this.cuts.length === 0) {
-      return [this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer];
-    }
+    if (this.cuts.length === 0) return [this.#usedBytes()];
     const chunks: Uint8Array[] = [];
     let from = 0;
     for (let i = 0; i < this.cuts.length; i++) {

@@ -123,16 +123,3 @@ test("what a listener throws ends a program that does not look out for it", asyn
   const program = startProgram("throwing_listeners", "unguarded");
   await assertRejects(() => program.output, Error, "throwing_listeners ended with 1");
 });
-
-test("only Bun's host copies small frames, into exactly sized memory of their own", () => {
-  const { copySmall } = createHost();
-  assertEquals(copySmall !== undefined, detectRuntime() === "bun");
-  if (copySmall === undefined) return;
-  const bytes = Uint8Array.from({ length: 300 }, (_, index) => index).subarray(10);
-  for (const [start, end] of [[0, 0], [5, 6], [20, 148]] as const) {
-    const copy = copySmall(bytes, start, end);
-    assertEquals(copy, new Uint8Array(bytes.subarray(start, end)));
-    assertEquals(copy.buffer.byteLength, end - start);
-    assert(Object.getPrototypeOf(copy) === Uint8Array.prototype);
-  }
-});

@@ -5,8 +5,8 @@ import process from "node:process";
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { binary, Stranger } from "./stranger.ts";
 
-// What an import of the installed package loads, because that decides how long it takes: how many files, which of Node's
-// modules, and no schemas before there are options to be checked.
+// What an import of the installed package loads, because that decides how long it takes: how many files,
+// which of Node's modules, and no schemas before there are options to be checked.
 
 const stranger = new Stranger("import");
 before(() => stranger.install());

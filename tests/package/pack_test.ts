@@ -179,7 +179,10 @@ for (const [runtime, command] of Object.entries(programs)) {
   });
 }
 
-/** Type-checks files as a stranger who checks declarations, too. `types` is none by default: neither Node's types nor others. */
+/**
+ * Type-checks files as a stranger who checks declarations, too. `types` is none by default: neither Node's
+ * types nor others.
+ */
 function compile(name: string, files: Readonly<Record<string, string>>, options: object): void {
   const place = join(folder, name);
   mkdirSync(place, { recursive: true });

@@ -146,7 +146,7 @@ test("scenario 17: three publishers on a staging pool of one: all complete, paus
   if (DEFAULT_SEEDS) assertGreater(pauses, 10);
 });
 
-test("batches that are read in place survive connections that end in the middle of them, and no memory stays in use", () => {
+test("batches read in place survive connections that end in the middle of them, and give all memory back", () => {
   let [recycled, replaced] = [0, 0];
   const broker = ({ pool }: Broker): void => {
     const release = pool.release.bind(pool);

@@ -509,7 +509,7 @@ test("a transport may read elsewhere although a place was offered, and in parts 
   assertEquals(bench.seen, [{ message: [content] }]);
 });
 
-test("nothing is offered for small bodies, between frames, after an error, and for memory that cannot be forfeited", () => {
+test("nothing is offered for small bodies, between frames, after an error, or if memory cannot be forfeited", () => {
   const bench = new Bench();
   assertEquals(bench.decoder.bodyRest, undefined);
   bench.feed(encodeFrame(0, new Uint8Array(16_383)).subarray(0, 5_000), 5_000);

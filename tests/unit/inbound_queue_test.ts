@@ -291,22 +291,3 @@ test("a run whose memory was used again never counts what is not there", () => {
     assertEquals([corrupted, queue.messages, queue.bytes, queue.credit], [2, 0, 0, 2]);
   }
 });
-
-test("where the host copies small frames, they have memory of their own and larger ones are views", () => {
-  const bytes = wire([frameOf(0), frameOf(128, 1), frameOf(129, 2)], [frameOf(64, 3)], [frameOf(129, 4)]);
-  const queue = new InboundQueue({
-    mark: { messages: 0, bytes: 0 },
-    events: { readable: () => {}, drained: () => {} },
-    copySmall: (from, start, end) => new Uint8Array(from.subarray(start, end)),
-  });
-  queue.run(bytes, 0, bytes.length, 3);
-  const messages = readAll(queue);
-  assertEquals(messages.map((frames) => frames.map((frame) => frame.buffer === bytes.buffer)), [
-    [false, false, true],
-    [false],
-    [true],
-  ]);
-  assertEquals(messages, [[frameOf(0), frameOf(128, 1), frameOf(129, 2)], [frameOf(64, 3)], [
-    frameOf(129, 4),
-  ]]);
-});

@@ -1,6 +1,6 @@
 /**
- * zod, which is loaded when a log is opened and not when the package is imported: it takes longer to load than everything else
- * of the log, and many programs import a log that they never open.
+ * zod, which is loaded when a log is opened and not when the package is imported: it takes longer to load
+ * than everything else of the log, and many programs import a log that they never open.
  *
  * @module
  */

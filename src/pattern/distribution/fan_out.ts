@@ -17,7 +17,7 @@ const RUNS_KEPT = 4;
 
 /** Writes a message to many pipes, framed once. */
 export class FanOut {
-  /** The one that is in use last. */
+  /** The last of them takes the next message. */
   readonly #runs: SharedRun[] = [];
 
   /** Writes to the first `count` of `pipes`. `refused` is called for each that is at its high-water mark. */

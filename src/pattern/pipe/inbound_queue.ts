@@ -6,7 +6,6 @@
  */
 
 import type { Inbound, InboundSource } from "../../engine/link.ts";
-import type { Host } from "../../ports.ts";
 import { readSize } from "../../zmtp/frame_decoder.ts";
 import { FLAG_LONG, FLAG_MORE } from "../../zmtp/wire.ts";
 import type { HighWaterMark } from "./outbound_queue.ts";
@@ -14,9 +13,6 @@ import { SharedBound, type WaitingQueue } from "./shared_bound.ts";
 
 /** What a run or a frame costs besides its bytes: an empty one is not free. */
 const OBJECT_BYTES = 128;
-
-/** Frames up to this size are copied where the host copies them faster than it makes a view. */
-const COPY_BYTES_MAX = 128;
 
 /** Whole messages back to back in one chunk. */
 class Run {
@@ -71,7 +67,6 @@ export class InboundQueue implements Inbound, WaitingQueue {
   readonly #events: InboundEvents;
   readonly #conflate: boolean;
   readonly #total: SharedBound;
-  readonly #copySmall: Host["copySmall"];
   #mark: HighWaterMark;
   /** At this many messages a queue that was full asks for more; -1: it was not full. */
   #lowMessages = -1;
@@ -93,14 +88,11 @@ export class InboundQueue implements Inbound, WaitingQueue {
     readonly conflate?: boolean;
     /** The bound that it shares with other queues. Default: none. */
     readonly total?: SharedBound;
-    /** The host's, if small frames are faster copied. */
-    readonly copySmall?: Host["copySmall"];
   }) {
     this.#mark = init.mark;
     this.#events = init.events;
     this.#conflate = init.conflate ?? false;
     this.#total = init.total ?? new SharedBound(Infinity);
-    this.#copySmall = init.copySmall;
   }
 
   get credit(): number {
@@ -267,10 +259,10 @@ export class InboundQueue implements Inbound, WaitingQueue {
       const bodyAt = start + (flags === 0 ? 2 : 9);
       at = bodyAt + size;
       if (!(at <= run.end)) return undefined;
-      message = [frameOf(run, bodyAt, size, this.#copySmall)];
+      message = [frameOf(run, bodyAt, size)];
     } else {
       message = [];
-      at = readFrames(run, start, message, this.#copySmall);
+      at = readFrames(run, start, message);
     }
     const left = run.left - 1;
     if (left === 0 ? at !== run.end : !(at < run.end)) return undefined;
@@ -320,7 +312,7 @@ export class InboundQueue implements Inbound, WaitingQueue {
     let newest: Uint8Array[] = [];
     while (scratch.at < end) {
       newest = [];
-      scratch.at = readFrames(scratch, scratch.at, newest, this.#copySmall);
+      scratch.at = readFrames(scratch, scratch.at, newest);
     }
     let size = 0;
     for (const frame of newest) size += frame.length;
@@ -353,7 +345,7 @@ export class InboundQueue implements Inbound, WaitingQueue {
  * Appends the frames of the message at `from`. Returns the offset after it, or `Infinity` when the bytes are
  * not frames inside the run.
  */
-function readFrames(run: Run, from: number, into: Uint8Array[], copySmall: Host["copySmall"]): number {
+function readFrames(run: Run, from: number, into: Uint8Array[]): number {
   const bytes = run.bytes;
   let at = from;
   for (;;) {
@@ -362,13 +354,12 @@ function readFrames(run: Run, from: number, into: Uint8Array[], copySmall: Host[
     const size = long ? readSize(bytes, at + 1) : bytes[at + 1]!;
     const bodyAt = at + (long ? 9 : 2);
     if (!(flags <= FLAG_MORE + FLAG_LONG && bodyAt + size <= run.end)) return Infinity;
-    into.push(frameOf(run, bodyAt, size, copySmall));
+    into.push(frameOf(run, bodyAt, size));
     at = bodyAt + size;
     if ((flags & FLAG_MORE) === 0) return at;
   }
 }
 
-function frameOf(run: Run, at: number, size: number, copySmall: Host["copySmall"]): Uint8Array {
-  if (copySmall !== undefined && size <= COPY_BYTES_MAX) return copySmall(run.bytes, at, at + size);
+function frameOf(run: Run, at: number, size: number): Uint8Array {
   return new Uint8Array(run.buffer as ArrayBuffer, run.base + at, size);
 }

@@ -9,7 +9,6 @@ import { copyOf } from "../../bytes/bytes.ts";
 import type { Inbound } from "../../engine/link.ts";
 import type { Driver } from "../../engine/driver.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { Host } from "../../ports.ts";
 import { decodeLegacySubscription } from "../../zmtp/commands.ts";
 import { DISCARDED } from "../../zmtp/frame_sink.ts";
 import type { SegmentPool } from "../../zmtp/segment.ts";
@@ -39,8 +38,6 @@ export interface StreamPipeInit {
   readonly queuedTotal: SharedBound;
   /** The bound on what all pipes of a context have received and the application has not read. */
   readonly receivedTotal: SharedBound;
-  /** The host's, if it has one. */
-  readonly copySmall?: Host["copySmall"];
 }
 
 /** A pipe over a byte stream: an inbound and an outbound queue that join one connection at a time. */
@@ -62,7 +59,6 @@ export class StreamPipe extends Pipe implements OutboundEvents, InboundEvents {
       mark: options.receiveMark,
       conflate,
       total: receivedTotal,
-      copySmall: init.copySmall,
       events: this,
     });
   }

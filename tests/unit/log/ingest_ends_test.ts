@@ -105,7 +105,7 @@ test("memory that the decoder of an ended connection may still write to is not g
 });
 
 for (const ending of ENDINGS) {
-  test(`memory that the transport of an ended connection (${ending}) may still read into is not given to another`, () => {
+  test(`memory that the transport of an ended connection (${ending}) may still read into goes to no other`, () => {
     const broker = new BenchBroker({ buffers: 1, bufferBytes: 40_000 });
     const topic = broker.topic(8, 1n, 2n);
     const [one, two] = [broker.connect(), broker.connect()];
