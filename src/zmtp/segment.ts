@@ -106,7 +106,7 @@ export class Segment {
   /** Adds the messages of another segment: one memory copy, large bodies shared. They must fit. */
   addSegment(other: Segment): void {
     const at = this.end;
-    copyInto(this.buffer, at, other.#usedBytes());
+    copyInto(this.buffer, at, usedBytesOf(other));
     this.end = at + other.end;
     this.messages += other.messages;
     this.bytes += other.bytes;
@@ -115,11 +115,6 @@ export class Segment {
       this.bodies.push(other.bodies[i]!);
       this.bodyBytes.push(other.bodyBytes[i]!);
     }
-  }
-
-  /** The used part of the buffer. Shared memory is used as a whole: it is a view already. */
-  #usedBytes(): Uint8Array {
-    return this.owner === undefined ? viewOf(this.buffer, 0, this.end) : this.buffer;
   }
 
   /** Whether every referenced body still has the length that its header states. */
@@ -132,7 +127,7 @@ export class Segment {
 
   /** The bytes for the wire, in order, without copying. */
   chunks(): Uint8Array[] {
-    if (this.cuts.length === 0) return [this.#usedBytes()];
+    if (this.cuts.length === 0) return [usedBytesOf(this)];
     const chunks: Uint8Array[] = [];
     let from = 0;
     for (let i = 0; i < this.cuts.length; i++) {
@@ -185,6 +180,11 @@ export class Segment {
     this.bodies.length = 0;
     this.bodyBytes.length = 0;
   }
+}
+
+/** The used part of the buffer. Shared memory is used as a whole: it is a view already. */
+function usedBytesOf(segment: Segment): Uint8Array {
+  return segment.owner === undefined ? viewOf(segment.buffer, 0, segment.end) : segment.buffer;
 }
 
 /** The bytes of segment buffer that a message needs: its headers, and the bodies that are copied. */
