@@ -105,3 +105,12 @@ export type {
   TransportHandlers,
   TransportInfo,
 } from "./src/ports.ts";
+export type {
+  HttpInfo,
+  PeerCertificate,
+  Pem,
+  TlsInfo,
+  TlsOptions,
+  WebSocketOptions,
+  WebSocketRequest,
+} from "./src/transport_options.ts";

@@ -12,6 +12,15 @@
 // The ports, and helpers for implementing them.
 
 export type * from "./ports.ts";
+export type {
+  HttpInfo,
+  PeerCertificate,
+  Pem,
+  TlsInfo,
+  TlsOptions,
+  WebSocketOptions,
+  WebSocketRequest,
+} from "./transport_options.ts";
 export * from "./errors.ts";
 export { type PartialWriter, partialWriter, type WriteSome } from "./bytes/partial_writer.ts";
 export {
@@ -26,7 +35,11 @@ export {
   parseEndpoint,
   parseIpcEndpoint,
   parseTcpEndpoint,
+  parseTlsEndpoint,
+  parseWebSocketEndpoint,
   type TcpEndpoint,
+  type TlsEndpoint,
+  type WebSocketEndpoint,
 } from "./socket/endpoint.ts";
 
 // The ZMTP codec.

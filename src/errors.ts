@@ -18,6 +18,7 @@ export type MisuseCode =
   | "ERR_ADDRESS" // bind: the system refuses the address
   | "ERR_PERMISSION" // bind or connect: the runtime was started without the permission; the message names it
   | "ERR_NOT_BOUND" // unbind or disconnect of an endpoint that is not in use
+  | "ERR_CERTIFICATE_KEY" // a certificate, key or authority that cannot be used: unreadable, or no pair
   | "ERR_UNROUTABLE" // a mandatory Router knows no such peer
   | "ERR_AGAIN" // a wait timed out
   | "ERR_WAITERS" // more waiting sends than `sendWaitersMax`
@@ -43,6 +44,16 @@ export type PeerCode =
   | "ERR_PEER_PENDING" // over a pending bound: the transport cannot pause, or half a message stalled
   | "ERR_PEER_BODY_CHANGED" // a body passed by reference was resized before it was written
   | "ERR_PEER_HANDSHAKES" // too many half-open handshakes on one listener
+  | "ERR_TLS" // TLS failed for a reason that is not a certificate: plain bytes, no common version
+  | "ERR_CERTIFICATE_EXPIRED" // or not valid yet
+  | "ERR_CERTIFICATE_UNKNOWN" // nobody we trust vouches for it
+  | "ERR_CERTIFICATE_HOST" // it is for another host
+  | "ERR_CERTIFICATE_PURPOSE" // it may not be used by a server, or by a client
+  | "ERR_CERTIFICATE_REQUIRED" // the peer must present one and did not
+  | "ERR_CERTIFICATE_REFUSED" // the peer refused ours; the message says why, if the peer did
+  | "ERR_HTTP_REQUEST" // a request that cannot become a WebSocket: malformed, too large, not allowed
+  | "ERR_HTTP_RESPONSE" // the server did not switch to a WebSocket; the message has its status
+  | "ERR_WEBSOCKET" // the peer broke RFC 6455 or ZWS 2.0, or closed with a failure
   | "ERR_TRANSPORT"; // the transport broke a rule of its contract; the message names the rule
 
 /** A call that cannot be carried out. Nothing changed. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { HttpInfo, TlsInfo, TlsOptions, WebSocketOptions } from "./transport_options.ts";
+
 /**
  * A byte stream that is opening or open. A custom transport must implement three methods (`write`,
  * `setPaused`, `close`) and nothing else.
@@ -65,6 +67,11 @@ export interface TransportHandlers {
   /** The peer finished sending. The other direction stays open until the core calls `close`, as it will. */
   end(): void;
   /**
+   * Optional to call: `count` whole messages that arrived were dropped, because the application is too slow
+   * and this transport cannot pause. The socket reports them with a `drop` event.
+   */
+  dropped?(count: number, why: string): void;
+  /**
    * The stream is closed. Called once, last, when no lent memory is in use any longer. A `MisuseError` with
    * the code `ERR_PERMISSION` as the cause says that this process may not open the stream at all: it is not
    * tried again.
@@ -72,10 +79,14 @@ export interface TransportHandlers {
   close(cause?: unknown): void;
 }
 
-/** The two ends of an opened stream, as endpoints (`tcp://127.0.0.1:5555`). */
+/** The two ends of an opened stream, as endpoints (`tcp://127.0.0.1:5555`), and what is known of the peer. */
 export interface TransportInfo {
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** If the stream is encrypted with TLS. */
+  readonly tls?: TlsInfo | undefined;
+  /** If the stream began as an HTTP request. */
+  readonly http?: HttpInfo | undefined;
 }
 
 /**
@@ -103,6 +114,11 @@ export interface Listener {
   close(): Promise<void>;
   /** Optional: whether this listener keeps the process alive. */
   setReferenced?(on: boolean): void;
+  /**
+   * Optional: uses other options for connections that are accepted from now on: a renewed certificate.
+   * Rejects with a `MisuseError`, and changes nothing, if they cannot be used.
+   */
+  renew?(options: StreamOptions): Promise<void>;
 }
 
 /** The implementation of one scheme (`tcp`, `ipc`, …). */
@@ -116,7 +132,7 @@ export interface TransportFactory {
   listen(address: string, options: StreamOptions): Listen;
 }
 
-/** Socket options that are passed to the operating system. An omitted field means the system's default. */
+/** Socket options that concern transports. An omitted field means the default of the system or transport. */
 export interface StreamOptions {
   /** The maximum number of connections that wait to be accepted. */
   readonly backlog?: number;
@@ -128,6 +144,14 @@ export interface StreamOptions {
   readonly tcpKeepaliveIdleMs?: number;
   /** Whether `*` includes IPv6. `false` also restricts connections to host names to IPv4. */
   readonly ipv6?: boolean;
+  /** For transports that encrypt with TLS. */
+  readonly tls?: TlsOptions | undefined;
+  /** For transports that begin with an HTTP request. */
+  readonly webSocket?: WebSocketOptions | undefined;
+  /** The security mechanism that the socket will use. Default `"NULL"`. */
+  readonly mechanism?: string;
+  /** Largest size of an incoming frame, in bytes: a transport with frames of its own need not read more. */
+  readonly frameBytesMax?: number;
 }
 
 /** Time, randomness and turns of the event loop. Implemented only by adapters and the simulator. */

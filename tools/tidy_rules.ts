@@ -274,12 +274,13 @@ function checkPurity({ path, masked, report }: Code): void {
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
   zmtp: ["bytes"],
-  websocket: ["bytes"],
-  engine: ["zmtp", "websocket", "bytes"],
-  session: ["pattern", "engine", "zmtp", "websocket", "bytes"],
-  pattern: ["session", "engine", "zmtp", "websocket", "bytes"],
-  socket: ["session", "pattern", "engine", "zmtp", "websocket", "bytes"],
-  log: ["socket", "session", "pattern", "engine", "zmtp", "websocket", "bytes"],
+  // What turns a WebSocket into a stream of ZMTP. Only adapters use it: the engine knows streams.
+  websocket: ["zmtp", "bytes"],
+  engine: ["zmtp", "bytes"],
+  session: ["pattern", "engine", "zmtp", "bytes"],
+  pattern: ["session", "engine", "zmtp", "bytes"],
+  socket: ["session", "pattern", "engine", "zmtp", "bytes"],
+  log: ["socket", "session", "pattern", "engine", "zmtp", "bytes"],
 };
 const SHARED_FILES = [
   "src/ports.ts",
@@ -289,6 +290,7 @@ const SHARED_FILES = [
   "src/inspect.ts",
   "src/nearest.ts",
   "src/state_table.ts",
+  "src/transport_options.ts",
 ];
 /** Entries list what others have; they may name every layer. */
 const ENTRY_FILES = ["src/core.ts"];

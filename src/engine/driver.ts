@@ -41,6 +41,8 @@ export interface DriverEvents {
   opened(info: TransportInfo): void;
   /** Everything the engine reports, in order. */
   engine(event: EngineEvent): void;
+  /** The transport dropped messages that it could not keep back. */
+  dropped(count: number, why: string): void;
   /** The transport has closed and no memory is lent, or it is no longer waited for. Called once, last. */
   gone(cause: unknown): void;
 }
@@ -243,6 +245,7 @@ export class Driver implements Task, OutboundListener, InboundSource {
           if (this.#stream === "opening") this.#broke("openFirst");
           else this.#engine.receiveEnd(this.#nowMs());
         }),
+      dropped: (count, why) => this.#enter(() => this.#events.dropped(count, why)),
       close: (cause) => {
         // Nothing is written from here on, whenever the close itself is handled.
         this.#closeTold = this.#stream !== "dialing";

@@ -79,6 +79,11 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
     this.#connect();
   }
 
+  /** Uses another dial for the next attempt. */
+  redial(dial: Dial): void {
+    if (this.#dial !== undefined) this.#dial = dial;
+  }
+
   /** The transport is unavailable. */
   failToStart(error: Error): void {
     if (this.#state === "closed") return;

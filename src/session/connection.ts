@@ -128,6 +128,10 @@ export class Connection implements ConnectionInput, DriverEvents {
     }
   }
 
+  dropped(count: number, why: string): void {
+    if (this.#pipe !== undefined) this.#owner.dropped(this.#pipe, why, count);
+  }
+
   gone(cause: unknown): void {
     this.#lose(false, asError(cause));
     this.#session.gone(this);

@@ -268,6 +268,8 @@ export class InprocSession implements Session {
       metadata,
       mechanism: "",
       version: "",
+      tls: undefined,
+      http: undefined,
     };
   }
 }

@@ -7,7 +7,7 @@
 
 import { PeerError } from "../errors.ts";
 import { closeQuietly, disown, isTransport } from "../engine/transport_rules.ts";
-import type { Dial, Listen, Listener } from "../ports.ts";
+import type { Dial, Listen, Listener, StreamOptions } from "../ports.ts";
 import { type AcceptEvents, AcceptSession } from "./accept_session.ts";
 import { HalfOpen, hostOf } from "./half_open.ts";
 import type { SessionOptions, SessionOwner } from "./owner.ts";
@@ -51,6 +51,11 @@ export class ListenSession implements AcceptEvents {
       keepAlive.release();
       throw error;
     });
+  }
+
+  /** Accepts with other stream options from now on, if its transport has any that can be renewed. */
+  renew(options: StreamOptions): Promise<void> {
+    return this.#listener?.renew?.(options) ?? Promise.resolve();
   }
 
   /** Stops listening; accepted connections live on. */

@@ -7,7 +7,7 @@
 import type { EngineInit } from "../engine/engine.ts";
 import type { Pattern, PatternOptions } from "../pattern/pattern.ts";
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
-import type { KnownPeer } from "../pattern/pipe/pipe.ts";
+import type { KnownPeer, Pipe } from "../pattern/pipe/pipe.ts";
 import type { BodyAllocator } from "../zmtp/frame_sink.ts";
 import type { SocketEvent } from "./events.ts";
 
@@ -55,6 +55,8 @@ export interface SessionOwner {
   joined(address: string, known: KnownPeer): void;
   /** A peer is gone, or an endpoint was refused by its own socket, which `disconnect` tells. */
   left(address: string, known: KnownPeer | undefined, error: Error | undefined): void;
+  /** `count` messages from a peer were dropped on arrival. */
+  dropped(pipe: Pipe, why: string, count: number): void;
   /** A connecting endpoint has changed its state. */
   traceState(address: string, state: string): void;
   /**

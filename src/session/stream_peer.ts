@@ -21,6 +21,8 @@ export class StreamPeer implements KnownPeer {
   readonly #mechanism: string;
   readonly #version: string;
   readonly #metadata: string;
+  /** What only some transports know. */
+  readonly #more: Pick<TransportInfo, "tls" | "http"> | undefined;
   #peer: Peer | undefined;
 
   constructor(id: number, endpoint: string, info: TransportInfo, result: HandshakeResult) {
@@ -33,6 +35,7 @@ export class StreamPeer implements KnownPeer {
     this.#mechanism = result.mechanism;
     this.#version = result.version;
     this.#metadata = packMetadata(result.metadata);
+    this.#more = info.tls === undefined && info.http === undefined ? undefined : info;
   }
 
   get peer(): Peer {
@@ -46,6 +49,8 @@ export class StreamPeer implements KnownPeer {
       metadata: unpackMetadata(this.#metadata),
       mechanism: this.#mechanism,
       version: this.#version,
+      tls: this.#more?.tls,
+      http: this.#more?.http,
     };
   }
 }

@@ -9,6 +9,9 @@
  * ipc://@name                     Linux: a name without a file, at most 107 bytes with the @
  * ipc://*                         bind only: a fresh file
  * inproc://name                   at most 256 characters
+ * tls://host:port                 hosts and ports as with tcp, without a source
+ * ws://host:port/path             connect: the port may be omitted (80, wss 443); the path may have a query
+ * wss://host:port/path            bind: * and port 0 as with tcp; without a port, the name of a web listener
  * scheme://anything               any other scheme: its transport reads the rest
  * ```
  *
@@ -42,6 +45,24 @@ export interface TcpEndpoint extends HostPort {
   readonly source?: HostPort;
 }
 
+/** `tls://…` */
+export interface TlsEndpoint extends HostPort {
+  readonly kind: "tls";
+  readonly scheme: "tls";
+  readonly text: string;
+}
+
+/** `ws://…` and `wss://…` */
+export interface WebSocketEndpoint extends HostPort {
+  readonly kind: "ws";
+  readonly scheme: "ws" | "wss";
+  readonly text: string;
+  /** Begins with `/`. */
+  readonly path: string;
+  /** Bind without a port: the name of a web listener. */
+  readonly web?: string;
+}
+
 /** `ipc://…` */
 export interface IpcEndpoint {
   readonly kind: "ipc";
@@ -70,7 +91,13 @@ export interface OtherEndpoint {
 }
 
 /** A parsed endpoint. Narrow by `kind`. */
-export type Endpoint = TcpEndpoint | IpcEndpoint | InprocEndpoint | OtherEndpoint;
+export type Endpoint =
+  | TcpEndpoint
+  | TlsEndpoint
+  | WebSocketEndpoint
+  | IpcEndpoint
+  | InprocEndpoint
+  | OtherEndpoint;
 
 /**
  * Parses an endpoint. Without a `role`, forms that are valid on either side are accepted.
@@ -92,6 +119,10 @@ export function parseEndpoint(text: string, role?: EndpointRole): Endpoint {
   if (rest === "") throw refusal(text, "nothing follows ://");
   checkCharacters(text, rest);
   if (scheme === "tcp") return parseTcp(text, rest, role);
+  if (scheme === "tls") {
+    return { kind: "tls", scheme, text, ...parseHostPort(text, rest, role ?? "bind") };
+  }
+  if (scheme === "ws" || scheme === "wss") return parseWebSocket(text, scheme, rest, role ?? "bind");
   if (scheme === "ipc") return parseIpc(text, rest, role);
   if (scheme === "inproc") return parseInproc(text, rest);
   return { kind: "other", scheme, text, rest };
@@ -101,6 +132,20 @@ export function parseEndpoint(text: string, role?: EndpointRole): Endpoint {
 export function parseTcpEndpoint(text: string, role?: EndpointRole): TcpEndpoint {
   const endpoint = parseEndpoint(text, role);
   if (endpoint.kind !== "tcp") throw refusal(text, "the scheme must be tcp");
+  return endpoint;
+}
+
+/** Like {@link parseEndpoint}, but refuses any scheme except `tls`. */
+export function parseTlsEndpoint(text: string, role?: EndpointRole): TlsEndpoint {
+  const endpoint = parseEndpoint(text, role);
+  if (endpoint.kind !== "tls") throw refusal(text, "the scheme must be tls");
+  return endpoint;
+}
+
+/** Like {@link parseEndpoint}, but refuses any scheme except `ws` and `wss`. */
+export function parseWebSocketEndpoint(text: string, role?: EndpointRole): WebSocketEndpoint {
+  const endpoint = parseEndpoint(text, role);
+  if (endpoint.kind !== "ws") throw refusal(text, "the scheme must be ws or wss");
   return endpoint;
 }
 
@@ -155,6 +200,38 @@ function parseTcp(text: string, rest: string, role: EndpointRole | undefined): T
   const source = parseHostPort(text, rest.slice(0, semicolon), "bind");
   const target = parseHostPort(text, rest.slice(semicolon + 1), "connect");
   return { kind: "tcp", scheme: "tcp", text, ...target, source };
+}
+
+/** RFC 6455 §3: `ws://host[:port][/path][?query]`, and no fragment. */
+function parseWebSocket(
+  text: string,
+  scheme: "ws" | "wss",
+  rest: string,
+  role: EndpointRole,
+): WebSocketEndpoint {
+  const end = rest.search(/[/?#]/);
+  const authority = end < 0 ? rest : rest.slice(0, end);
+  const path = end < 0 ? "/" : rest.slice(end);
+  if (authority.includes("@")) throw refusal(text, "a user name is not allowed; set headers instead");
+  if (path.includes("#")) throw refusal(text, "a fragment (#) is not allowed");
+  for (let i = 0; i < path.length; i++) {
+    const code = path.charCodeAt(i);
+    if (code <= 0x20 || code > 0x7e) {
+      throw refusal(text, "spaces and letters like ü in a path must be escaped (%20)");
+    }
+  }
+  const head = { kind: "ws", scheme, text, path: path.startsWith("/") ? path : `/${path}` } as const;
+  // A port follows the last colon, unless that is inside the brackets of an IPv6 address.
+  if (authority.lastIndexOf(":") > authority.lastIndexOf("]")) {
+    return { ...head, ...parseHostPort(text, authority, role) };
+  }
+  if (role === "connect") {
+    return { ...head, ...parseHostPort(text, `${authority}:${scheme === "ws" ? 80 : 443}`, role) };
+  }
+  if (authority.startsWith("[")) throw refusal(text, "the port is missing, as in [::1]:8080");
+  const { host, hostKind } = parseHost(text, authority, role);
+  if (hostKind !== "name") throw refusal(text, "the port is missing, as in host:8080");
+  return { ...head, hostKind, host, port: 0, web: host };
 }
 
 function parseHostPort(text: string, part: string, role: EndpointRole): HostPort {

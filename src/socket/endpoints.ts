@@ -24,6 +24,9 @@ import { closedError } from "./wait_list.ts";
  */
 const SINGLE_CONNECT: readonly SocketType[] = ["DEALER", "SUB", "PUB", "REQ"];
 
+/** The schemes whose connections are made with the TLS options. */
+const TLS_SCHEMES: readonly string[] = ["tls", "wss"];
+
 /** The socket whose endpoints these are. */
 export interface EndpointsOwner extends SessionOwner {
   readonly type: SocketType;
@@ -162,6 +165,25 @@ export class Endpoints {
     for (const session of sessions) session.close(this.#core.options.linger);
   }
 
+  /**
+   * Uses the present TLS options for connections that are accepted or made from now on. All listeners that
+   * can use them do so, and the promise rejects with the error of the first that cannot.
+   */
+  async renewTls(): Promise<void> {
+    const options = this.#streamOptions();
+    const listening = [...this.#bindings.values()].filter((binding) => binding instanceof ListenSession);
+    const renewed = await Promise.allSettled(listening.map((binding) => binding.renew(options)));
+    for (const result of renewed) if (result.status === "rejected") throw result.reason;
+    for (const [address, sessions] of this.#connects) {
+      const { scheme } = parseEndpoint(address);
+      if (!TLS_SCHEMES.includes(scheme)) continue;
+      const factory = await this.#core.context.transport(scheme);
+      for (const session of sessions) {
+        if (session instanceof ConnectSession) session.redial(factory.dial(address, options));
+      }
+    }
+  }
+
   /** Closes everything; `core.finish()` follows when nothing is left. */
   close(lingerMs: number): void {
     for (const binding of this.#bindings.values()) {
@@ -232,11 +254,17 @@ export class Endpoints {
   }
 
   #streamOptions(): StreamOptions {
-    const { backlog, connectTimeout, ipv6, tcpKeepalive, tcpKeepaliveIdle } = this.#core.options;
+    const { backlog, connectTimeout, ipv6, tcpKeepalive, tcpKeepaliveIdle, tls, webSocket } =
+      this.#core.options;
+    const { mechanism, limits } = this.#core.sessionOptions.engineInit;
     return {
       backlog,
       connectTimeoutMs: connectTimeout,
       ipv6,
+      mechanism: mechanism.name,
+      frameBytesMax: limits.frameBytesMax,
+      ...(tls === null ? {} : { tls }),
+      ...(webSocket === null ? {} : { webSocket }),
       ...(tcpKeepalive === -1 ? {} : { tcpKeepalive: tcpKeepalive === 1 }),
       ...(tcpKeepaliveIdle === -1 ? {} : { tcpKeepaliveIdleMs: tcpKeepaliveIdle * 1_000 }),
     };

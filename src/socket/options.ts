@@ -14,9 +14,16 @@ import { encodeUtf8 } from "../bytes/utf8.ts";
 import { DEFAULT_LIMITS, HANDSHAKES_MAX, HIGH_WATER_MARK_BYTES } from "../engine/limits.ts";
 import { MisuseError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import type { TlsOptions, WebSocketOptions } from "../transport_options.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { BYTES, type CallOption, show, TIMER_MAX, valueFault, wholeNumber } from "./call_options.ts";
+import {
+  isTlsOptions,
+  isWebSocketOptions,
+  TLS_OPTION_NAMES,
+  WEB_SOCKET_OPTION_NAMES,
+} from "./transport_checks.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
@@ -80,6 +87,13 @@ export interface SocketOptions {
   messageFramesMax?: number;
   /** Undecoded bytes that one connection may hold before it is paused. Default 10 MiB. */
   pendingBytesMax?: number;
+  /**
+   * Certificates and authorities of `tls://` and `wss://`. `null`: none of our own, and the system's
+   * authorities. Bytes are copied. Default null.
+   */
+  tls?: TlsOptions | null;
+  /** Who may connect over `ws://` and `wss://`, headers of requests, PINGs. Default null: all defaults. */
+  webSocket?: WebSocketOptions | null;
   /**
    * Unfinished handshakes that one listener holds at a time; at the limit, a new one replaces another.
    * Default 1 000.
@@ -308,6 +322,18 @@ const GROUPS: readonly Group[] = [
     messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
     messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
     pendingBytesMax: bound("bytes", DEFAULT_LIMITS.pendingBytesMax),
+    tls: {
+      allows: (value) => value === null || isTlsOptions(value),
+      allowed: `null, or an object with ${TLS_OPTION_NAMES}; nothing both as content and as a file`,
+      value: null,
+      keep: copyFields,
+    },
+    webSocket: {
+      allows: (value) => value === null || isWebSocketOptions(value),
+      allowed: `null, or an object with ${WEB_SOCKET_OPTION_NAMES}`,
+      value: null,
+      keep: copyFields,
+    },
     handshakesMax: bound("handshakes", HANDSHAKES_MAX),
   }),
   group<SendOptions>(["PUSH", "PUB", ...BOTH_WAYS], {
@@ -421,6 +447,15 @@ export function readOption(name: OptionName, kept: unknown): unknown {
 
 function copyIfBytes(value: unknown): unknown {
   return value instanceof Uint8Array ? copyOf(value) : value;
+}
+
+/** Copies an object of options, with the bytes, lists and headers in it. */
+function copyFields(value: unknown): unknown {
+  if (Array.isArray(value)) return Object.freeze(value.map(copyFields));
+  if (!isPlainObject(value)) return copyIfBytes(value);
+  return Object.freeze(
+    Object.fromEntries(Object.entries(value).map(([name, field]) => [name, copyFields(field)])),
+  );
 }
 
 function copyMetadata(value: unknown): unknown {

@@ -7,6 +7,7 @@
 
 import { MisuseError } from "../errors.ts";
 import type { Message, Peer } from "../pattern/pipe/pipe.ts";
+import type { TlsOptions } from "../transport_options.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { callFault, type CallOption, checkValue, show, type WaitOptions } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
@@ -141,6 +142,25 @@ export abstract class Socket {
    */
   ready(options?: ReadyOptions): Promise<void> {
     return this.core.waitForPeers(options);
+  }
+
+  /**
+   * Uses a new certificate for connections over `tls://` and `wss://` that are accepted or made from now on,
+   * without closing those that exist or the listener. With `tls`, sets the option `tls`; without it, files
+   * are read again. When it rejects, running listeners keep what they have.
+   *
+   * @throws {MisuseError} (rejects) `ERR_CERTIFICATE_KEY`, `ERR_OPTION`, `ERR_CLOSED`
+   */
+  async renewTls(tls?: TlsOptions): Promise<void> {
+    const before = this.core.options.tls;
+    if (tls === undefined) this.core.assertOpen();
+    else this.core.setOption("tls", tls);
+    try {
+      await this.core.endpoints.renewTls();
+    } catch (error) {
+      if (!this.core.closed && tls !== undefined) this.core.setOption("tls", before);
+      throw error;
+    }
   }
 
   /**

@@ -172,13 +172,13 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.sender.pump();
   }
 
-  dropped(pipe: Pipe | undefined, why: string): void {
+  dropped(pipe: Pipe | undefined, why: string, count = 1): void {
     const drop = this.#drops.get(pipe);
     if (drop !== undefined) {
-      drop.count++;
+      drop.count += count;
       return;
     }
-    this.#drops.set(pipe, { count: 1, why });
+    this.#drops.set(pipe, { count, why });
     if (this.#drops.size === 1) {
       this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: () => this.#flushDrops() });
     }

@@ -168,6 +168,10 @@ const ROWS: Readonly<Partial<Record<OptionName, Observe>>> = {
     assertEquals(failed.map(({ error }) => (error as { code?: string }).code), ["ERR_PEER_HANDSHAKES"]);
   },
   ipv6: streamOption({ ipv6: true }, { ipv6: false }, { ipv6: true }),
+  tls: streamOption({ tls: { serverName: "old" } }, { tls: null }, { tls: { serverName: "old" } }),
+  webSocket: streamOption({ webSocket: { allowOrigins: ["a"] } }, { webSocket: null }, {
+    webSocket: { allowOrigins: ["a"] },
+  }),
   backlog: streamOption({ backlog: 7 }, { backlog: 8 }, { backlog: 7 }),
   connectTimeout: streamOption({ connectTimeout: 70 }, { connectTimeout: 80 }, { connectTimeoutMs: 70 }),
   tcpKeepalive: streamOption({ tcpKeepalive: 1 }, { tcpKeepalive: 0 }, { tcpKeepalive: true }),

@@ -271,6 +271,7 @@ export class Stream {
     });
     const driver: Driver = new Driver(engine, this.#scheduler, {
       opened: () => {},
+      dropped: () => {},
       engine: (event) => {
         if (event.type === "ready") events.attach(engine, driver);
         else if (event.type === "closed") {

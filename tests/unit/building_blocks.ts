@@ -99,6 +99,8 @@ export function peerOf(identity = ""): Peer {
     metadata: new Map(),
     mechanism: "NULL",
     version: "3.1",
+    tls: undefined,
+    http: undefined,
   };
 }
 

@@ -64,6 +64,7 @@ class Bench {
     });
     this.driver = new Driver(this.engine, new Scheduler(this.world.host), {
       opened: () => void this.calls.push("opened"),
+      dropped: (count, why) => void this.calls.push(`dropped ${count}: ${why}`),
       engine: (event) => this.#engineEvent(event),
       gone: (cause) => {
         assertEquals(this.gone, undefined, "gone comes once");

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "../support/properties.ts";
 import { MisuseError } from "../../src/errors.ts";
 import {
@@ -11,6 +11,8 @@ import {
   parseEndpoint,
   parseIpcEndpoint,
   parseTcpEndpoint,
+  parseTlsEndpoint,
+  parseWebSocketEndpoint,
 } from "../../src/socket/endpoint.ts";
 
 const legal: readonly (readonly [EndpointRole | undefined, string, object])[] = [
@@ -251,3 +253,43 @@ function misuse(run: () => unknown): MisuseError {
   }
   throw new Error("it was accepted");
 }
+
+test("endpoints of tls, ws and wss", () => {
+  const tls = parseTlsEndpoint("tls://[::1]:5555", "connect");
+  assertEquals([tls.hostKind, tls.host, tls.port], ["ipv6", "::1", 5555]);
+  assertEquals(parseTlsEndpoint("tls://*:*", "bind").port, 0);
+  const parts = (text: string, role: "bind" | "connect") => {
+    const { scheme, host, port, path, web } = parseWebSocketEndpoint(text, role);
+    return [scheme, host, port, path, web];
+  };
+  assertEquals(parts("ws://example.org/feed?a=/b:1", "connect"), [
+    "ws",
+    "example.org",
+    80,
+    "/feed?a=/b:1",
+    undefined,
+  ]);
+  assertEquals(parts("wss://example.org", "connect"), ["wss", "example.org", 443, "/", undefined]);
+  assertEquals(parts("wss://example.org?a", "connect"), ["wss", "example.org", 443, "/?a", undefined]);
+  assertEquals(parts("ws://[::1]", "connect"), ["ws", "::1", 80, "/", undefined]);
+  assertEquals(parts("ws://[::1]:81/", "connect"), ["ws", "::1", 81, "/", undefined]);
+  assertEquals(parts("ws://*:0/a/b", "bind"), ["ws", "*", 0, "/a/b", undefined]);
+  assertEquals(parts("ws://web/a", "bind"), ["ws", "web", 0, "/a", "web"]);
+  const refused: readonly (readonly [string, "bind" | "connect", string])[] = [
+    ["tls://a;b:2", "connect", "letters, digits"],
+    ["tls://a", "connect", "port is missing"],
+    ["ws://a:0/", "connect", "the port is"],
+    ["ws://user@a/", "connect", "user name"],
+    ["ws://a/#b", "connect", "fragment"],
+    ["ws://a/b c", "connect", "escaped"],
+    ["ws://a/ü", "connect", "escaped"],
+    ["ws:///a", "connect", "host is missing"],
+    ["ws://127.0.0.1/a", "bind", "port is missing"],
+    ["ws://[::1]/a", "bind", "port is missing"],
+  ];
+  for (const [text, role, why] of refused) {
+    const error = assertThrows(() => parseEndpoint(text, role), MisuseError);
+    assertEquals(error.code, "ERR_ENDPOINT");
+    assertStringIncludes(error.message, why);
+  }
+});

@@ -43,6 +43,18 @@ const VALUES: Readonly<
   messageBytesMax: { good: [1, 2 ** 50], bad: [0, -1] },
   messageFramesMax: { good: [1, 100], bad: [0, -1] },
   pendingBytesMax: { good: [1, 100], bad: [0, -1] },
+  tls: {
+    good: [null, {}, { certificate: "PEM", key: new Uint8Array(1) }, { clientCertificates: "require" }],
+    bad: [true, [], { cert: "PEM" }, { certificate: "PEM", certificateFile: "c.pem" }, {
+      allowSelfSigned: 1,
+    }],
+  },
+  webSocket: {
+    good: [null, { allowOrigins: "*" }, { allowOrigins: ["https://a.example"] }, { headers: { "X-A": "b" } }],
+    bad: [{ allowOrigins: "a" }, { headers: { "X A": "b" } }, { headers: { A: "b\r\nC: d" } }, {
+      accept: true,
+    }],
+  },
   handshakesMax: { good: [1, 100], bad: [0, -1] },
   sendHighWaterMark: { good: [0, 1, 2 ** 40], bad: [-1, 1.5, "1"] },
   sendHighWaterMarkBytes: { good: [0, 1], bad: [-1] },

@@ -44,6 +44,8 @@ test("a peer is described whole, once", () => {
     metadata: METADATA,
     mechanism: "NULL",
     version: "3.1",
+    tls: undefined,
+    http: undefined,
   });
   assertStrictEquals(known.peer, peer);
   assertEquals(known.id, peer.id);

@@ -7,6 +7,7 @@
 
 import type { BodyAllocator } from "../../zmtp/frame_sink.ts";
 import type { SocketType } from "../../zmtp/socket_type.ts";
+import type { HttpInfo, TlsInfo } from "../../transport_options.ts";
 import type { SharedRun } from "../../zmtp/shared_run.ts";
 import type { Outgoing } from "./outbound_queue.ts";
 
@@ -31,6 +32,10 @@ export interface Peer {
   readonly mechanism: string;
   /** The peer's ZMTP version, `"3.1"`; `""` over inproc. */
   readonly version: string;
+  /** `undefined` if the connection is not encrypted with TLS. */
+  readonly tls: TlsInfo | undefined;
+  /** `undefined` if the connection did not begin as an HTTP request. */
+  readonly http: HttpInfo | undefined;
 }
 
 /** A peer that may not have been described yet. */
