@@ -96,9 +96,10 @@ export interface TransportInfo {
 export type Dial = (handlers: TransportHandlers) => Transport;
 
 /**
- * Attaches handlers to a stream that a peer opened, and returns its transport at once, as a {@link Dial} does.
- * `open` follows, after it has returned. Used at most once, and before the {@link Accept} that it was given to
- * has returned; if it is used later, the stream was refused, and gets `close` with a cause, without `open`.
+ * Attaches handlers to a stream that a peer opened, and returns its transport at once, as a {@link Dial}
+ * does. `open` follows, after it has returned. Used at most once, and before the {@link Accept} that it was
+ * given to has returned; if it is used later, the stream was refused, and gets `close` with a cause, without
+ * `open`.
  */
 export type Attach = (handlers: TransportHandlers) => Transport;
 
