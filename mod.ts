@@ -91,7 +91,9 @@ export {
 } from "./src/errors.ts";
 export type {
   AbortSignalLike,
+  Accept,
   Adapter,
+  Attach,
   Dial,
   Host,
   Listen,

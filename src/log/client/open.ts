@@ -24,6 +24,8 @@ import type { LogError } from "../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { MemoryStores } from "../store/memory_store.ts";
+import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
+import { transportOptions } from "../links/transport_options.ts";
 import { EmbeddedLink } from "./embedded_link.ts";
 import { EndpointsLink } from "./endpoints_link.ts";
 import { type Log, LogClient } from "./log_client.ts";
@@ -47,6 +49,10 @@ export interface ConnectOptions extends LogOptions {
   readonly retryMs?: number | undefined;
   /** Milliseconds that this grows to. Default 5 000. */
   readonly retryMaxMs?: number | undefined;
+  /** Certificates and authorities of `tls://` and `wss://` endpoints. */
+  readonly tls?: TlsOptions | undefined;
+  /** Headers and PINGs of `ws://` and `wss://` endpoints. */
+  readonly webSocket?: WebSocketOptions | undefined;
   /** Ends the wait for the first answer. */
   readonly signal?: AbortSignalLike | undefined;
 }
@@ -107,7 +113,7 @@ export async function connectLog(
   endpoints: string | readonly string[],
   options: ConnectOptions = {},
 ): Promise<Log> {
-  const { context = sharedContext(), signal, ...rest } = checkObject(options);
+  const { context = sharedContext(), signal, tls, webSocket, ...rest } = checkObject(options);
   await loadSchemas();
   const filled = fillDefaults(CONNECT_FIELDS, checkGiven("a log", CONNECT_FIELDS, rest));
   const settings = filled as Readonly<Record<string, number>>;
@@ -115,13 +121,21 @@ export async function connectLog(
   const refused = refusedWait({ signal });
   if (refused !== undefined) throw refused;
   const { retryMs, retryMaxMs } = settings;
+  const socket = transportOptions({ tls, webSocket });
   const client = new LogClient({
     context,
     at: list,
     requestTimeoutMs: settings["requestTimeoutMs"]!,
     closeTimeoutMs: settings["closeTimeoutMs"]!,
     link: (events) =>
-      new EndpointsLink({ context, endpoints: list, events, retryMs: retryMs!, retryMaxMs: retryMaxMs! }),
+      new EndpointsLink({
+        context,
+        endpoints: list,
+        events,
+        retryMs: retryMs!,
+        retryMaxMs: retryMaxMs!,
+        socket,
+      }),
     closed: () => Promise.resolve(),
   });
   try {
