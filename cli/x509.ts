@@ -8,6 +8,7 @@
 import { webcrypto } from "node:crypto";
 
 type Key = webcrypto.CryptoKey;
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What a certificate says. */
 export interface CertificateSetup {
@@ -38,8 +39,8 @@ export interface Credentials {
 }
 
 interface Signer {
-  readonly name: Uint8Array;
-  readonly keyId: Uint8Array;
+  readonly name: Bytes;
+  readonly keyId: Bytes;
   readonly privateKey: Key;
 }
 
@@ -65,14 +66,14 @@ export async function makeCertificate(setup: CertificateSetup): Promise<Credenti
 }
 
 interface Subject {
-  readonly name: Uint8Array;
-  readonly publicKey: Uint8Array;
-  readonly keyId: Uint8Array;
+  readonly name: Bytes;
+  readonly publicKey: Bytes;
+  readonly keyId: Bytes;
   readonly issuer: Signer;
 }
 
 /** RFC 5280 §4.1.2 */
-function certificateBody(setup: CertificateSetup, { name, publicKey, keyId, issuer }: Subject): Uint8Array {
+function certificateBody(setup: CertificateSetup, { name, publicKey, keyId, issuer }: Subject): Bytes {
   const serial = webcrypto.getRandomValues(new Uint8Array(16));
   return sequence(
     encoded(0xa0, integer(Uint8Array.of(2))),
@@ -87,51 +88,54 @@ function certificateBody(setup: CertificateSetup, { name, publicKey, keyId, issu
 }
 
 /** RFC 5280 §4.2.1 */
-function extensions(setup: CertificateSetup, keyId: Uint8Array, issuer: Signer): Uint8Array[] {
+function extensions(setup: CertificateSetup, keyId: Bytes, issuer: Signer): Bytes[] {
   const { isAuthority = false, hosts = [], purposes = [] } = setup;
   const list = [
     extension("2.5.29.14", octetString(keyId)),
     extension("2.5.29.35", sequence(encoded(0x80, issuer.keyId))),
     extension("2.5.29.19", isAuthority ? sequence(TRUE) : sequence(), true),
     // Signs certificates and revocations, or signs handshakes.
-    extension("2.5.29.15", encoded(0x03, Uint8Array.of(isAuthority ? 1 : 7, isAuthority ? 0x06 : 0x80)), true),
+    extension(
+      "2.5.29.15",
+      encoded(0x03, Uint8Array.of(isAuthority ? 1 : 7, isAuthority ? 0x06 : 0x80)),
+      true,
+    ),
   ];
   if (purposes.length > 0) {
-    const list_ = purposes.map((purpose) => objectId(purpose === "server" ? SERVER_PURPOSE : CLIENT_PURPOSE));
-    list.push(extension("2.5.29.37", sequence(...list_)));
+    list.push(extension("2.5.29.37", sequence(...purposes.map((purpose) => objectId(PURPOSES[purpose])))));
   }
   if (hosts.length > 0) list.push(extension("2.5.29.17", sequence(...hosts.map(generalName))));
   return list;
 }
 
-const SERVER_PURPOSE = "1.3.6.1.5.5.7.3.1";
-const CLIENT_PURPOSE = "1.3.6.1.5.5.7.3.2";
+const PURPOSES = { server: "1.3.6.1.5.5.7.3.1", client: "1.3.6.1.5.5.7.3.2" };
 
-function extension(id: string, value: Uint8Array, critical = false): Uint8Array {
+function extension(id: string, value: Bytes, critical = false): Bytes {
   return sequence(objectId(id), ...(critical ? [TRUE] : []), octetString(value));
 }
 
 /** RFC 5280 §4.2.1.6: a host name, or the bytes of an address. */
-function generalName(host: string): Uint8Array {
+function generalName(host: string): Bytes {
   const address = addressBytes(host);
   return address === undefined ? encoded(0x82, text(host)) : encoded(0x87, address);
 }
 
 /** Returns the 4 or 16 bytes of an IP address; `undefined` for a host name. */
-function addressBytes(host: string): Uint8Array | undefined {
+function addressBytes(host: string): Bytes | undefined {
   if (/^\d+(?:\.\d+){3}$/.test(host)) return Uint8Array.from(host.split("."), Number);
   if (!host.includes(":")) return undefined;
   // As URLs write it: short, in lower case, without a tail in decimal numbers.
   const [head = "", tail] = new URL(`http://[${host}]`).hostname.replace(/[[\]]/g, "").split("::");
-  const groups = (part: string): number[] => part === "" ? [] : part.split(":").map((hex) => parseInt(hex, 16));
+  const groups = (part: string): number[] =>
+    part === "" ? [] : part.split(":").map((hex) => parseInt(hex, 16));
   const [before, after] = [groups(head), groups(tail ?? "")];
   const gap = new Array<number>(8 - before.length - after.length).fill(0);
   return Uint8Array.from([...before, ...gap, ...after].flatMap((group) => [group >> 8, group & 0xff]));
 }
 
 /** RFC 5280 §4.1.2.4, least specific part first. */
-function distinguishedName({ commonName, organization }: CertificateSetup): Uint8Array {
-  const part = (id: string, value: string): Uint8Array =>
+function distinguishedName({ commonName, organization }: CertificateSetup): Bytes {
+  const part = (id: string, value: string): Bytes =>
     encoded(0x31, sequence(objectId(id), encoded(0x0c, text(value))));
   const organizations = organization === undefined ? [] : [part("2.5.4.10", organization)];
   return sequence(...organizations, part("2.5.4.3", commonName));
@@ -139,9 +143,13 @@ function distinguishedName({ commonName, organization }: CertificateSetup): Uint
 
 // The encoding: X.690, distinguished rules.
 
-function encoded(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+function encoded(tag: number, ...parts: readonly Bytes[]): Bytes {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  const size = length < 0x80
+    ? [length]
+    : length < 0x100
+    ? [0x81, length]
+    : [0x82, length >> 8, length & 0xff];
   const bytes = new Uint8Array(1 + size.length + length);
   bytes.set([tag, ...size]);
   let at = 1 + size.length;
@@ -152,27 +160,27 @@ function encoded(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-function sequence(...parts: readonly Uint8Array[]): Uint8Array {
+function sequence(...parts: readonly Bytes[]): Bytes {
   return encoded(0x30, ...parts);
 }
 
-function octetString(value: Uint8Array): Uint8Array {
+function octetString(value: Bytes): Bytes {
   return encoded(0x04, value);
 }
 
-function bitString(value: Uint8Array): Uint8Array {
+function bitString(value: Bytes): Bytes {
   return encoded(0x03, Uint8Array.of(0), value);
 }
 
 /** A number that is not negative, in as few bytes as it needs. */
-function integer(value: Uint8Array): Uint8Array {
+function integer(value: Bytes): Bytes {
   let start = 0;
   while (start < value.length - 1 && value[start] === 0) start++;
   const digits = value.subarray(start);
   return encoded(0x02, ...(digits[0]! >= 0x80 ? [Uint8Array.of(0)] : []), digits);
 }
 
-function objectId(id: string): Uint8Array {
+function objectId(id: string): Bytes {
   const [first = 0, second = 0, ...rest] = id.split(".").map(Number);
   const bytes = [first * 40 + second];
   for (const part of rest) {
@@ -184,22 +192,22 @@ function objectId(id: string): Uint8Array {
 }
 
 /** RFC 5280 §4.1.2.5: two digits of the year until 2049. */
-function time(date: Date): Uint8Array {
+function time(date: Date): Bytes {
   const digits = date.toISOString().replace(/\D/g, "").substring(0, 14);
   return date.getUTCFullYear() < 2050
     ? encoded(0x17, text(`${digits.substring(2)}Z`))
     : encoded(0x18, text(`${digits}Z`));
 }
 
-function text(value: string): Uint8Array {
+function text(value: string): Bytes {
   return new TextEncoder().encode(value);
 }
 
-const TRUE: Uint8Array = encoded(0x01, Uint8Array.of(0xff));
-const ECDSA_WITH_SHA256: Uint8Array = sequence(objectId("1.2.840.10045.4.3.2"));
+const TRUE: Bytes = encoded(0x01, Uint8Array.of(0xff));
+const ECDSA_WITH_SHA256: Bytes = sequence(objectId("1.2.840.10045.4.3.2"));
 
 /** RFC 7468: lines of 64 characters. */
-function pem(label: string, der: Uint8Array): string {
+function pem(label: string, der: Bytes): string {
   const lines = btoa(String.fromCharCode(...der)).match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
