@@ -5,9 +5,9 @@ import { concat } from "../../src/bytes/bytes.ts";
 import { encodeBase64 } from "../../src/bytes/base64.ts";
 import type { PeerError } from "../../src/errors.ts";
 import type { Opened, Opening } from "../../src/websocket/opening.ts";
-import { ClientUpgrade } from "../../src/websocket/upgrade_client.ts";
-import { ServerUpgrade } from "../../src/websocket/upgrade_server.ts";
-import { acceptOf, protocolsOf } from "../../src/websocket/upgrade_states.ts";
+import { ClientUpgrade } from "../../src/websocket/upgrade/client.ts";
+import { ServerUpgrade } from "../../src/websocket/upgrade/server.ts";
+import { acceptOf, protocolsOf } from "../../src/websocket/upgrade/states.ts";
 import { forEachChunking } from "./chunks.ts";
 import { bytesOf } from "./notation.ts";
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { sha1 } from "../../../src/websocket/sha1.ts";
-import { acceptOf } from "../../../src/websocket/upgrade_states.ts";
+import { sha1 } from "../../../src/websocket/upgrade/sha1.ts";
+import { acceptOf } from "../../../src/websocket/upgrade/states.ts";
 
 test("SHA-1 is what the runtime makes of every length around the ends of its blocks", () => {
   for (const length of [...Array.from({ length: 200 }, (_, i) => i), 1_000, 65_537]) {

@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { PeerError } from "../../../src/errors.ts";
 import type { WebSocketOptions, WebSocketRequest } from "../../../src/transport_options.ts";
 import type { Opened, Opening } from "../../../src/websocket/opening.ts";
-import { ClientUpgrade, type ClientUpgradeInit } from "../../../src/websocket/upgrade_client.ts";
-import { GLUED_BYTES_MAX, ServerUpgrade } from "../../../src/websocket/upgrade_server.ts";
+import { ClientUpgrade, type ClientUpgradeInit } from "../../../src/websocket/upgrade/client.ts";
+import { GLUED_BYTES_MAX, ServerUpgrade } from "../../../src/websocket/upgrade/server.ts";
 
 const INFO = { localAddress: "tls://10.0.0.1:443", remoteAddress: "tls://10.0.0.2:4711" };
 

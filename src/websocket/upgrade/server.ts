@@ -5,12 +5,12 @@
  * @module
  */
 
-import { asciiBytes, concat, NO_BYTES, viewOf } from "../bytes/bytes.ts";
-import { PeerError } from "../errors.ts";
-import type { TransportInfo } from "../ports.ts";
-import { next } from "../state_table.ts";
+import { asciiBytes, concat, NO_BYTES, viewOf } from "../../bytes/bytes.ts";
+import { PeerError } from "../../errors.ts";
+import type { TransportInfo } from "../../ports.ts";
+import { next } from "../../state_table.ts";
 import { HeadReader, REQUEST_SINGLES, shownText } from "./http_head.ts";
-import type { Opening, OpeningStream } from "./opening.ts";
+import type { Opening, OpeningStream } from "../opening.ts";
 import {
   admit,
   type Admitted,
@@ -23,14 +23,14 @@ import {
   requestOf,
   type UpgradePolicy,
   withoutQuery,
-} from "./upgrade_policy.ts";
+} from "./policy.ts";
 import {
   acceptOf,
   UPGRADE_TRANSITIONS,
   type UpgradeInput,
   type UpgradeState,
   WEBSOCKET_VERSION,
-} from "./upgrade_states.ts";
+} from "./states.ts";
 
 /** Bytes that may arrive behind the request before it is decided on. A client should send none. */
 export const GLUED_BYTES_MAX = 65_536;

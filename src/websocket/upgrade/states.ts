@@ -5,9 +5,9 @@
  * @module
  */
 
-import { encodeBase64 } from "../bytes/base64.ts";
-import { asciiBytes } from "../bytes/bytes.ts";
-import type { Table } from "../state_table.ts";
+import { encodeBase64 } from "../../bytes/base64.ts";
+import { asciiBytes } from "../../bytes/bytes.ts";
+import type { Table } from "../../state_table.ts";
 import { sha1 } from "./sha1.ts";
 
 /**

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { WebSocketOptions, WebSocketRequest } from "../transport_options.ts";
+import type { WebSocketOptions, WebSocketRequest } from "../../transport_options.ts";
 import { isToken, listHas, listItems, shownText } from "./http_head.ts";
-import { WEBSOCKET_VERSION } from "./upgrade_states.ts";
+import { WEBSOCKET_VERSION } from "./states.ts";
 
 /** A request, of which only the head matters. */
 export interface RequestHead {

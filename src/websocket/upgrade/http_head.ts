@@ -6,8 +6,8 @@
  * @module
  */
 
-import { asciiText, viewOf } from "../bytes/bytes.ts";
-import { next, type Table } from "../state_table.ts";
+import { asciiText, viewOf } from "../../bytes/bytes.ts";
+import { next, type Table } from "../../state_table.ts";
 
 /** A head may have this many bytes with all its line ends. */
 export const HEAD_BYTES_MAX = 16_384;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readU32, writeU32 } from "../bytes/bytes.ts";
+import { readU32, writeU32 } from "../../bytes/bytes.ts";
 
 const BLOCK_BYTES = 64;
 

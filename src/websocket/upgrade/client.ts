@@ -5,14 +5,14 @@
  * @module
  */
 
-import { encodeBase64 } from "../bytes/base64.ts";
-import { asciiBytes, NO_BYTES, printableText, viewOf } from "../bytes/bytes.ts";
-import { PeerError } from "../errors.ts";
-import type { Host } from "../ports.ts";
-import { next } from "../state_table.ts";
-import type { HttpInfo } from "../transport_options.ts";
+import { encodeBase64 } from "../../bytes/base64.ts";
+import { asciiBytes, NO_BYTES, printableText, viewOf } from "../../bytes/bytes.ts";
+import { PeerError } from "../../errors.ts";
+import type { Host } from "../../ports.ts";
+import { next } from "../../state_table.ts";
+import type { HttpInfo } from "../../transport_options.ts";
 import { HeadReader, listHas, listItems, RESPONSE_SINGLES, shownText } from "./http_head.ts";
-import type { Opening, OpeningStream } from "./opening.ts";
+import type { Opening, OpeningStream } from "../opening.ts";
 import {
   acceptOf,
   protocolsOf,
@@ -20,7 +20,7 @@ import {
   type UpgradeInput,
   type UpgradeState,
   WEBSOCKET_VERSION,
-} from "./upgrade_states.ts";
+} from "./states.ts";
 
 /** What a client asks for. */
 export interface ClientUpgradeInit {
