@@ -6,12 +6,15 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { webSocketTransport } from "../websocket/mod.ts";
 import { bunIpc } from "./ipc.ts";
 import { bunTcp } from "./tcp.ts";
+
+const tcp = bunTcp;
 
 /** The adapter of Bun. */
 export const bunAdapter: Adapter = {
   name: "bun",
   host,
-  transports: new Map([["tcp", bunTcp], ["ipc", bunIpc]]),
+  transports: new Map([["tcp", tcp], ["ws", webSocketTransport("ws", tcp, host)], ["ipc", bunIpc]]),
 };
