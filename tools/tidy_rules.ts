@@ -177,7 +177,6 @@ export function isPublished(path: string): boolean {
 
 /** Packages, and the folders whose published code may import them. */
 const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
-  ["zod/v3", /^/],
   // Files are read by the command line; the core gets what is in them.
   ["yaml", /^cli\//],
 ]);
@@ -195,7 +194,7 @@ function checkPublishedImports({ path, text, masked, report }: Code): void {
     } else if (!specifier.startsWith("node:") && PACKAGES.get(specifier)?.test(path) !== true) {
       report(
         line,
-        `published code cannot import "${specifier}": only node: modules and zod are there for everyone, and yaml for cli/`,
+        `published code cannot import "${specifier}": only node: modules are there for everyone, and yaml for cli/`,
       );
     }
   }
@@ -294,8 +293,6 @@ const SHARED_FILES = [
 ];
 /** Entries list what others have; they may name every layer. */
 const ENTRY_FILES = ["src/core.ts"];
-/** Where options are schemas. */
-const ZOD_LAYERS = ["log"];
 
 function checkLayers({ path, text, masked, report }: Code): void {
   const layer = layerOf(path);
@@ -304,8 +301,7 @@ function checkLayers({ path, text, masked, report }: Code): void {
   }
   for (const { specifier, line } of listImports(text, masked)) {
     if (!specifier.startsWith(".")) {
-      const zod = specifier === "zod/v3" && layer !== undefined && ZOD_LAYERS.includes(layer);
-      if (!zod && specifier !== PLATFORM) report(line, `the pure core cannot import "${specifier}"`);
+      if (specifier !== PLATFORM) report(line, `the pure core cannot import "${specifier}"`);
       continue;
     }
     const target = resolvePath(path, specifier);

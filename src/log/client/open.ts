@@ -19,7 +19,6 @@ import {
   refuseValue,
   show,
 } from "../configuration/fields.ts";
-import { loadSchemas } from "../configuration/schemas.ts";
 import type { LogError } from "../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import type { StoreFactory } from "../store/store.ts";
@@ -108,7 +107,6 @@ export async function connectLog(
   options: ConnectOptions = {},
 ): Promise<Log> {
   const { context = sharedContext(), signal, ...rest } = checkObject(options);
-  await loadSchemas();
   const filled = fillDefaults(CONNECT_FIELDS, checkGiven("a log", CONNECT_FIELDS, rest));
   const settings = filled as Readonly<Record<string, number>>;
   const list = checkEndpoints(context, endpoints);
@@ -183,7 +181,6 @@ export async function makeStores(
 ): Promise<StoreFactory> {
   checkStores(own);
   try {
-    await loadSchemas();
     alsoCheck();
     const { dir } = checkBrokerOptions(broker, { durability: own?.durability });
     if (own !== undefined && dir !== undefined) {
