@@ -236,9 +236,13 @@ export interface Platform {
   /** Creates a host. Each context has its own. */
   createHost(): Host;
   /** Loads the transports. Called when the first endpoint needs one. */
-  loadAdapter(): Promise<Adapter>;
+  loadAdapter(): Adapter | Promise<Adapter>;
   /** The schemes that {@link loadAdapter} provides, known before it is called. */
   readonly schemes: readonly string[];
+  /** What contexts can do besides connecting: src/session/features.ts. */
+  readonly features: Readonly<Record<string, unknown>>;
+  /** Optional: throws for an endpoint that cannot be parsed, before its transport is loaded. */
+  checkEndpoint?(address: string, role: "bind" | "connect"): void;
 }
 
 /** The part of an `AbortSignal` that the core uses. */

@@ -181,16 +181,19 @@ const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
   ["yaml", /^cli\//],
 ]);
 
-/** The one name by which the core reaches the runtime's adapter, and the one file that may do so. */
-const PLATFORM = "#platform";
-const PLATFORM_FILE = "src/socket/context.ts";
+/** The names that mean another file for each platform, and the one file that may use each. */
+const PLATFORM_NAMES: ReadonlyMap<string, string> = new Map([
+  ["#platform", "src/socket/context.ts"],
+  ["#files", "log.ts"],
+]);
 
 function checkPublishedImports({ path, text, masked, report }: Code): void {
   for (const { specifier, line } of listImports(text, masked)) {
     if (specifier.startsWith(".")) {
       if (!/\.(?:ts|json)$/.test(specifier)) report(line, `import "${specifier}" by its full name, with .ts`);
-    } else if (specifier === PLATFORM) {
-      if (path !== PLATFORM_FILE) report(line, `only ${PLATFORM_FILE} imports "${PLATFORM}"`);
+    } else if (PLATFORM_NAMES.has(specifier)) {
+      const user = PLATFORM_NAMES.get(specifier);
+      if (path !== user) report(line, `only ${user} imports "${specifier}"`);
     } else if (!specifier.startsWith("node:") && PACKAGES.get(specifier)?.test(path) !== true) {
       report(
         line,
@@ -301,7 +304,7 @@ function checkLayers({ path, text, masked, report }: Code): void {
   }
   for (const { specifier, line } of listImports(text, masked)) {
     if (!specifier.startsWith(".")) {
-      if (specifier !== PLATFORM) report(line, `the pure core cannot import "${specifier}"`);
+      if (!PLATFORM_NAMES.has(specifier)) report(line, `the pure core cannot import "${specifier}"`);
       continue;
     }
     const target = resolvePath(path, specifier);

@@ -12,6 +12,7 @@ import { createWebHost } from "./host.ts";
 /** The host and the transports of a browser. */
 export const platform: Platform = {
   createHost: createWebHost,
-  loadAdapter: () => Promise.resolve(webAdapter()),
+  loadAdapter: webAdapter,
   schemes: ["ws", "wss"],
+  features: {},
 };

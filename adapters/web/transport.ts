@@ -6,12 +6,11 @@
 
 import { MisuseError } from "../../src/errors.ts";
 import type { Dial, Host, Listen, StreamOptions, TransportFactory } from "../../src/ports.ts";
-import { parseWebSocketEndpoint } from "../../src/socket/endpoint.ts";
 import { bridgeLink } from "../../src/websocket/link_bridge.ts";
 import { createStandardHost, STANDARD_CLOCKS } from "../standard_host.ts";
 import { openSocket } from "./socket_link.ts";
 import { openStream } from "./stream_link.ts";
-import { webGlobals } from "./types.ts";
+import { webGlobals, type WebUrl } from "./types.ts";
 
 /** Makes the transport of `ws://` and `wss://`. */
 export function webTransport(): TransportFactory {
@@ -20,7 +19,7 @@ export function webTransport(): TransportFactory {
 }
 
 function dial(address: string, options: StreamOptions, host: Host): Dial {
-  const { path, host: name } = parseWebSocketEndpoint(address, "connect");
+  const { pathname, search, host: name } = parse(address);
   if (options.webSocket?.headers !== undefined) {
     throw new MisuseError(
       "ERR_OPTION",
@@ -31,7 +30,7 @@ function dial(address: string, options: StreamOptions, host: Host): Dial {
   const place = {
     address,
     protocols: protocolsOf(options.mechanism ?? "NULL"),
-    http: { path, host: name, origin: webGlobals.location?.origin },
+    http: { path: pathname + search, host: name, origin: webGlobals.location?.origin },
     host,
   };
   const open = webGlobals.WebSocketStream === undefined ? openSocket(place) : openStream(place);
@@ -41,6 +40,26 @@ function dial(address: string, options: StreamOptions, host: Host): Dial {
     pingIntervalMs: options.webSocket?.pingIntervalMs ?? PING_INTERVAL_MS,
     host,
   });
+}
+
+/** Reads an endpoint with the standard's own parser, which the `WebSocket` will use, too. */
+function parse(address: string): WebUrl {
+  let url: WebUrl | undefined;
+  try {
+    url = new webGlobals.URL(address);
+  } catch {
+    // It is told below.
+  }
+  if (url === undefined || url.hostname === "*" || url.username !== "" || url.hash !== "") {
+    throw new MisuseError(
+      "ERR_ENDPOINT",
+      `Invalid endpoint ${
+        JSON.stringify(address)
+      }: allowed is ws://host:port/path?query or wss://…, without ` +
+        `a user name and a fragment (#)`,
+    );
+  }
+  return url;
 }
 
 /** Bare `ZWS2.0` is for peers that know no mechanisms; it comes last, as with libzmq. */

@@ -60,10 +60,22 @@ export interface EventTargetLike {
   removeEventListener(type: string, listener: () => void): void;
 }
 
+/** `URL` */
+export interface WebUrl {
+  readonly hostname: string;
+  /** With the port. */
+  readonly host: string;
+  readonly pathname: string;
+  readonly search: string;
+  readonly hash: string;
+  readonly username: string;
+}
+
 /** The globals, of which some are not everywhere. */
 export interface WebGlobals extends Partial<EventTargetLike> {
   readonly WebSocket?: new (url: string, protocols: string[]) => NativeSocket;
   readonly WebSocketStream?: new (url: string, options: { protocols: string[] }) => NativeStream;
+  readonly URL: new (url: string) => WebUrl;
   readonly location?: { readonly origin?: string };
   readonly document?: EventTargetLike & { readonly visibilityState: string };
 }

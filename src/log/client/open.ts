@@ -7,7 +7,6 @@
 import { MisuseError } from "../../errors.ts";
 import type { AbortSignalLike } from "../../ports.ts";
 import { type Context, sharedContext } from "../../socket/context.ts";
-import { type Endpoint, parseEndpoint } from "../../socket/endpoint.ts";
 import { Broker } from "../broker/broker.ts";
 import { BROKER_FIELDS, type BrokerInput, checkBrokerOptions } from "../configuration/broker.ts";
 import {
@@ -217,8 +216,8 @@ function checkEndpoints(context: Context, endpoints: unknown): readonly string[]
     if (typeof endpoint !== "string") {
       throw new MisuseError("ERR_ENDPOINT", `Cannot connect a log to ${show(endpoint)}: that is no endpoint`);
     }
-    const { kind, scheme }: Endpoint = parseEndpoint(endpoint, "connect");
-    if (kind === "inproc") continue;
+    const scheme = context.schemeOf(endpoint, "connect");
+    if (scheme === "inproc") continue;
     const transport = context.transport(scheme);
     if (transport instanceof Promise) transport.catch(() => {});
     else transport.dial(endpoint, {});
