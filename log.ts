@@ -22,7 +22,8 @@
 
 import { openPlatformFiles, type PlatformFilesInit } from "#files";
 import type { FileStoresInit } from "./adapters/store/file_store.ts";
-import { checkObject, type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
+import { checkObject } from "./src/log/client/log_options.ts";
+import { type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
 import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
@@ -109,12 +110,9 @@ export function openFileStores(options: FileStoresOptions): Promise<StoreFactory
 }
 
 export type { FileStoresInit };
-export {
-  connectLog,
-  type ConnectOptions,
-  type EmbeddedOptions,
-  type LogOptions,
-} from "./src/log/client/open.ts";
+export { connectLog, type ConnectOptions } from "./src/log/client/connect.ts";
+export type { EmbeddedOptions } from "./src/log/client/open.ts";
+export type { LogOptions } from "./src/log/client/log_options.ts";
 export type { Log, LogStatus, TopicInfo } from "./src/log/client/log_client.ts";
 export {
   LogPublisher,
