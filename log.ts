@@ -29,6 +29,7 @@ import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
 import { BrokerServer } from "./src/log/server/broker_server.ts";
 import type { StoreFactory } from "./src/log/store/store.ts";
+import type { TlsOptions, WebSocketOptions } from "./src/transport_options.ts";
 import { Context } from "./src/socket/context.ts";
 
 /**
@@ -59,6 +60,10 @@ export function openLog(options: EmbeddedOptions = {}): Promise<Log> {
 export interface BrokerServerOptions extends BrokerInput {
   /** Default: one of its own. */
   readonly context?: Context | undefined;
+  /** Certificates of `tls://` and `wss://` endpoints. */
+  readonly tls?: TlsOptions | undefined;
+  /** Who may connect to `ws://` and `wss://` endpoints. */
+  readonly webSocket?: WebSocketOptions | undefined;
   /** Where topics are kept, in place of `dir`: a store of your own. It belongs to the broker from here on, which closes it. */
   readonly stores?: StoreFactory | undefined;
   /** Told of topics that were cut, stopped or reopened, for people. */
@@ -82,9 +87,10 @@ export interface BrokerServerOptions extends BrokerInput {
  * ```
  */
 export async function startBroker(options: BrokerServerOptions = {}): Promise<BrokerServer> {
-  const { context = new Context(), notice, stores: own, ...broker } = checkObject(options);
+  const { context = new Context(), notice, stores: own, tls, webSocket, ...broker } = checkObject(options);
   const stores = await makeStores(own, broker, (dir) => openFileStores({ dir }));
-  return await BrokerServer.start({ context, host: context.runtime.host, stores, options: broker, notice });
+  const { host } = context.runtime;
+  return await BrokerServer.start({ context, host, stores, options: broker, tls, webSocket, notice });
 }
 
 /** Options of {@link openFileStores}: a folder, and what a `DiskStores` takes besides. */

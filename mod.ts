@@ -94,7 +94,9 @@ export {
 } from "./src/errors.ts";
 export type {
   AbortSignalLike,
+  Accept,
   Adapter,
+  Attach,
   Dial,
   Host,
   Listen,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions, TransportFactory, TransportInfo } from "../src/ports.ts";
+import type { Accept, Dial, Listener, StreamOptions, TransportFactory, TransportInfo } from "../src/ports.ts";
 import { parseIpcEndpoint } from "../src/socket/endpoint.ts";
 import { bindSocketFile, openSocketFile, pathError, type SocketFile, socketPath } from "./socket_file.ts";
 import { bindError } from "./system_errors.ts";
@@ -32,7 +32,7 @@ export interface DialSetup<Native> {
 export interface IpcListenSetup<Native> {
   readonly kind: SocketKind<Native>;
   readonly options: StreamOptions;
-  readonly accept: (attach: Dial) => void;
+  readonly accept: Accept;
   readonly failed: (cause: unknown) => void;
 }
 
@@ -59,7 +59,7 @@ export function ipcTransport<Native, Bound>(runtime: IpcRuntime<Native, Bound>):
       const endpoint = parseIpcEndpoint(address, "bind");
       // Refuses an abstract name where the system has none, before anything starts.
       if (endpoint.ipcKind === "abstract") socketPath(endpoint);
-      return (address, accept, failed) => listenIpc(runtime, address, { options, accept, failed });
+      return (accept, failed) => listenIpc(runtime, address, { options, accept, failed });
     },
   };
 }

@@ -26,14 +26,14 @@ exits with 0. A second signal stops it at once. Without --dir, topics are kept i
   async run(input: CommandInput): Promise<number> {
     expectOperands(brokerCommand, input.operands, 0, 0);
     const { terminal } = input;
-    const { broker: options } = await readConfiguration(input);
+    const { broker: options, tls, webSocket } = await readConfiguration(input);
     letHeapGrow();
     const interruption = new Interruption(terminal);
     const notice = (text: string): void => {
       line(terminal.stderr, `hawser: ${text}`);
     };
     try {
-      const server = await startBroker({ ...options, notice });
+      const server = await startBroker({ ...options, tls, webSocket, notice });
       await serve(server, options.http, terminal, interruption);
       return 0;
     } finally {

@@ -27,7 +27,7 @@ const NOTICES: { readonly [Type in LogEventType]?: (event: LogEvent<Type>) => st
 
 /** Connects, and says so when that takes long. The first signal ends the attempt. */
 export async function openClient(
-  { connect }: Configuration,
+  { connect, tls, webSocket }: Configuration,
   { stderr }: Terminal,
   { signal }: Interruption,
 ): Promise<Log> {
@@ -36,7 +36,7 @@ export async function openClient(
   };
   const notice = setTimeout(() => say(`waiting for a broker at ${connect.join(", ")}`), NOTICE_MS);
   try {
-    const log = await connectLog(connect, { signal });
+    const log = await connectLog(connect, { signal, tls, webSocket });
     listen(log, say);
     return log;
   } finally {

@@ -60,6 +60,14 @@ export function configurationOptions(
     .map((path) => [argumentOf(path.slice(prefix.length)), path] as const);
 }
 
+/** The options of a command that connects to a broker: where it is, and whom to trust there. */
+export function connectionOptions(): (readonly [string, string])[] {
+  const ofBroker = ["tls.clientCertificates"];
+  return ["connect", ...Object.keys(CONFIGURATION_FIELDS).filter((path) => path.startsWith("tls."))]
+    .filter((path) => !ofBroker.includes(path))
+    .map((path) => [argumentOf(path), path] as const);
+}
+
 /**
  * Reads what stands behind the command's name.
  *

@@ -30,19 +30,27 @@ export async function readConfiguration(
 }
 
 /**
- * `~` at the beginning of `dir` is the home folder, as in a shell, which does not see what stands in a file or after a `=`.
+ * `~` at the beginning of a path is the home folder, as in a shell, which does not see what stands in a file
+ * or after a `=`.
  */
 function atHome(
   resolved: Configuration,
   environment: CommandInput["terminal"]["environment"],
 ): Configuration {
-  const { broker, settings } = resolved;
-  if (broker.dir === undefined || !/^~(?:\/|$)/.test(broker.dir)) return resolved;
-  const dir = (environment["HOME"] || homedir()) + broker.dir.slice(1);
+  const home = (value: unknown): unknown =>
+    typeof value === "string" && /^~(?:\/|$)/.test(value)
+      ? (environment["HOME"] || homedir()) + value.slice(1)
+      : value;
+  const isPath = (path: string): boolean => path === "dir" || /^tls\..*File$/.test(path);
+  const { broker, tls, settings } = resolved;
+  const files = Object.entries(tls ?? {}).map(([name, value]) =>
+    [name, isPath(`tls.${name}`) ? home(value) : value] as const
+  );
   return {
     ...resolved,
-    broker: { ...broker, dir },
-    settings: settings.map((one) => one.path === "dir" ? { ...one, value: dir } : one),
+    broker: { ...broker, dir: home(broker.dir) as string | undefined },
+    tls: tls === undefined ? undefined : Object.fromEntries(files),
+    settings: settings.map((one) => isPath(one.path) ? { ...one, value: home(one.value) } : one),
   };
 }
 

@@ -7,7 +7,13 @@
 import { type Log, LogError, type LogPublisher, type Published } from "../log.ts";
 import { checkTopicName } from "../src/log/configuration/topic.ts";
 import { givenOptions, openClient } from "./client.ts";
-import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
+import {
+  type Command,
+  type CommandInput,
+  configurationOptions,
+  connectionOptions,
+  expectOperands,
+} from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import {
   findSources,
@@ -40,7 +46,7 @@ is published twice. If two commands use the same name, the newer one continues a
 
 If a record is too large for the broker, the command fails: the records before it are published, none after it is.`,
   options: { "whole-file": { about: "make each file one record, instead of each line" } },
-  configuration: [["connect", "connect"], ...configurationOptions("publisher.")],
+  configuration: [...connectionOptions(), ...configurationOptions("publisher.")],
   async run(input: CommandInput): Promise<number> {
     expectOperands(publishCommand, input.operands, 1, Infinity);
     const [topic = "", ...names] = input.operands;

@@ -9,7 +9,7 @@ import type { BrokerStatus, Log } from "../log.ts";
 import { TIMER_MS_MAX } from "../src/log/configuration/fields.ts";
 import { parseDuration } from "../src/log/configuration/units.ts";
 import { openClient } from "./client.ts";
-import { type Command, type CommandInput, expectOperands } from "./command.ts";
+import { type Command, type CommandInput, connectionOptions, expectOperands } from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Interruption } from "./interruption.ts";
 import { statusText } from "./status_text.ts";
@@ -31,7 +31,7 @@ the broker started.`,
     json: { about: "print everything as JSON, with positions as decimal strings" },
     every: { value: "time", about: "print again at this interval, such as 2s" },
   },
-  configuration: [["connect", "connect"]],
+  configuration: connectionOptions(),
   async run(input: CommandInput): Promise<number> {
     expectOperands(statusCommand, input.operands, 0, 0);
     const { terminal, values } = input;

@@ -15,7 +15,13 @@ import {
 } from "../log.ts";
 import { checkTopicName } from "../src/log/configuration/topic.ts";
 import { givenOptions, openClient } from "./client.ts";
-import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
+import {
+  type Command,
+  type CommandInput,
+  configurationOptions,
+  connectionOptions,
+  expectOperands,
+} from "./command.ts";
 import { readConfiguration } from "./configuration.ts";
 import { Interruption, unlessAborted } from "./interruption.ts";
 import { Progress } from "./progress.ts";
@@ -47,7 +53,7 @@ earliest by default.`,
     },
     "skip-trimmed": { about: "where records have been removed, continue with the first one that is left" },
   },
-  configuration: [["connect", "connect"], ...configurationOptions("subscribe.")],
+  configuration: [...connectionOptions(), ...configurationOptions("subscribe.")],
   async run(input: CommandInput): Promise<number> {
     expectOperands(subscribeCommand, input.operands, 1, 1);
     const { terminal, values } = input;

@@ -6,7 +6,7 @@
  */
 
 import { Duplex } from "node:stream";
-import { type Dial, MisuseError, type TransportFactory } from "../mod.ts";
+import { type Accept, type Dial, MisuseError, type TransportFactory } from "../mod.ts";
 
 /** Attaches to a stream. */
 export function overStream(stream: Duplex, address: string): Dial {
@@ -52,7 +52,7 @@ export function overStream(stream: Duplex, address: string): Dial {
 
 /** `pipe://name`: names are the factory's own. */
 export function pipeTransport(): TransportFactory {
-  const names = new Map<string, (attach: Dial) => void>();
+  const names = new Map<string, Accept>();
   return {
     dial(address) {
       checkScheme(address);
@@ -69,7 +69,7 @@ export function pipeTransport(): TransportFactory {
     },
     listen(address) {
       checkScheme(address);
-      return (_address, accept) => {
+      return (accept) => {
         if (names.has(address)) {
           const inUse = new MisuseError(
             "ERR_ADDRESS_IN_USE",
@@ -93,7 +93,7 @@ function checkScheme(address: string): void {
 }
 
 /** Who does not attach to a stream while it is offered has refused it. */
-function offer(stream: Duplex, address: string, accept: (attach: Dial) => void): void {
+function offer(stream: Duplex, address: string, accept: Accept): void {
   accept((handlers) => overStream(stream.destroyed ? broken("It was refused") : stream, address)(handlers));
   if (stream.listenerCount("close") === 0) stream.destroy();
 }

@@ -96,15 +96,25 @@ export interface TransportInfo {
 export type Dial = (handlers: TransportHandlers) => Transport;
 
 /**
- * Starts listening. Resolves when the address is bound, rejects when it cannot be. `accept` is called once
- * per incoming stream with a `Dial`, which is used before `accept` returns to attach handlers to the stream.
- * `failed` reports a failed accept; the listener continues.
+ * Attaches handlers to a stream that a peer opened, and returns its transport at once, as a {@link Dial}
+ * does. `open` follows, after it has returned. Used at most once, and before the {@link Accept} that it was
+ * given to has returned; if it is used later, the stream was refused, and gets `close` with a cause, without
+ * `open`.
  */
-export type Listen = (
-  address: string,
-  accept: (attach: Dial) => void,
-  failed: (cause: unknown) => void,
-) => Promise<Listener>;
+export type Attach = (handlers: TransportHandlers) => Transport;
+
+/**
+ * Takes or refuses a stream that a peer opened: takes it by calling `attach` before it returns, refuses it by
+ * not doing so. A refused stream is aborted.
+ */
+export type Accept = (attach: Attach) => void;
+
+/**
+ * Starts listening. Resolves when the address is bound. Rejects with a `MisuseError` when it cannot be:
+ * `ERR_ADDRESS_IN_USE` if somebody listens there, `ERR_ADDRESS` or `ERR_PERMISSION` otherwise. `accept` is
+ * called once per incoming stream. `failed` reports a failed accept; the listener continues.
+ */
+export type Listen = (accept: Accept, failed: (cause: unknown) => void) => Promise<Listener>;
 
 /** A bound listener. */
 export interface Listener {
@@ -124,11 +134,12 @@ export interface Listener {
 /** The implementation of one scheme (`tcp`, `ipc`, …). */
 export interface TransportFactory {
   /**
-   * Prepares a connection to `address`, a whole endpoint (`tcp://host:port`). Throws `MisuseError` for an
-   * endpoint that cannot be parsed.
+   * Prepares a connection to `address`, a whole endpoint (`tcp://host:port`). Throws a `MisuseError` with the
+   * code `ERR_ENDPOINT` for an endpoint that cannot be parsed, and for nothing else: whatever else is wrong is
+   * the cause of a `close`. The `Dial` may be called any number of times, once per attempt.
    */
   dial(address: string, options: StreamOptions): Dial;
-  /** Like `dial`, for the listening side. */
+  /** Prepares listening at `address`. Throws as `dial` does. The `Listen` is called at most once. */
   listen(address: string, options: StreamOptions): Listen;
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Dial, Listener, StreamOptions, TransportFactory } from "../src/ports.ts";
+import type { Accept, Listener, StreamOptions, TransportFactory } from "../src/ports.ts";
 import { check, Probe, turns } from "./probe.ts";
 
 /** The transport under test. */
@@ -44,10 +44,10 @@ export class Bench {
   /** Listens. Each accepted stream becomes a probe. */
   listen(
     address: string = this.settings.address(),
-    accept: (attach: Dial) => void = (attach) => void this.accepted.push(this.track("accepted").dial(attach)),
+    accept: Accept = (attach) => void this.accepted.push(this.track("accepted").dial(attach)),
   ): Promise<Listener> {
     const listen = this.settings.factory.listen(address, this.options);
-    return listen(address, accept, (cause) => this.failures.push(cause)).then((listener) => {
+    return listen(accept, (cause) => this.failures.push(cause)).then((listener) => {
       this.#listeners.push(listener);
       return listener;
     });

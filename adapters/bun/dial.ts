@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dial, Listener } from "../../src/ports.ts";
+import type { Accept, Dial, Listener } from "../../src/ports.ts";
 import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
@@ -21,9 +21,9 @@ import {
 /** What a listener does with its sockets. It is the `data` of each until its stream is created. */
 export class BunAccepting implements BunOwner {
   readonly #kind: SocketKind<BunSocket>;
-  readonly #accept: (attach: Dial) => void;
+  readonly #accept: Accept;
 
-  constructor(kind: SocketKind<BunSocket>, accept: (attach: Dial) => void) {
+  constructor(kind: SocketKind<BunSocket>, accept: Accept) {
     this.#kind = kind;
     this.#accept = accept;
   }

@@ -24,8 +24,7 @@ export const bunTcp: TransportFactory = {
     return endpoint.source === undefined ? dialTcp(endpoint, options) : viaNode.dial(address, options);
   },
   listen: (address, options) => {
-    parseTcpEndpoint(address, "bind");
-    return listenTcp(options);
+    return listenTcp(parseTcpEndpoint(address, "bind"), options);
   },
 };
 
@@ -39,17 +38,16 @@ function dialTcp(endpoint: TcpEndpoint, options: StreamOptions): Dial {
   return dialBun(targets, { kind: tcpKind(options, scopeOf(host)), text, options, explain });
 }
 
-function listenTcp(options: StreamOptions): Listen {
+function listenTcp(endpoint: TcpEndpoint, options: StreamOptions): Listen {
   // Asynchronous, so that what Bun.listen throws becomes a rejection. Bun does not report failed accepts.
-  return async (address, accept) => {
-    const endpoint = parseTcpEndpoint(address, "bind");
+  return async (accept) => {
     try {
-      const hostname = bindHost(endpoint, address, options);
+      const hostname = bindHost(endpoint, endpoint.text, options);
       const accepting = new BunAccepting(tcpKind(options, scopeOf(hostname)), accept);
       const listener = await Promise.resolve(listenBun({ hostname, port: endpoint.port }, accepting));
       return bunListener(listener, formatTcpEndpoint(hostname, listener.port));
     } catch (cause) {
-      throw bindError(cause, address);
+      throw bindError(cause, endpoint.text);
     }
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dial, Listener } from "../../src/ports.ts";
+import type { Accept, Dial, Listener } from "../../src/ports.ts";
 import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { codeOf, connectTimeout, refusedStream } from "../system_errors.ts";
@@ -87,7 +87,7 @@ export async function listenDeno(
 /** What a listener does with its connections. */
 export interface AcceptSetup {
   readonly kind: SocketKind<DenoConn>;
-  readonly accept: (attach: Dial) => void;
+  readonly accept: Accept;
   readonly failed: (cause: unknown) => void;
 }
 

@@ -25,8 +25,7 @@ export const denoTcp: TransportFactory = {
     return endpoint.source === undefined ? dialTcp(endpoint, options) : dialFrom(endpoint, options);
   },
   listen: (address, options) => {
-    parseTcpEndpoint(address, "bind");
-    return listenTcp(options);
+    return listenTcp(parseTcpEndpoint(address, "bind"), options);
   },
 };
 
@@ -65,11 +64,10 @@ function demandNet(host: string, port: number): void {
   throw error;
 }
 
-function listenTcp(options: StreamOptions): Listen {
-  return async (address, accept, failed) => {
-    const endpoint = parseTcpEndpoint(address, "bind");
+function listenTcp(endpoint: TcpEndpoint, options: StreamOptions): Listen {
+  return async (accept, failed) => {
     try {
-      const hostname = bindHost(endpoint, address, options);
+      const hostname = bindHost(endpoint, endpoint.text, options);
       const scope = scopeOf(hostname);
       const listener = await listenDeno({
         transport: "tcp",
@@ -80,7 +78,7 @@ function listenTcp(options: StreamOptions): Listen {
       const setup = { kind: tcpKind(options, scope), accept, failed };
       return acceptConns(listener, setup, { address: formatAddress(listener.addr, scope), closed: () => {} });
     } catch (cause) {
-      throw bindError(cause, address);
+      throw bindError(cause, endpoint.text);
     }
   };
 }

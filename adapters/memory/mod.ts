@@ -6,7 +6,7 @@
  */
 
 import { MisuseError } from "../../src/errors.ts";
-import type { Adapter, Dial, Host, Listen, TransportFactory } from "../../src/ports.ts";
+import type { Accept, Adapter, Dial, Host, Listen, TransportFactory } from "../../src/ports.ts";
 import { parseEndpoint } from "../../src/socket/endpoint.ts";
 import { createHost } from "../host.ts";
 import { refusedStream } from "../system_errors.ts";
@@ -36,7 +36,7 @@ export function memoryPair(options: MemoryOptions = {}): { readonly left: Dial; 
  * `memory://*` binds a new name.
  */
 export function memoryTransport(options: MemoryOptions = {}): TransportFactory {
-  const names = new Map<string, (attach: Dial) => void>();
+  const names = new Map<string, Accept>();
   return {
     dial: (address) => {
       checkAddress(address);
@@ -50,7 +50,7 @@ export function memoryTransport(options: MemoryOptions = {}): TransportFactory {
     },
     listen: (address) => {
       checkAddress(address);
-      return createListen(names);
+      return createListen(names, address);
     },
   };
 }
@@ -58,7 +58,7 @@ export function memoryTransport(options: MemoryOptions = {}): TransportFactory {
 function connect(
   client: MemoryStream,
   address: string,
-  names: ReadonlyMap<string, (attach: Dial) => void>,
+  names: ReadonlyMap<string, Accept>,
   options: MemoryOptions,
 ): void {
   const accept = names.get(address);
@@ -82,8 +82,8 @@ function attachTo(stream: MemoryStream, allowed: () => boolean): Dial {
   };
 }
 
-function createListen(names: Map<string, (attach: Dial) => void>): Listen {
-  return (address, accept) => {
+function createListen(names: Map<string, Accept>, address: string): Listen {
+  return (accept) => {
     const name = address === "memory://*" ? freshName(names) : address;
     if (names.has(name)) {
       const inUse = new MisuseError("ERR_ADDRESS_IN_USE", `Cannot bind ${name}: the address is in use`);

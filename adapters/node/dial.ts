@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dial, Listener, Transport, TransportHandlers } from "../../src/ports.ts";
+import type { Accept, Dial, Listener, Transport, TransportHandlers } from "../../src/ports.ts";
 import type { DialSetup, SocketKind } from "../ipc.ts";
 import { host } from "../shared_host.ts";
 import { connectTimeout, refusedStream } from "../system_errors.ts";
@@ -57,7 +57,7 @@ export function listenServer(
   target: NodeListenOptions,
   setup: {
     readonly kind: SocketKind<NodeSocket>;
-    readonly accept: (attach: Dial) => void;
+    readonly accept: Accept;
     readonly failed: (cause: unknown) => void;
   },
 ): Promise<NodeServer> {
@@ -106,7 +106,7 @@ function listenDenied(): Error {
 function acceptSocket(
   accepted: ReadSocket,
   kind: SocketKind<NodeSocket>,
-  accept: (attach: Dial) => void,
+  accept: Accept,
 ): void {
   const { socket } = accepted;
   const stream = new NodeStream(accepted, kind.describe);

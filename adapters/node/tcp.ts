@@ -22,8 +22,7 @@ export function nodeTcp(net: () => NodeNet): TransportFactory {
   return {
     dial: (address, options) => dialTcp(net, parseTcpEndpoint(address, "connect"), options),
     listen: (address, options) => {
-      parseTcpEndpoint(address, "bind");
-      return listenTcp(net, options);
+      return listenTcp(net, parseTcpEndpoint(address, "bind"), options);
     },
   };
 }
@@ -61,11 +60,10 @@ function sourceOptions(source: HostPort, endpoint: TcpEndpoint, options: StreamO
   };
 }
 
-function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
-  return async (address, accept, failed) => {
-    const endpoint = parseTcpEndpoint(address, "bind");
+function listenTcp(net: () => NodeNet, endpoint: TcpEndpoint, options: StreamOptions): Listen {
+  return async (accept, failed) => {
     try {
-      const host = bindHost(endpoint, address, options);
+      const host = bindHost(endpoint, endpoint.text, options);
       const scope = scopeOf(host);
       const target = {
         host,
@@ -81,7 +79,7 @@ function listenTcp(net: () => NodeNet, options: StreamOptions): Listen {
       if (bound.address !== "0.0.0.0" && bound.address !== "::") local = text;
       return serverListener(server, text);
     } catch (cause) {
-      throw bindError(cause, address);
+      throw bindError(cause, endpoint.text);
     }
   };
 }

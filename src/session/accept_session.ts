@@ -8,7 +8,7 @@
 import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
 import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
-import type { Dial, TransportInfo } from "../ports.ts";
+import type { Attach, TransportInfo } from "../ports.ts";
 import { next } from "../state_table.ts";
 import { Connection, type ConnectionEvents, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
@@ -61,7 +61,7 @@ export class AcceptSession implements Session, ConnectionEvents, PipeOwner {
     this.#pipe?.inbound.setMark(receive);
   }
 
-  start(attach: Dial): void {
+  start(attach: Attach): void {
     this.#connection.start(attach, true);
   }
 

@@ -7,7 +7,7 @@
 
 import { PeerError } from "../errors.ts";
 import { closeQuietly, disown, isTransport } from "../engine/transport_rules.ts";
-import type { Dial, Listen, Listener, StreamOptions } from "../ports.ts";
+import type { Attach, Listen, Listener, StreamOptions } from "../ports.ts";
 import { type AcceptEvents, AcceptSession } from "./accept_session.ts";
 import { HalfOpen, hostOf } from "./half_open.ts";
 import type { SessionOptions, SessionOwner } from "./owner.ts";
@@ -37,9 +37,9 @@ export class ListenSession implements AcceptEvents {
   }
 
   /** Binds. The promise settles with the transport's: resolved when bound, rejected when that fails. */
-  open(listen: Listen, address: string): Promise<void> {
+  open(listen: Listen): Promise<void> {
     const { keepAlive } = this.#runtime;
-    const listening = listen(address, (attach) => this.#accept(attach), (cause) => {
+    const listening = listen((attach) => this.#accept(attach), (cause) => {
       const error = cause instanceof Error ? cause : new Error(String(cause));
       this.#owner.emit({ type: "accept:error", address: this.endpoint, error });
     });
@@ -77,7 +77,7 @@ export class ListenSession implements AcceptEvents {
     this.#handshakes.delete(session);
   }
 
-  #accept(attach: Dial): void {
+  #accept(attach: Attach): void {
     if (this.#closed) return turnAway(attach);
     const session = new AcceptSession(this.#owner, this.#runtime, this.endpoint, this.#options, this);
     const { handshakesMax } = this.#options;
@@ -98,7 +98,7 @@ export class ListenSession implements AcceptEvents {
 }
 
 /** Refuses a stream. Mistakes of the transport have no listener here; they must only do no harm. */
-function turnAway(attach: Dial): void {
+function turnAway(attach: Attach): void {
   const ignore = (): void => {};
   let transport: unknown;
   try {

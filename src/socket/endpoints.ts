@@ -97,7 +97,7 @@ export class Endpoints {
     this.#opening++;
     try {
       const factory = await transport;
-      await session.open(factory.listen(address, streamOptions), address);
+      await session.open(factory.listen(address, streamOptions));
     } catch (error) {
       this.#core.emit({ type: "bind:error", address, error: error as Error });
       throw error;

@@ -152,16 +152,8 @@ export abstract class Socket {
    *
    * @throws {MisuseError} (rejects) `ERR_CERTIFICATE_KEY`, `ERR_OPTION`, `ERR_CLOSED`
    */
-  async renewTls(tls?: TlsOptions): Promise<void> {
-    const before = this.core.options.tls;
-    if (tls === undefined) this.core.assertOpen();
-    else this.core.setOption("tls", tls);
-    try {
-      await this.core.endpoints.renewTls();
-    } catch (error) {
-      if (!this.core.closed && tls !== undefined) this.core.setOption("tls", before);
-      throw error;
-    }
+  renewTls(tls?: TlsOptions): Promise<void> {
+    return this.core.renewTls(tls);
   }
 
   /**

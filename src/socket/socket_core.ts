@@ -13,6 +13,7 @@ import type { KnownPeer, Peer, Pipe } from "../pattern/pipe/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
 import type { SocketEvent, SocketEventType } from "../session/events.ts";
 import type { Session, SessionOptions, SessionOwner } from "../session/owner.ts";
+import type { TlsOptions } from "../transport_options.ts";
 import { nullMechanism } from "../zmtp/mechanism/null.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import {
@@ -109,6 +110,19 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();
     this.readable();
     this.writable();
+  }
+
+  /** See `renewTls` of `Socket`. */
+  async renewTls(tls: TlsOptions | undefined): Promise<void> {
+    const before = this.options.tls;
+    if (tls === undefined) this.assertOpen();
+    else this.setOption("tls", tls);
+    try {
+      await this.endpoints.renewTls();
+    } catch (error) {
+      if (tls !== undefined && !this.closed) this.setOption("tls", before);
+      throw error;
+    }
   }
 
   /** Closes at once; queued messages may still leave during the linger time. */

@@ -15,6 +15,8 @@
  *   }
  * }
  * ```
+ * In front of each step, if `between` and not `usedUp`: only while `session.sendCredit.maySend`. At each
+ * `ZWS_MESSAGE`: `session.sendCredit.begun(bodyBytes)`.
  *
  * @module
  */
@@ -79,6 +81,11 @@ export class ZwsOutbound {
   /** Whether the message that began last is complete, so that something else may be sent in between. */
   get between(): boolean {
     return this.bodyLeft === 0;
+  }
+
+  /** Whether nothing is left of the chunk: the next step is `ZWS_DONE`. */
+  get usedUp(): boolean {
+    return this.#at === this.#chunk.length;
   }
 
   /** Where in the chunk the next step begins. For loops that read whole short frames by themselves. */

@@ -31,6 +31,8 @@ export class ZwsSession {
   #peerIsHawser = false;
   /** Whether the peer's part of the handshake is over, as far as it can be seen. */
   #peerReady = false;
+  /** Whether our part of it is. */
+  #weSaid = false;
   /** The peer sent a PING as a command, so it understands a PONG as a command. */
   pingedInBand = false;
 
@@ -49,6 +51,11 @@ export class ZwsSession {
     return this.#peerIsHawser;
   }
 
+  /** Whether READY went both ways, so that engines take commands. */
+  get established(): boolean {
+    return this.#weSaid && this.#peerReady;
+  }
+
   get peerReady(): boolean {
     return this.#peerReady;
   }
@@ -56,6 +63,7 @@ export class ZwsSession {
   /** Our READY or INITIATE left. */
   weAre(socketType: SocketType | undefined): void {
     this.#socketType = socketType;
+    this.#weSaid = true;
     this.#chooseFlow();
   }
 

@@ -10,7 +10,7 @@ if (tcp === undefined) throw new Error("no tcp");
 const ignored = { data: () => {}, drain: () => {}, end: () => {}, close: () => {} };
 const streams: Transport[] = [];
 const accepted = new Promise<void>((resolve) => {
-  const accept = tcp.listen("tcp://127.0.0.1:*", {})("tcp://127.0.0.1:*", (attach) => {
+  const accept = tcp.listen("tcp://127.0.0.1:*", {})((attach) => {
     streams.push(attach({ ...ignored, open: () => resolve() }));
   }, () => {});
   void accept.then((listener) => {

@@ -75,7 +75,7 @@ test("-v prints the version", async () => {
   for (const name of ["-v", "-V", "--version"]) assertEquals((await hawser([name])).stdout, stdout);
 });
 
-test("a ~ in front of dir is the home folder, wherever it was set", async () => {
+test("a ~ in front of a path is the home folder, wherever it was set", async () => {
   const env = { HOME: folder };
   const file = join(folder, "home.yaml");
   writeFileSync(file, 'dir: "~/data"\n');
@@ -85,6 +85,11 @@ test("a ~ in front of dir is the home folder, wherever it was set", async () => 
   for (const dir of ["./~/data", "~data", "/a/~"]) {
     assertEquals(await shownOf("dir", ["--dir", dir], env), [dir, "argument"]);
   }
+  const tls = { HAWSER_TLS_KEY_FILE: "~/key.pem" };
+  assertEquals(await shownOf("tls.keyFile", [], { ...env, ...tls }), [
+    join(folder, "key.pem"),
+    "environment",
+  ]);
   const broker = begin(["broker", "--dir=~/data", "--listen", "tcp://127.0.0.1:0"], { env });
   await broker.see(/topics in .*data\n/);
   assert(existsSync(join(folder, "data", "lock")));

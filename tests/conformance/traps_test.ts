@@ -460,7 +460,7 @@ test("trap 16: what a header announces is not allocated", async () => {
 async function listening(world: World, ...said: Uint8Array[]): Promise<RawPeer[]> {
   const peers: RawPeer[] = [];
   await world.driveTo(
-    world.network.listen("sim://raw", {})("sim://raw", (attach) => {
+    world.network.listen("sim://raw", {})((attach) => {
       const peer = new RawPeer(world, attach).say(...said);
       peers.push(peer);
     }, () => {}),

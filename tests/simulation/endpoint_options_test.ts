@@ -180,7 +180,7 @@ const ROWS: Readonly<Partial<Record<OptionName, Observe>>> = {
   }),
   handshakeInterval: async (scene) => {
     const { context, world } = scene;
-    await world.network.listen("sim://mute", {})("sim://mute", (attach) => {
+    await world.network.listen("sim://mute", {})((attach) => {
       const transport = attach({
         open() {},
         data() {},

@@ -133,7 +133,7 @@ function receive(socket: Pull | Dealer, sizes: number[]): number {
 async function listen(world: World, type: string): Promise<QuietPeer[]> {
   const peers: QuietPeer[] = [];
   await world.driveTo(
-    world.network.listen("sim://peer", {})("sim://peer", (attach) => {
+    world.network.listen("sim://peer", {})((attach) => {
       peers.push(new QuietPeer(attach, type));
     }, () => {}),
   );

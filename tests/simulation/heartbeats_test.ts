@@ -201,7 +201,7 @@ test("one who connects and says nothing is closed when the handshake's time is o
   const refused = listen(push, "handshake:error:other");
   let accepted = 0;
   await world.driveTo(
-    world.network.listen("sim://mute", {})("sim://mute", (attach) => {
+    world.network.listen("sim://mute", {})((attach) => {
       accepted++;
       attach({ open: ignore, data: ignore, drain: ignore, end: ignore, close: ignore });
     }, ignore),

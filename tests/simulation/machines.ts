@@ -90,7 +90,6 @@ export class Stream {
       network.links.at(-1)!.configure(calm);
     };
     const listener = await network.listen("sim://stream", {})(
-      "sim://stream",
       (attach) => this.#accept(attach),
       () => {},
     );

@@ -236,7 +236,7 @@ test("a refusal by ERROR is final; a connection that just closes in the handshak
     let accepted = 0;
     const ignore = (): void => {};
     await world.driveTo(
-      world.network.listen("sim://strict", {})("sim://strict", (attach) => {
+      world.network.listen("sim://strict", {})((attach) => {
         accepted++;
         const transport = attach({
           open: () => speak(),

@@ -127,7 +127,7 @@ export class Scene {
         this.#tap(network.dial(address, options), "dialled"),
       listen: (address, options) => {
         const listen = network.listen(address, options);
-        return (at, accept, failed) => listen(at, (attach) => accept(this.#tap(attach, "accepted")), failed);
+        return (accept, failed) => listen((attach) => accept(this.#tap(attach, "accepted")), failed);
       },
     };
   }

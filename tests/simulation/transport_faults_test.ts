@@ -225,7 +225,7 @@ function contextWith(world: World, side: "dial" | "listen", fault: Fault): Conte
     listen: (address, options) => {
       const listen = network.listen(address, options);
       if (side === "dial") return listen;
-      return (at, accept, failed) => listen(at, (attach) => accept(once(attach)), failed);
+      return (accept, failed) => listen((attach) => accept(once(attach)), failed);
     },
   };
   return new Context({ host: world.host, transports: { sim } });
@@ -601,7 +601,7 @@ test("a stream that comes when its listener is closed is turned away, whatever i
   let accept: (attach: Dial) => void = () => {};
   const sim: TransportFactory = {
     dial: () => fail,
-    listen: () => (address, accepted) => {
+    listen: (address) => (accepted) => {
       accept = accepted;
       return Promise.resolve({ address, close: () => Promise.resolve() });
     },

@@ -26,8 +26,8 @@ class PingCount {
       },
       listen: (address, options) => {
         const listen = factory.listen(address, options);
-        return (where, accept, failed) =>
-          listen(where, (attach) => accept((handlers) => this.#count(attach(handlers))), failed);
+        return (accept, failed) =>
+          listen((attach) => accept((handlers) => this.#count(attach(handlers))), failed);
       },
     };
   }

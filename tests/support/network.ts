@@ -5,7 +5,7 @@
  */
 
 import { MisuseError } from "../../src/errors.ts";
-import type { Dial, Listen, Listener, StreamOptions, TransportFactory } from "../../src/ports.ts";
+import type { Accept, Dial, Listen, Listener, StreamOptions, TransportFactory } from "../../src/ports.ts";
 import type { EventLoop } from "./event_loop.ts";
 import { Link, systemError } from "./link.ts";
 import type { LinkEnd } from "./link_end.ts";
@@ -21,7 +21,7 @@ export interface NetworkInit {
 
 interface Listening {
   readonly address: string;
-  readonly accept: (attach: Dial) => void;
+  readonly accept: Accept;
   readonly failed: (cause: unknown) => void;
   referenced: boolean;
 }
@@ -75,9 +75,9 @@ export class Network implements TransportFactory {
 
   listen(address: string, _options: StreamOptions): Listen {
     parseName(address);
-    return (wanted, accept, failed) => {
-      const name = parseName(wanted);
-      const bound = name === "*" ? `sim://any-${++this.#names}` : wanted;
+    return (accept, failed) => {
+      const name = parseName(address);
+      const bound = name === "*" ? `sim://any-${++this.#names}` : address;
       if (this.#listening.has(bound)) {
         return Promise.reject(
           new MisuseError("ERR_ADDRESS_IN_USE", `Cannot listen on ${bound}: it is in use`),

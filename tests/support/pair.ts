@@ -22,7 +22,7 @@ export async function makePair(world: World, options: Partial<LinkOptions> = {})
   const server = new RecordingHandlers();
   const client = new RecordingHandlers();
   const listen = world.network.listen("sim://*", {});
-  const listener = await listen("sim://*", (attach) => dialRecording(attach, server), (cause) => {
+  const listener = await listen((attach) => dialRecording(attach, server), (cause) => {
     throw cause;
   });
   const before = world.network.onLink;

@@ -434,7 +434,7 @@ test("the time of a handshake counts from the accept, whether or not the stream 
   let accept = (_attach: Dial): void => {};
   context.register("late", {
     dial: world.network.dial.bind(world.network),
-    listen: () => (address, accepting) => {
+    listen: (address) => (accepting) => {
       accept = accepting;
       return Promise.resolve({ address, close: () => Promise.resolve() });
     },
@@ -462,7 +462,7 @@ test("at its limit a listener gives up a handshake of the host that has most of 
   let accept = (_attach: Dial): void => {};
   context.register("late", {
     dial: world.network.dial.bind(world.network),
-    listen: () => (address, accepting) => {
+    listen: (address) => (accepting) => {
       accept = accepting;
       return Promise.resolve({ address, close: () => Promise.resolve() });
     },

@@ -43,7 +43,7 @@ async function runEcho(world: World, until: (echo: Echo) => boolean, flaw?: Pump
   let server: Pump | undefined = undefined;
   const sent = random.bytes(random.size(6_000));
   const listen = world.network.listen("sim://echo", {});
-  const listener = await listen("sim://echo", (attach) => {
+  const listener = await listen((attach) => {
     const onData = (chunk: Uint8Array, pump: Pump): void => pump.send(chunk.slice());
     server = new Pump(attach, { onData, ...(flaw === undefined ? {} : { flaw }) });
   }, () => assert(false, "no accept fails here"));
@@ -451,7 +451,7 @@ test("a dial is refused, finds nobody, times out, or is taken back, and never op
     const world = new World(5, { link });
     const listen = world.network.listen("sim://there", {});
     const accepted: RecordingHandlers[] = [];
-    await listen("sim://there", (attach) => accepted.push(dialRecording(attach)), () => {});
+    await listen((attach) => accepted.push(dialRecording(attach)), () => {});
     const address = link.refuseChance === undefined && code === "ECONNREFUSED"
       ? "sim://nobody"
       : "sim://there";
@@ -470,7 +470,7 @@ test("listening: wildcards get a name, names are exclusive until closed, bad end
   const world = new World(6);
   const failures: unknown[] = [];
   const open = (address: string) => {
-    return world.network.listen(address, {})(address, (attach) => dialRecording(attach), (cause) => {
+    return world.network.listen(address, {})((attach) => dialRecording(attach), (cause) => {
       failures.push(cause);
     });
   };

@@ -9,6 +9,8 @@ import { MisuseError } from "../../errors.ts";
 import type { AbortSignalLike } from "../../ports.ts";
 import { type Context, sharedContext } from "../../socket/context.ts";
 import { checkGiven, type Fields, fillDefaults, msField, show } from "../configuration/fields.ts";
+import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
+import { transportOptions } from "../links/transport_options.ts";
 import { EndpointsLink } from "./endpoints_link.ts";
 import { type Log, LogClient } from "./log_client.ts";
 import { checkObject, LOG_FIELDS, type LogOptions } from "./log_options.ts";
@@ -22,6 +24,10 @@ export interface ConnectOptions extends LogOptions {
   readonly retryMs?: number | undefined;
   /** Milliseconds that this grows to. Default 5 000. */
   readonly retryMaxMs?: number | undefined;
+  /** Certificates and authorities of `tls://` and `wss://` endpoints. */
+  readonly tls?: TlsOptions | undefined;
+  /** Headers and PINGs of `ws://` and `wss://` endpoints. */
+  readonly webSocket?: WebSocketOptions | undefined;
   /** Ends the wait for the first answer. */
   readonly signal?: AbortSignalLike | undefined;
 }
@@ -53,20 +59,28 @@ export async function connectLog(
   endpoints: string | readonly string[],
   options: ConnectOptions = {},
 ): Promise<Log> {
-  const { context = sharedContext(), signal, ...rest } = checkObject(options);
+  const { context = sharedContext(), signal, tls, webSocket, ...rest } = checkObject(options);
   const filled = fillDefaults(CONNECT_FIELDS, checkGiven("a log", CONNECT_FIELDS, rest));
   const settings = filled as Readonly<Record<string, number>>;
   const list = checkEndpoints(context, endpoints);
   const refused = refusedWait({ signal });
   if (refused !== undefined) throw refused;
   const { retryMs, retryMaxMs } = settings;
+  const socket = transportOptions({ tls, webSocket });
   const client = new LogClient({
     context,
     at: list,
     requestTimeoutMs: settings["requestTimeoutMs"]!,
     closeTimeoutMs: settings["closeTimeoutMs"]!,
     link: (events) =>
-      new EndpointsLink({ context, endpoints: list, events, retryMs: retryMs!, retryMaxMs: retryMaxMs! }),
+      new EndpointsLink({
+        context,
+        endpoints: list,
+        events,
+        retryMs: retryMs!,
+        retryMaxMs: retryMaxMs!,
+        socket,
+      }),
     closed: () => Promise.resolve(),
   });
   try {

@@ -9,6 +9,7 @@ import { BROKER_FIELDS, DEFAULT_ENDPOINT, isEndpoint } from "./broker.ts";
 import { PUBLISHER_FIELDS, SUBSCRIBE_FIELDS } from "./client.ts";
 import { type Field, type Fields, textsField } from "./fields.ts";
 import { TOPIC_FIELDS } from "./topic.ts";
+import { TLS_FIELDS, WEB_SOCKET_FIELDS } from "./transports.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** What every variable's name begins with. */
@@ -41,6 +42,8 @@ export const CONFIGURATION_FIELDS: Fields = {
   ),
   ...BROKER_FIELDS,
   ...below(ANY_TOPIC_PATH, TOPIC_FIELDS),
+  ...below("tls", TLS_FIELDS),
+  ...below("webSocket", WEB_SOCKET_FIELDS),
   ...below("publisher", PUBLISHER_FIELDS),
   ...below("subscribe", SUBSCRIBE_FIELDS),
 };

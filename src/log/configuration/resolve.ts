@@ -15,7 +15,15 @@ import {
   type PublisherOptions,
   type SubscribeOptions,
 } from "./client.ts";
-import { checkField, type Field, mergeGiven, refuseUnknown, refuseValue, show } from "./fields.ts";
+import {
+  checkField,
+  type Field,
+  fillDefaults,
+  mergeGiven,
+  refuseUnknown,
+  refuseValue,
+  show,
+} from "./fields.ts";
 import {
   ANY_TOPIC_PATH,
   CONFIGURATION_FIELDS,
@@ -24,6 +32,8 @@ import {
   variableOf,
 } from "./names.ts";
 import { nearest } from "../../nearest.ts";
+import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
+import { checkTls, checkWebSocket, TLS_FIELDS, WEB_SOCKET_FIELDS } from "./transports.ts";
 import { isTopicName, TOPIC_NAME_ALLOWED } from "./topic.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -64,6 +74,9 @@ export interface Configuration {
   readonly broker: BrokerOptions;
   readonly publisher: PublisherOptions;
   readonly subscribe: SubscribeOptions;
+  /** `undefined`: nothing of it was given. */
+  readonly tls: TlsOptions | undefined;
+  readonly webSocket: WebSocketOptions | undefined;
   /** Every option by itself, in the order of the table of options; named topics last. */
   readonly settings: readonly Setting[];
 }
@@ -93,7 +106,7 @@ export function resolveConfiguration(input: ConfigurationInput): Configuration {
     at(name, () => set(given, keys, fromText(fieldOf(keys), path, text), "argument", name));
   }
   const tree = treeOf(given);
-  const { connect, publisher, subscribe, ...broker } = tree;
+  const { connect, publisher, subscribe, tls, webSocket, ...broker } = tree;
   const brokerOptions = checkBrokerOptions(broker);
   const publisherOptions = checkPublisherOptions(
     publisher,
@@ -106,6 +119,8 @@ export function resolveConfiguration(input: ConfigurationInput): Configuration {
     broker: brokerOptions,
     publisher: publisherOptions,
     subscribe: checkSubscribeOptions(subscribe),
+    tls: checkTls(tls),
+    webSocket: checkWebSocket(webSocket),
   };
   return { ...effective, settings: settingsOf(given, effective) };
 }
@@ -285,7 +300,15 @@ function checkLeases(given: Given, { resendTimeoutMs }: PublisherOptions): void 
 function settingsOf(given: Given, effective: Omit<Configuration, "settings">): Setting[] {
   const { connect, broker, publisher, subscribe } = effective;
   const topic = topicOptionsFor(broker, ANY_TOPIC, {});
-  const values = { ...broker, connect, publisher, subscribe, topics: { [ANY_TOPIC]: topic } };
+  const values = {
+    ...broker,
+    connect,
+    publisher,
+    subscribe,
+    topics: { [ANY_TOPIC]: topic },
+    tls: fillDefaults(TLS_FIELDS, { ...effective.tls }),
+    webSocket: fillDefaults(WEB_SOCKET_FIELDS, { ...effective.webSocket }),
+  };
   const settings = Object.keys(CONFIGURATION_FIELDS).map((path): Setting => {
     const value = path.split(".").reduce<unknown>(
       (inner, key) => (inner as Readonly<Record<string, unknown>>)[key],

@@ -12,7 +12,9 @@ import type { BrokerInput } from "../configuration/broker.ts";
 import type { LogError } from "../errors.ts";
 import { showAs } from "../../inspect.ts";
 import type { StoreFactory } from "../store/store.ts";
+import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
 import { LinkServer } from "./link_server.ts";
+import { transportOptions } from "../links/transport_options.ts";
 
 /** What a {@link BrokerServer} is made of. */
 export interface BrokerServerInit {
@@ -20,6 +22,8 @@ export interface BrokerServerInit {
   readonly host: Host;
   readonly stores: StoreFactory;
   readonly options?: BrokerInput | undefined;
+  readonly tls?: TlsOptions | undefined;
+  readonly webSocket?: WebSocketOptions | undefined;
   /** Told what people should know: cuts, failed stores. */
   readonly notice?: ((text: string, error?: LogError) => void) | undefined;
 }
@@ -55,12 +59,13 @@ export class BrokerServer implements AsyncDisposable {
    * `ERR_CLOSED`. Nothing listens then, and the stores are closed.
    */
   static async start(init: BrokerServerInit): Promise<BrokerServer> {
-    const { context, host, stores, options, notice } = init;
+    const { context, host, stores, options, tls, webSocket, notice } = init;
     let broker: Broker | undefined;
     let server: LinkServer | undefined;
     try {
       broker = new Broker({ host, stores, options, notice });
-      server = new LinkServer({ context, accept: broker.accept, endOfBurst: broker.endOfBurst });
+      const socket = transportOptions({ tls, webSocket });
+      server = new LinkServer({ context, accept: broker.accept, endOfBurst: broker.endOfBurst, socket });
       for (const endpoint of broker.options.listen) await server.bind(endpoint);
       return new BrokerServer(broker, server);
     } catch (error) {
@@ -75,6 +80,16 @@ export class BrokerServer implements AsyncDisposable {
   /** Where it listens, with the ports and paths that the system chose: what `connectLog` takes. */
   get endpoints(): readonly string[] {
     return this.#server.endpoints;
+  }
+
+  /**
+   * Uses a new certificate for connections that are accepted from now on. Without `tls`, its files are read
+   * again. Connections that exist live on.
+   *
+   * @throws {MisuseError} (rejects) `ERR_CERTIFICATE_KEY`, `ERR_OPTION`, `ERR_CLOSED`. Nothing changed then.
+   */
+  renewTls(tls?: TlsOptions): Promise<void> {
+    return this.#server.renewTls(tls);
   }
 
   /** What it is doing now: topics, sessions, readers, consumers' lag, memory, and counters since its start. */

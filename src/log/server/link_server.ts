@@ -13,6 +13,7 @@ import { SocketCore } from "../../socket/socket_core.ts";
 import type { RouterSocketOptions } from "../../socket/sockets.ts";
 import type { AcceptLink, LinkEvents } from "../link.ts";
 import { LinkSet } from "../links/link_set.ts";
+import type { TlsOptions } from "../../transport_options.ts";
 import { LinkInput, type PipeLink } from "../links/pipe_link.ts";
 
 /** What a {@link LinkServer} is made of. */
@@ -93,6 +94,11 @@ export class LinkServer {
   /** What happens to endpoints and peers, for people: refused handshakes, failed accepts. */
   get events(): Observer {
     return this.#core.observer;
+  }
+
+  /** As `renewTls` of a socket. */
+  renewTls(tls?: TlsOptions): Promise<void> {
+    return this.#core.renewTls(tls);
   }
 
   /** Links that were accepted and not yet told of their end. */

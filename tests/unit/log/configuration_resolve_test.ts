@@ -70,8 +70,9 @@ test("every option: argument before environment before file before default", () 
 });
 
 /** What the options that brokers and clients get say. */
-function valueIn({ connect, broker, publisher, subscribe, settings }: Configuration, path: string): unknown {
-  const values: Record<string, unknown> = { ...broker, connect, publisher, subscribe };
+function valueIn(configuration: Configuration, path: string): unknown {
+  const { connect, broker, publisher, subscribe, tls, webSocket, settings } = configuration;
+  const values: Record<string, unknown> = { ...broker, connect, publisher, subscribe, tls, webSocket };
   const inner = path.split(".").reduce<unknown>(
     (value, key) => (value as Record<string, unknown> | undefined)?.[key],
     values,

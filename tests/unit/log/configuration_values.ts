@@ -17,6 +17,7 @@ const ENDPOINTS: OptionValues = {
   good: [["tcp://127.0.0.1:1"], ["tcp://*:0", "ipc:///tmp/x"], ["inproc://a"]],
   bad: [[], ["127.0.0.1:1"], [""], ["tcp://"], ["tcp://a:1", "tcp://a:1"], "tcp://a:1", [1], null, {}],
 };
+const PEM_FILE = { good: ["a.pem", "/etc/ssl/a.pem"], bad: ["", "a\0", 1] };
 const NAME: OptionValues = {
   good: ["a", "é".repeat(127), "x y"],
   bad: ["", "a\n", "\x7f", "é".repeat(128), 5, null, ["a"]],
@@ -63,6 +64,19 @@ export const VALUES: Readonly<Record<string, OptionValues>> = {
   },
   "topics.*.leaseMs": { good: [6_001, 10_000, 86_400_000], bad: [99, 6_000, 86_400_001, ...NOT_NUMBERS] },
   "topics.*.syncIntervalMs": { good: [0, 1, 3_600_000], bad: [3_600_001, ...NOT_NUMBERS] },
+  "tls.certificateFile": PEM_FILE,
+  "tls.keyFile": PEM_FILE,
+  "tls.authoritiesFile": PEM_FILE,
+  "tls.serverName": { good: ["example.org", "a"], bad: ["", "a b", 1] },
+  "tls.clientCertificates": { good: ["require", "request"], bad: ["yes", true] },
+  "tls.allowSelfSigned": { good: [true, false], bad: ["yes", 1] },
+  "webSocket.allowOrigins": {
+    good: [["https://example.org"], ["http://localhost:8080", "https://[::1]"]],
+    bad: [["example.org"], ["https://example.org/"], "https://example.org"],
+  },
+  "webSocket.allowHosts": { good: [["example.org"], ["localhost", "127.0.0.1"]], bad: [["a b"], "a"] },
+  "webSocket.trustProxy": { good: [true, false], bad: ["yes", 1] },
+  "webSocket.pingIntervalMs": { good: [0, 1_000], bad: [-1, ...NOT_NUMBERS] },
   "publisher.name": NAME,
   "publisher.ack": { good: [0, 1, 2], bad: [3, ...NOT_NUMBERS] },
   "publisher.batchBytes": { good: [64, 1_000, 16 * MIB], bad: [63, 2 ** 30 + 1, ...NOT_NUMBERS] },
