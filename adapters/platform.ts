@@ -10,6 +10,8 @@
  */
 
 import type { Platform } from "../src/ports.ts";
+import { inproc, listening } from "../src/session/features.ts";
+import { parseEndpoint } from "../src/socket/endpoint.ts";
 import { detectHost, loadAdapter } from "./detect.ts";
 
 /** The host and the transports of Node, Deno and Bun. */
@@ -17,4 +19,6 @@ export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
   schemes: ["tcp", "ipc", "tls", "ws", "wss"],
+  features: { inproc, listening },
+  checkEndpoint: parseEndpoint,
 };

@@ -55,7 +55,10 @@ class Tunnel implements Transport {
       open: (info) => {
         this.#info = info;
         const ready = encodeReady(encodeMetadata([["Socket-Type", text("PAIR")]]));
-        const hello = concat([encodeGreeting({ mechanism: "NULL", asServer: false }), encodeCommandFrame(ready)]);
+        const hello = concat([
+          encodeGreeting({ mechanism: "NULL", asServer: false }),
+          encodeCommandFrame(ready),
+        ]);
         this.#blocked = !raw.write(hello);
       },
       data: (chunk) => this.#read(chunk),
