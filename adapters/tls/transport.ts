@@ -148,12 +148,13 @@ async function listenTls(
     const take = (wire: Wire, handlers: TransportHandlers): Transport =>
       acceptTls(runtime, wire, handlers, present);
     const listener = await runtime.listen(endpoint, options, (taken) => offer(taken, take, accept), failed);
+    const address = tlsAddress(listener.address);
     const renew = (renewed: StreamOptions): Promise<void> =>
       new Promise((resolve) => {
-        present = listenerOf(renewed, `Cannot renew the certificate of ${listener.address}`);
+        present = listenerOf(renewed, `Cannot renew the certificate of ${address}`);
         resolve();
       });
-    return { ...listener, address: tlsAddress(listener.address), renew };
+    return { ...listener, address, renew };
   } catch (cause) {
     throw bindError(cause, endpoint.text);
   }
