@@ -8,6 +8,7 @@
 
 import type { NodeNet } from "./node/types.ts";
 import type { NodeFsFiles } from "./store/types.ts";
+import type { NodeWorkerThreads, ThreadMessages } from "./worker/types.ts";
 
 /** `node:os` */
 export interface NodeOs {
@@ -49,7 +50,7 @@ export interface NodeZlib {
 }
 
 /** `node:process` */
-export interface NodeProcess {
+export interface NodeProcess extends ThreadMessages {
   nextTick(run: () => void): void;
 }
 
@@ -100,6 +101,7 @@ interface Builtins {
   "node:timers": Timers;
   "node:perf_hooks": NodePerfHooks;
   "node:diagnostics_channel": NodeDiagnosticsChannel;
+  "node:worker_threads": NodeWorkerThreads;
 }
 
 interface Globals {

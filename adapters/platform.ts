@@ -13,4 +13,4 @@ import type { Platform } from "../src/ports.ts";
 import { detectHost, loadAdapter } from "./detect.ts";
 
 /** The host and the transports of Node, Deno and Bun. */
-export const platform: Platform = { createHost: detectHost, loadAdapter, schemes: ["tcp", "ipc"] };
+export const platform: Platform = { createHost: detectHost, loadAdapter, schemes: ["tcp", "ipc", "worker"] };

@@ -6,6 +6,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { bunIpc } from "./ipc.ts";
 import { bunTcp } from "./tcp.ts";
 
@@ -13,5 +14,5 @@ import { bunTcp } from "./tcp.ts";
 export const bunAdapter: Adapter = {
   name: "bun",
   host,
-  transports: new Map([["tcp", bunTcp], ["ipc", bunIpc]]),
+  transports: new Map([["tcp", bunTcp], ["ipc", bunIpc], ["worker", workerTransport]]),
 };

@@ -6,6 +6,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { denoIpc } from "./ipc.ts";
 import { denoTcp } from "./tcp.ts";
 
@@ -13,5 +14,5 @@ import { denoTcp } from "./tcp.ts";
 export const denoAdapter: Adapter = {
   name: "deno",
   host,
-  transports: new Map([["tcp", denoTcp], ["ipc", denoIpc]]),
+  transports: new Map([["tcp", denoTcp], ["ipc", denoIpc], ["worker", workerTransport]]),
 };

@@ -8,6 +8,7 @@
 import * as net from "node:net";
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { nodeIpc } from "./ipc.ts";
 import { nodeTcp } from "./tcp.ts";
 import type { NodeNet } from "./types.ts";
@@ -18,5 +19,5 @@ const module = (): NodeNet => net as unknown as NodeNet;
 export const nodeAdapter: Adapter = {
   name: "node",
   host,
-  transports: new Map([["tcp", nodeTcp(module)], ["ipc", nodeIpc(module)]]),
+  transports: new Map([["tcp", nodeTcp(module)], ["ipc", nodeIpc(module)], ["worker", workerTransport]]),
 };
