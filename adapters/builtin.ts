@@ -7,7 +7,9 @@
  */
 
 import type { NodeNet } from "./node/types.ts";
+import type { Timers } from "./standard_host.ts";
 import type { NodeFsFiles } from "./store/types.ts";
+import type { NodeCrypto, NodeStreams, NodeTls } from "./tls/types.ts";
 import type { NodeWorkerThreads, ThreadMessages } from "./worker/types.ts";
 
 /** `node:os` */
@@ -54,21 +56,6 @@ export interface NodeProcess extends ThreadMessages {
   nextTick(run: () => void): void;
 }
 
-/** What `setTimeout` makes: a number in browsers. */
-export interface Timer {
-  ref?(): void;
-  unref?(): void;
-}
-
-/** `node:timers`, or what the globals have of it. */
-export interface Timers {
-  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
-  readonly clearTimeout: (timer: Timer) => void;
-  readonly setInterval: (run: () => void, delayMs: number) => Timer;
-  readonly clearInterval: (timer: Timer) => void;
-  readonly setImmediate?: (run: () => void) => unknown;
-}
-
 /** Of `node:perf_hooks`, or the global one. */
 export interface Performance {
   readonly timeOrigin: number;
@@ -93,6 +80,9 @@ export interface NodeDiagnosticsChannel {
 
 interface Builtins {
   "node:net": NodeNet;
+  "node:tls": NodeTls;
+  "node:crypto": NodeCrypto;
+  "node:stream": NodeStreams;
   "node:os": NodeOs;
   "node:fs": NodeFs;
   "node:dns": NodeDns;

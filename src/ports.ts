@@ -155,6 +155,8 @@ export interface StreamOptions {
   readonly backlog?: number;
   /** Give up opening after this many milliseconds. 0 or omitted: the system's own limit. */
   readonly connectTimeoutMs?: number;
+  /** Milliseconds that a handshake may take. The core sees to it from the moment it was offered the stream. */
+  readonly handshakeTimeoutMs?: number;
   /** Whether TCP keep-alive is on. Default: the system's. */
   readonly tcpKeepalive?: boolean;
   /** Milliseconds of silence before the first TCP keep-alive probe, where the runtime can set it. */
@@ -195,6 +197,11 @@ export interface Host {
   random(into: Uint8Array): void;
   /** Keeps the process alive while on. Cheap to call. A switch, not a counter: a host serves one context. */
   keepAlive(on: boolean): void;
+  /**
+   * Optional: calls `listener` whenever the machine, or a page, may be back from a sleep or from being offline:
+   * who waits to reconnect does so at once. The returned function ends that.
+   */
+  wakes?(listener: () => void): () => void;
   /** Surfaces an error of the application as an uncaught one. Default: it is thrown in a microtask. */
   reportError?(error: unknown): void;
   /**
@@ -248,9 +255,13 @@ export interface Platform {
   /** Creates a host. Each context has its own. */
   createHost(): Host;
   /** Loads the transports. Called when the first endpoint needs one. */
-  loadAdapter(): Promise<Adapter>;
+  loadAdapter(): Adapter | Promise<Adapter>;
   /** The schemes that {@link loadAdapter} provides, known before it is called. */
   readonly schemes: readonly string[];
+  /** What contexts can do besides connecting: src/session/features.ts. */
+  readonly features: Readonly<Record<string, unknown>>;
+  /** Optional: throws for an endpoint that cannot be parsed, before its transport is loaded. */
+  checkEndpoint?(address: string, role: "bind" | "connect"): void;
 }
 
 /** The part of an `AbortSignal` that the core uses. */
