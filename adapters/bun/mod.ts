@@ -6,6 +6,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { webSocketTransport } from "../websocket/mod.ts";
 import { bunIpc } from "./ipc.ts";
 import { bunTcp } from "./tcp.ts";
@@ -21,5 +22,6 @@ export const bunAdapter: Adapter = {
     ["tls", bunTls],
     ["ws", webSocketTransport("ws", bunTcp, host)],
     ["wss", webSocketTransport("wss", bunTls, host)],
+    ["worker", workerTransport],
   ]),
 };
