@@ -21,7 +21,8 @@ export const certificatesCommand: Command = {
   name: "certificates",
   operands: "",
   summary: "make certificates for tests and development",
-  about: `Makes an authority, and with it a certificate for a listener and one for a client, each with its key:
+  about:
+    `Makes an authority, and with it a certificate for a listener and one for a client, each with its key:
 
   authority.pem                whom both sides trust: authoritiesFile in the option tls
   server.pem, server-key.pem   for a listener: certificateFile and keyFile
@@ -80,7 +81,9 @@ function daysOf(text: string): number {
   const days = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (days >= 1 && days <= DAYS_MAX) return days;
   throw new UsageError(
-    `--days must be a whole number from 1 to ${DAYS_MAX}, not ${JSON.stringify(text)}. See: hawser help certificates`,
+    `--days must be a whole number from 1 to ${DAYS_MAX}, not ${
+      JSON.stringify(text)
+    }. See: hawser help certificates`,
   );
 }
 
@@ -96,8 +99,9 @@ async function makeFiles(hosts: readonly string[], client: string, days: number)
   const now = Date.now();
   // A little before now, for machines whose clocks are behind.
   const dates = { validFrom: new Date(now - 300_000), validUntil: new Date(now + days * DAY_MS) };
-  const make = (setup: Pick<CertificateSetup, "commonName"> & Partial<CertificateSetup>): Promise<Credentials> =>
-    makeCertificate({ organization: ORGANIZATION, ...dates, ...setup });
+  const make = (
+    setup: Pick<CertificateSetup, "commonName"> & Partial<CertificateSetup>,
+  ): Promise<Credentials> => makeCertificate({ organization: ORGANIZATION, ...dates, ...setup });
   const authority = await make({ commonName: "test authority", isAuthority: true });
   const issuer = authority;
   const server = await make({ commonName: hosts[0]!.substring(0, 64), hosts, purposes: ["server"], issuer });
@@ -117,7 +121,9 @@ function file(name: string, text: string, about: string): File {
 
 function writeAll(folder: string, files: readonly File[]): void {
   const taken = files.map(({ name }) => join(folder, name)).find((path) => existsSync(path));
-  if (taken !== undefined) throw new CommandError(`${taken} exists; nothing was written. Choose another --out`);
+  if (taken !== undefined) {
+    throw new CommandError(`${taken} exists; nothing was written. Choose another --out`);
+  }
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const { name, text, isPrivate } of files) {

@@ -21,8 +21,8 @@ import type { NodeNet, NodeSocket } from "./types.ts";
 const HIGH_WATER_MARK = 65_536;
 
 /**
- * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun; Deno's
- * `node:tls` would go on reading such a socket while it is paused.
+ * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun;
+ * Deno's `node:tls` would go on reading such a socket while it is paused.
  */
 export function nodeTls(net: () => NodeNet): TransportFactory {
   const isNode = detectRuntime() === "node";

@@ -55,6 +55,9 @@ export class TlsStream implements Transport {
   #failed = false;
   /** Whether the peer has sent anything through TLS. */
   #received = false;
+  /** A gather write of which not all was handed over, and what comes next. */
+  #rest: readonly Uint8Array[] | undefined = undefined;
+  #restAt = 0;
   #whenSettled: (() => void) | undefined = undefined;
 
   constructor(setup: TlsSetup, handlers: TransportHandlers) {
@@ -110,7 +113,30 @@ export class TlsStream implements Transport {
 
   writev(chunks: readonly Uint8Array[]): boolean {
     if (!this.#opened || this.#failed) return false;
-    return this.#stream.writev(chunks.some(isEmpty) ? chunks.filter((chunk) => !isEmpty(chunk)) : chunks);
+    this.#rest = chunks;
+    this.#restAt = 0;
+    return this.#writeRest();
+  }
+
+  /** Writes one group after the other, until one is lent or all are taken. */
+  #writeRest(): boolean {
+    const chunks = this.#rest!;
+    while (this.#restAt < chunks.length) {
+      const group: Uint8Array[] = [];
+      for (let bytes = 0; this.#restAt < chunks.length; this.#restAt++) {
+        const chunk = chunks[this.#restAt]!;
+        bytes += chunk.length;
+        if (group.length > 0 && bytes > GROUP_BYTES_MAX) break;
+        if (chunk.length > 0) group.push(chunk);
+      }
+      if (!this.#stream.writev(group)) return false;
+    }
+    this.#rest = undefined;
+    return true;
+  }
+
+  #drained(): void {
+    if (this.#rest === undefined || this.#writeRest()) this.#handlers.drain();
   }
 
   setPaused(paused: boolean): boolean {
@@ -140,7 +166,7 @@ export class TlsStream implements Transport {
         this.#received = true;
         handlers.data(chunk);
       },
-      drain: () => handlers.drain(),
+      drain: () => this.#drained(),
       end: () => {
         if (!this.#opened) return;
         if (this.#isRefusal(undefined)) this.fail(this.#refusal(undefined));
@@ -170,9 +196,11 @@ export class TlsStream implements Transport {
   }
 }
 
-function isEmpty(chunk: Uint8Array): boolean {
-  return chunk.length === 0;
-}
+/**
+ * The most that is written at once, unless a chunk is larger. `node:tls` joins what is gathered and encrypts
+ * all of it before anything leaves; and blocks of memory from 128 KiB on are slow to come by.
+ */
+const GROUP_BYTES_MAX = 98_304;
 
 /** What systems say of a connection that the peer has closed although something was on its way to it. */
 const LOST: readonly string[] = ["ECONNRESET", "EPIPE", "ECONNABORTED"];

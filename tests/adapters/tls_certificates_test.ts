@@ -61,7 +61,13 @@ const REFUSED_SERVERS: readonly [Name, TlsOptions, string, ...string[]][] = [
   ["otherHost", {}, "ERR_CERTIFICATE_HOST", "CN=otherHost", "not for 127.0.0.1", "for DNS:elsewhere.example"],
   ["server", { serverName: "other.example" }, "ERR_CERTIFICATE_HOST", "not for other.example", ...NAMES_IT],
   ["clientOnly", {}, "ERR_CERTIFICATE_PURPOSE", "CN=clientOnly", "by a server", ...NAMES_IT],
-  ["unknownServer", {}, "ERR_CERTIFICATE_UNKNOWN", "CN=Another authority, O=Test vouches for it", ...NAMES_IT],
+  [
+    "unknownServer",
+    {},
+    "ERR_CERTIFICATE_UNKNOWN",
+    "CN=Another authority, O=Test vouches for it",
+    ...NAMES_IT,
+  ],
   ["selfSigned", {}, "ERR_CERTIFICATE_UNKNOWN", "nobody but itself", "allowSelfSigned", ...NAMES_IT],
   ["unknownServer", { allowSelfSigned: true }, "ERR_CERTIFICATE_UNKNOWN", "CN=unknownServer", ...NAMES_IT],
   ["expiredSelfSigned", { allowSelfSigned: true }, "ERR_CERTIFICATE_EXPIRED", "CN=expiredSelfSigned"],
@@ -179,16 +185,20 @@ for (const clientCertificates of ["request", "require"] as const) {
 }
 
 test(`${label}: a peer that ends later, in order, is no refusal`, () =>
-  meet({ ...pair("server"), authorities, clientCertificates: "request" }, { ...pair("client"), authorities }, async (
-    { left, right },
-  ) => {
-    const accepted = await right();
-    await accepted.until("open", () => accepted.opened);
-    accepted.writePattern(1);
-    await left.until("a byte", () => left.receivedBytes === 1);
-    accepted.transport.close("flush");
-    await left.until("end", () => left.ended);
-    left.transport.close("flush");
-    await left.until("close", () => left.closed);
-    assertEquals(left.cause, undefined);
-  }));
+  meet(
+    { ...pair("server"), authorities, clientCertificates: "request" },
+    { ...pair("client"), authorities },
+    async (
+      { left, right },
+    ) => {
+      const accepted = await right();
+      await accepted.until("open", () => accepted.opened);
+      accepted.writePattern(1);
+      await left.until("a byte", () => left.receivedBytes === 1);
+      accepted.transport.close("flush");
+      await left.until("end", () => left.ended);
+      left.transport.close("flush");
+      await left.until("close", () => left.closed);
+      assertEquals(left.cause, undefined);
+    },
+  ));

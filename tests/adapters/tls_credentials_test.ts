@@ -40,15 +40,32 @@ const UNUSABLE: readonly [string, TlsOptions, ...string[]][] = [
   ["a key of another certificate", { certificate, key: client.key }, "does not fit", "CN=server, O=Test"],
   ["a file that does not exist", { certificateFile: missing, key }, "certificateFile", missing],
   ["a key file that does not exist", { certificate, keyFile: missing }, "keyFile", missing],
-  ["a file of authorities that does not exist", { certificate, key, authoritiesFile: missing }, "authoritiesFile"],
+  [
+    "a file of authorities that does not exist",
+    { certificate, key, authoritiesFile: missing },
+    "authoritiesFile",
+  ],
   ["an empty file", { certificateFile: file("empty.pem", "\n"), key }, "empty.pem is empty"],
-  ["a file with something else", { certificateFile: file("text.pem", "hello"), key }, "no certificate", "text.pem"],
+  [
+    "a file with something else",
+    { certificateFile: file("text.pem", "hello"), key },
+    "no certificate",
+    "text.pem",
+  ],
   ["a damaged certificate", { certificate: damaged, key }, "certificate in certificate is malformed"],
   ["a damaged certificate in a file", { certificateFile: damagedFile, key }, "malformed", "damaged.pem"],
-  ["a damaged second authority", { certificate, key, authorities: authorities + damaged }, "number 2 in authorities"],
+  [
+    "a damaged second authority",
+    { certificate, key, authorities: authorities + damaged },
+    "number 2 in authorities",
+  ],
   ["a key that is none", { certificate, key: "hello" }, "key contains no private key"],
   ["a damaged key", { certificate, key: key.replace(/\n.{64}\n/, "\n") }, "the key in key is malformed"],
-  ["an encrypted key without a passphrase", { certificate, key: encrypted }, "is encrypted; set keyPassphrase"],
+  [
+    "an encrypted key without a passphrase",
+    { certificate, key: encrypted },
+    "is encrypted; set keyPassphrase",
+  ],
   [
     "an encrypted key with another passphrase",
     { certificate, keyFile: file("encrypted.pem", encrypted), keyPassphrase: "other" },
@@ -67,7 +84,10 @@ for (const [what, tls, ...words] of UNUSABLE) {
     for (const word of words) assertStringIncludes(error.message, word);
     const left = bench.dial("tls://127.0.0.1:1");
     await left.until("close", () => left.closed);
-    assert(left.cause instanceof MisuseError && left.cause.code === "ERR_CERTIFICATE_KEY", String(left.cause));
+    assert(
+      left.cause instanceof MisuseError && left.cause.code === "ERR_CERTIFICATE_KEY",
+      String(left.cause),
+    );
     assertStringIncludes(left.cause.message, "Cannot connect to tls://127.0.0.1:1");
     for (const word of words) assertStringIncludes(left.cause.message, word);
     await bench.clear();
@@ -101,7 +121,11 @@ const USABLE: readonly [string, TlsOptions][] = [
     },
   ],
   ["an encrypted key", { certificate, key: encrypted, keyPassphrase: "secret", authorities }],
-  ["text around the blocks", { certificate: `Subject: me\n${certificate}\n`, key, authorities: `x\n${authorities}` }],
+  ["text around the blocks", {
+    certificate: `Subject: me\n${certificate}\n`,
+    key,
+    authorities: `x\n${authorities}`,
+  }],
 ];
 
 for (const [what, tls] of USABLE) {
@@ -158,7 +182,11 @@ test(`${label}: a pair that does not fit renews nothing`, async () => {
   const { bench, presented } = sceneOf(pairOf(server), () => address);
   const listener = await bench.listen("tls://127.0.0.1:*");
   address = listener.address;
-  for (const tls of [{ certificate: renewedServer.certificate, key: expired.key }, {}, { certificateFile: missing }]) {
+  for (
+    const tls of [{ certificate: renewedServer.certificate, key: expired.key }, {}, {
+      certificateFile: missing,
+    }]
+  ) {
     const error = await errorOf(() => listener.renew!({ tls }));
     assert(error instanceof MisuseError && error.code === "ERR_CERTIFICATE_KEY", String(error));
     assertMatch(error.message, /^Cannot renew the certificate of tls:\/\/127\.0\.0\.1:\d+: /);

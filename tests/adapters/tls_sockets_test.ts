@@ -1,5 +1,12 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { MisuseError, Pull, Push, Reply, Request } from "../../mod.ts";
 import type { TlsOptions } from "../../src/transport_options.ts";
 import { loopTurn, within } from "../interop/support/deadline.ts";
@@ -76,7 +83,10 @@ test("a renewed certificate that cannot be used is refused, and the old one stay
   const pull = new Pull({ tls: pair("server") });
   await pull.bind("tls://127.0.0.1:*");
   const { certificate } = certificates.renewedServer;
-  const error = await assertRejects(() => pull.renewTls({ certificate, key: certificates.client.key }), MisuseError);
+  const error = await assertRejects(
+    () => pull.renewTls({ certificate, key: certificates.client.key }),
+    MisuseError,
+  );
   assertEquals(error.code, "ERR_CERTIFICATE_KEY");
   const push = new Push({ tls: { authorities } });
   push.connect(pull.lastEndpoint!);
@@ -134,7 +144,10 @@ test("a receiver that stands still blocks its sender, in bounded memory, and los
   assertGreater(sent, 20);
   for (let index = 0; index < sent; index++) {
     const [received] = await within(pull.receive(), `message ${index} of ${sent}`);
-    assert(received!.length === BODY_BYTES && received!.every((byte) => byte === index % 256), `message ${index}`);
+    assert(
+      received!.length === BODY_BYTES && received!.every((byte) => byte === index % 256),
+      `message ${index}`,
+    );
   }
   assertEquals(pull.tryReceive(), undefined);
   push.close();

@@ -42,13 +42,17 @@ test("sockets meet with the certificates that one command makes, and each knows 
   pull.close();
 });
 
-test("keys are for their owner alone", { skip: process.platform === "win32" && "other permissions" }, async () => {
-  const out = join(folder, "modes");
-  assertEquals((await hawser(["certificates", "--out", out])).code, 0);
-  for (const name of FILES) {
-    assertEquals(statSync(join(out, name)).mode & 0o777, name.includes("-key") ? 0o600 : 0o644, name);
-  }
-});
+test(
+  "keys are for their owner alone",
+  { skip: process.platform === "win32" && "other permissions" },
+  async () => {
+    const out = join(folder, "modes");
+    assertEquals((await hawser(["certificates", "--out", out])).code, 0);
+    for (const name of FILES) {
+      assertEquals(statSync(join(out, name)).mode & 0o777, name.includes("-key") ? 0o600 : 0o644, name);
+    }
+  },
+);
 
 test("an existing file is not overwritten, and nothing else is written then", async () => {
   const out = mkdtempSync(join(folder, "taken-"));
@@ -67,7 +71,9 @@ test("hosts and dates are those that were asked for", async () => {
   const server = new X509Certificate(readFileSync(join(out, "server.pem")));
   const fault = (host: string): Error | undefined =>
     checkServerIdentity(host, server.toLegacyObject() as unknown as PeerCertificate);
-  for (const host of ["a.example.org", "example.org", "10.0.0.1", "fe80::1:2"]) assertEquals(fault(host), undefined);
+  for (const host of ["a.example.org", "example.org", "10.0.0.1", "fe80::1:2"]) {
+    assertEquals(fault(host), undefined);
+  }
   assertMatch(String(fault("localhost")), /not in the cert's altnames/);
   const days = (Date.parse(server.validTo) - Date.now()) / 86_400_000;
   assert(days > 1.9 && days <= 2, `${days} days`);

@@ -35,7 +35,10 @@ for (const runtime of RUNTIME_NAMES) {
       if (bound === "ours") await theirs.connect(await ours.bind("tls://127.0.0.1:*"));
       else await ours.connect(await theirs.bind("tls://127.0.0.1:*"));
       await converse({ ours, theirs }, MESSAGES);
-      assertEquals(ours.socket.peers[0]?.tls?.peerCertificate?.commonName, bound === "ours" ? "client" : "server");
+      assertEquals(
+        ours.socket.peers[0]?.tls?.peerCertificate?.commonName,
+        bound === "ours" ? "client" : "server",
+      );
       await Promise.all([ours.close(), theirs.close()]);
     }
     assertEquals(await peer.leave(), 0);

@@ -9,7 +9,12 @@ const CONTEXT = { peer: "tls://example.org:1", own: undefined, opened: false };
 
 /** What the runtimes were seen to say: code, message, and what that is for hawser. */
 const SAID: readonly [string | undefined, string, string, string][] = [
-  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "tlsv13 alert", "ERR_CERTIFICATE_REFUSED", "requires a certificate"],
+  [
+    "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "tlsv13 alert",
+    "ERR_CERTIFICATE_REFUSED",
+    "requires a certificate",
+  ],
   ["ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED", "error:1000045c", "ERR_CERTIFICATE_REFUSED", "requires"],
   [undefined, "received fatal alert: CertificateRequired", "ERR_CERTIFICATE_REFUSED", "requires"],
   ["ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED", "", "ERR_CERTIFICATE_REFUSED", "has expired"],
@@ -27,7 +32,12 @@ const SAID: readonly [string | undefined, string, string, string][] = [
   ["ERR_SSL_PACKET_LENGTH_TOO_LONG", "", "ERR_TLS", "does not speak TLS"],
   ["ERR_SSL_UNSUPPORTED_PROTOCOL", "", "ERR_TLS", "no version of TLS"],
   ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "", "ERR_TLS", "no version of TLS"],
-  ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "peer is incompatible: Tls12NotOfferedOrEnabled", "ERR_TLS", "no version"],
+  [
+    "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "peer is incompatible: Tls12NotOfferedOrEnabled",
+    "ERR_TLS",
+    "no version",
+  ],
   ["ERR_SSL_NO_SHARED_CIPHER", "", "ERR_TLS", "no cipher"],
   ["ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE", "", "ERR_TLS", "refused the handshake"],
   [
@@ -53,12 +63,16 @@ for (const [code, message, expected, why] of SAID) {
 }
 
 test("every row of the table of failures is reached by something that a runtime says", () => {
-  const rows = SAID.map(([code, message]) => FAILURES.findIndex(({ pattern }) => pattern.test(`${code} ${message}`)));
+  const rows = SAID.map(([code, message]) =>
+    FAILURES.findIndex(({ pattern }) => pattern.test(`${code} ${message}`))
+  );
   for (let row = 0; row < FAILURES.length; row++) assert(rows.includes(row), String(FAILURES[row]!.pattern));
 });
 
 test("what is not a failure of TLS stays what it is", () => {
-  for (const cause of [undefined, Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }), "text"]) {
+  for (
+    const cause of [undefined, Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }), "text"]
+  ) {
     assertStrictEquals(tlsFailure(cause, CONTEXT), cause);
   }
   const error = new PeerError("ERR_CERTIFICATE_HOST", "x");
@@ -78,7 +92,9 @@ test("verdicts on certificates are told as failures of authentication, other fai
   for (const code of new Set(VERIFICATION_CODES.values())) {
     assertEquals(handshakeErrorType(new PeerError(code, "x")), "handshake:error:auth");
   }
-  for (const code of ["ERR_CERTIFICATE_UNKNOWN", "ERR_CERTIFICATE_REQUIRED", "ERR_CERTIFICATE_REFUSED"] as const) {
+  for (
+    const code of ["ERR_CERTIFICATE_UNKNOWN", "ERR_CERTIFICATE_REQUIRED", "ERR_CERTIFICATE_REFUSED"] as const
+  ) {
     assertEquals(handshakeErrorType(new PeerError(code, "x")), "handshake:error:auth");
   }
   assertEquals(handshakeErrorType(new PeerError("ERR_TLS", "x")), "handshake:error:protocol");
