@@ -20,9 +20,10 @@
  * @module
  */
 
-import { type FileStoresInit, openFileStores as openFolder } from "./adapters/store/file_store.ts";
-import { detectHost } from "./adapters/detect.ts";
-import { checkObject, type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
+import { openPlatformFiles, type PlatformFilesInit } from "#files";
+import type { FileStoresInit } from "./adapters/store/file_store.ts";
+import { checkObject } from "./src/log/client/log_options.ts";
+import { type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
 import type { BrokerInput } from "./src/log/configuration/broker.ts";
 import type { LogError } from "./src/log/errors.ts";
@@ -93,7 +94,7 @@ export async function startBroker(options: BrokerServerOptions = {}): Promise<Br
 }
 
 /** Options of {@link openFileStores}: a folder, and what a `DiskStores` takes besides. */
-export type FileStoresOptions = Omit<FileStoresInit, "host"> & Partial<Pick<FileStoresInit, "host">>;
+export type FileStoresOptions = PlatformFilesInit;
 
 /**
  * Opens `dir` for this process alone and answers stores of files in it, one folder for each topic, as `openLog({ dir })` does: for
@@ -110,17 +111,14 @@ export type FileStoresOptions = Omit<FileStoresInit, "host"> & Partial<Pick<File
  * console.log((await log.openTopic("orders")).durability); // process
  * ```
  */
-export function openFileStores({ host = detectHost(), ...rest }: FileStoresOptions): Promise<StoreFactory> {
-  return openFolder({ ...rest, host });
+export function openFileStores(options: FileStoresOptions): Promise<StoreFactory> {
+  return openPlatformFiles(options);
 }
 
 export type { FileStoresInit };
-export {
-  connectLog,
-  type ConnectOptions,
-  type EmbeddedOptions,
-  type LogOptions,
-} from "./src/log/client/open.ts";
+export { connectLog, type ConnectOptions } from "./src/log/client/connect.ts";
+export type { EmbeddedOptions } from "./src/log/client/open.ts";
+export type { LogOptions } from "./src/log/client/log_options.ts";
 export type { Log, LogStatus, TopicInfo } from "./src/log/client/log_client.ts";
 export {
   LogPublisher,

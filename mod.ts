@@ -32,6 +32,9 @@ export {
   type PushOptions,
   Reply,
   type ReplyOptions,
+  Request,
+  type RequestSocketOptions,
+  type RetryOptions,
   Router,
   type RouterSocketOptions,
   Subscriber,
@@ -41,7 +44,6 @@ export {
   XSubscriber,
   type XSubscriberOptions,
 } from "./src/socket/sockets.ts";
-export { Request, type RequestSocketOptions, type RetryOptions } from "./src/socket/request.ts";
 export { Proxy, type ProxyFlow, type ProxyStatistics } from "./src/socket/proxy.ts";
 export {
   type ContextOption,
@@ -52,6 +54,7 @@ export {
   Socket,
   type SocketSummary,
 } from "./src/socket/socket.ts";
+export { type Features, type Inproc, inproc, type Listening, listening } from "./src/session/features.ts";
 export type {
   ConflateOptions,
   PublishOptions,

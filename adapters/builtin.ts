@@ -7,6 +7,7 @@
  */
 
 import type { NodeNet } from "./node/types.ts";
+import type { Timers } from "./standard_host.ts";
 import type { NodeFsFiles } from "./store/types.ts";
 import type { NodeCrypto, NodeStreams, NodeTls } from "./tls/types.ts";
 
@@ -52,21 +53,6 @@ export interface NodeZlib {
 /** `node:process` */
 export interface NodeProcess {
   nextTick(run: () => void): void;
-}
-
-/** What `setTimeout` makes: a number in browsers. */
-export interface Timer {
-  ref?(): void;
-  unref?(): void;
-}
-
-/** `node:timers`, or what the globals have of it. */
-export interface Timers {
-  readonly setTimeout: (run: () => void, delayMs: number) => Timer;
-  readonly clearTimeout: (timer: Timer) => void;
-  readonly setInterval: (run: () => void, delayMs: number) => Timer;
-  readonly clearInterval: (timer: Timer) => void;
-  readonly setImmediate?: (run: () => void) => unknown;
 }
 
 /** Of `node:perf_hooks`, or the global one. */

@@ -10,7 +10,15 @@
  */
 
 import type { Platform } from "../src/ports.ts";
+import { inproc, listening } from "../src/session/features.ts";
+import { parseEndpoint } from "../src/socket/endpoint.ts";
 import { detectHost, loadAdapter } from "./detect.ts";
 
 /** The host and the transports of Node, Deno and Bun. */
-export const platform: Platform = { createHost: detectHost, loadAdapter, schemes: ["tcp", "ipc", "tls"] };
+export const platform: Platform = {
+  createHost: detectHost,
+  loadAdapter,
+  schemes: ["tcp", "ipc", "tls", "ws", "wss"],
+  features: { inproc, listening },
+  checkEndpoint: parseEndpoint,
+};

@@ -50,7 +50,7 @@ function installPackages(setting: Setting): string {
     cpSync(join(setting.root, part), join(modules, "hawser", part), { recursive: true });
   }
   const installed = join(setting.root, "node_modules");
-  for (const name of ["zod", "yaml", "zeromq"]) {
+  for (const name of ["yaml", "zeromq"]) {
     symlinkSync(join(installed, name), join(modules, name), "dir");
   }
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');

@@ -8,7 +8,6 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { parseDocument } from "yaml";
 import { type Configuration, resolveConfiguration } from "../src/log/configuration/resolve.ts";
-import { loadSchemas } from "../src/log/configuration/schemas.ts";
 import type { CommandInput } from "./command.ts";
 import { UsageError } from "./terminal.ts";
 
@@ -27,7 +26,6 @@ export async function readConfiguration(
   const { environment } = terminal;
   const file = values["config"] ?? environment[FILE_VARIABLE] ?? "";
   const yaml = typeof file === "string" && file !== "" ? { file, document: readYaml(file) } : undefined;
-  await loadSchemas();
   return atHome(resolveConfiguration({ arguments: configuration, environment, yaml }), environment);
 }
 

@@ -177,25 +177,28 @@ export function isPublished(path: string): boolean {
 
 /** Packages, and the folders whose published code may import them. */
 const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
-  ["zod/v3", /^/],
   // Files are read by the command line; the core gets what is in them.
   ["yaml", /^cli\//],
+  ["zod", /^cli\//],
 ]);
 
-/** The one name by which the core reaches the runtime's adapter, and the one file that may do so. */
-const PLATFORM = "#platform";
-const PLATFORM_FILE = "src/socket/context.ts";
+/** The names that mean another file for each platform, and the one file that may use each. */
+const PLATFORM_NAMES: ReadonlyMap<string, string> = new Map([
+  ["#platform", "src/socket/context.ts"],
+  ["#files", "log.ts"],
+]);
 
 function checkPublishedImports({ path, text, masked, report }: Code): void {
   for (const { specifier, line } of listImports(text, masked)) {
     if (specifier.startsWith(".")) {
       if (!/\.(?:ts|json)$/.test(specifier)) report(line, `import "${specifier}" by its full name, with .ts`);
-    } else if (specifier === PLATFORM) {
-      if (path !== PLATFORM_FILE) report(line, `only ${PLATFORM_FILE} imports "${PLATFORM}"`);
+    } else if (PLATFORM_NAMES.has(specifier)) {
+      const user = PLATFORM_NAMES.get(specifier);
+      if (path !== user) report(line, `only ${user} imports "${specifier}"`);
     } else if (!specifier.startsWith("node:") && PACKAGES.get(specifier)?.test(path) !== true) {
       report(
         line,
-        `published code cannot import "${specifier}": only node: modules and zod are there for everyone, and yaml for cli/`,
+        `published code cannot import "${specifier}": only node: modules are there for everyone, and yaml and zod for cli/`,
       );
     }
   }
@@ -294,8 +297,6 @@ const SHARED_FILES = [
 ];
 /** Entries list what others have; they may name every layer. */
 const ENTRY_FILES = ["src/core.ts"];
-/** Where options are schemas. */
-const ZOD_LAYERS = ["log"];
 
 function checkLayers({ path, text, masked, report }: Code): void {
   const layer = layerOf(path);
@@ -304,8 +305,7 @@ function checkLayers({ path, text, masked, report }: Code): void {
   }
   for (const { specifier, line } of listImports(text, masked)) {
     if (!specifier.startsWith(".")) {
-      const zod = specifier === "zod/v3" && layer !== undefined && ZOD_LAYERS.includes(layer);
-      if (!zod && specifier !== PLATFORM) report(line, `the pure core cannot import "${specifier}"`);
+      if (!PLATFORM_NAMES.has(specifier)) report(line, `the pure core cannot import "${specifier}"`);
       continue;
     }
     const target = resolvePath(path, specifier);

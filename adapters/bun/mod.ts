@@ -7,6 +7,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { webSocketTransport } from "../websocket/mod.ts";
 import { bunIpc } from "./ipc.ts";
 import { bunTcp } from "./tcp.ts";
 import { bunTls } from "./tls.ts";
@@ -15,5 +16,11 @@ import { bunTls } from "./tls.ts";
 export const bunAdapter: Adapter = {
   name: "bun",
   host,
-  transports: new Map([["tcp", bunTcp], ["ipc", bunIpc], ["tls", bunTls]]),
+  transports: new Map([
+    ["tcp", bunTcp],
+    ["ipc", bunIpc],
+    ["tls", bunTls],
+    ["ws", webSocketTransport("ws", bunTcp, host)],
+    ["wss", webSocketTransport("wss", bunTls, host)],
+  ]),
 };

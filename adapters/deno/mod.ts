@@ -6,6 +6,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { webSocketTransport } from "../websocket/mod.ts";
 import { denoIpc } from "./ipc.ts";
 import { denoTcp } from "./tcp.ts";
 import { denoTls } from "./tls.ts";
@@ -14,5 +15,11 @@ import { denoTls } from "./tls.ts";
 export const denoAdapter: Adapter = {
   name: "deno",
   host,
-  transports: new Map([["tcp", denoTcp], ["ipc", denoIpc], ["tls", denoTls]]),
+  transports: new Map([
+    ["tcp", denoTcp],
+    ["ipc", denoIpc],
+    ["tls", denoTls],
+    ["ws", webSocketTransport("ws", denoTcp, host)],
+    ["wss", webSocketTransport("wss", denoTls, host)],
+  ]),
 };

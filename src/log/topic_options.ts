@@ -1,5 +1,5 @@
 /**
- * What a topic promises, in plain types. Schemas with ranges are in `configuration/`.
+ * What a topic promises, in plain types. Their ranges are in `configuration/`.
  *
  * @module
  */

@@ -63,6 +63,9 @@ export interface PatternInit {
   readonly subscriptionsTotal?: SubscriptionsTotal;
 }
 
+/** The pattern of a socket type. */
+export type PatternClass = new (init: PatternInit) => Pattern;
+
 /** The base class of all socket types. By default it ignores events and can neither send nor receive. */
 export abstract class Pattern {
   abstract readonly type: SocketType;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Host } from "../ports.ts";
+
 /** A connection that lasted this long was no failure. Exceeds any wait with {@link UNSTEADY_STEP_MS_MAX}. */
 const STEADY_MS = 30_000;
 /** Where no maximum is set, the step grows up to this with connections that do not last. */
@@ -73,4 +75,22 @@ export class Backoff {
     this.#random(bytes);
     return (bytes[0]! * 256 + bytes[1]!) / 65_536;
   }
+}
+
+/**
+ * Runs `run` once: after `delayMs`, or as soon as the host says that the machine is back. The returned function
+ * prevents it.
+ */
+export function waitToRetry(host: Host, delayMs: number, run: () => void): () => void {
+  const cancel = (): void => {
+    cancelTimer();
+    stopListening?.();
+  };
+  const once = (): void => {
+    cancel();
+    run();
+  };
+  const cancelTimer = host.schedule(delayMs, once, false);
+  const stopListening = host.wakes?.(once);
+  return cancel;
 }

@@ -11,7 +11,7 @@ import type { HighWaterMark } from "../pattern/pipe/outbound_queue.ts";
 import type { KnownPeer } from "../pattern/pipe/pipe.ts";
 import { type PipeOwner, StreamPipe } from "../pattern/pipe/stream_pipe.ts";
 import type { Dial } from "../ports.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, waitToRetry } from "./backoff.ts";
 import { Connection, type ConnectionEvents, handshakeErrorType } from "./connection.ts";
 import { LINGER_OVER, tellDropped } from "./dropped.ts";
 import type { HandshakeErrorType } from "./events.ts";
@@ -190,7 +190,7 @@ export class ConnectSession implements Session, ConnectionEvents, PipeOwner {
       reconnectIntervalMaxMs,
       this.#runtime.host.nowMs(),
     );
-    this.#cancelRetry = this.#runtime.host.schedule(delayMs, () => this.#connect(), false);
+    this.#cancelRetry = waitToRetry(this.#runtime.host, delayMs, () => this.#connect());
     this.#owner.emit({ type: "connect:retry", address: this.endpoint, interval: delayMs });
   }
 

@@ -7,9 +7,11 @@
 import { platform } from "#platform";
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
+import type { Features } from "../session/features.ts";
 import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
+import { type EndpointRole, splitEndpoint } from "./scheme.ts";
 import { showAs } from "../inspect.ts";
 
 /** Options of a {@link Context}. */
@@ -21,6 +23,12 @@ export interface ContextOptions {
   readonly host?: Host;
   /** Transports by scheme, in addition to the runtime's tcp and ipc or replacing them. */
   readonly transports?: Readonly<Record<string, TransportFactory>>;
+  /**
+   * In a browser, what sockets of this context can do besides connecting, which a page need not load
+   * otherwise: `{ inproc }` for `inproc://`, `{ listening }` for `bind` over transports that can listen. Both
+   * are exported by `hawser`. Node, Deno and Bun have them anyway.
+   */
+  readonly features?: Features;
   /**
    * Undecoded bytes held over all connections, partly received messages included. At the bound, connections
    * are paused, and a peer that stops partway through a message loses its connection (`ERR_PEER_PENDING`).
@@ -48,6 +56,7 @@ export interface ContextOptions {
 const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
   host: { allowed: "a Host", allows: (value) => typeof value === "object" && value !== null },
   transports: { allowed: "a plain object of transports by scheme", allows: isPlainObject },
+  features: { allowed: "a plain object with listening, inproc", allows: isPlainObject },
   pendingTotalBytesMax: wholeNumber("bytes", 1),
   queuedTotalBytesMax: wholeNumber("bytes", 1),
   receivedTotalBytesMax: wholeNumber("bytes", 1),
@@ -58,18 +67,21 @@ const CONTEXT_OPTIONS: CallOptions<keyof ContextOptions> = {
 export class Context {
   /** @internal */
   readonly runtime: Runtime;
+  /** @internal */
+  readonly features: Features;
   readonly #transports: Map<string, TransportFactory>;
   /** Schemes of the runtime's own transports, which are loaded when the first endpoint needs one. */
   readonly #schemes: readonly string[];
   readonly #sockets: Set<{ close(): void }> = new Set();
   readonly #whenEmpty: (() => void)[] = [];
-  #adapter: Promise<Adapter> | undefined;
+  #adapter: Adapter | Promise<Adapter> | undefined;
   #closed = false;
 
   constructor(options: ContextOptions = {}) {
     const fault = callFault("a Context", options, CONTEXT_OPTIONS);
     if (fault !== undefined) throw fault;
-    const { host, transports = {}, ...limits } = options;
+    const { host, transports = {}, features, ...limits } = options;
+    this.features = { ...platform.features, ...features } as Features;
     this.runtime = new Runtime(host ?? platform.createHost(), limits);
     this.#transports = new Map(Object.entries(transports));
     this.#schemes = host === undefined ? platform.schemes : [];
@@ -120,6 +132,17 @@ export class Context {
     if (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
+  /**
+   * @internal Returns the scheme of an endpoint, which must be one that this context may be able to use.
+   *
+   * @throws {MisuseError} `ERR_ENDPOINT`
+   */
+  schemeOf(address: string, role: EndpointRole): string {
+    const { scheme } = splitEndpoint(address);
+    platform.checkEndpoint?.(address, role);
+    return scheme;
+  }
+
   /** @internal Returns the transport of a scheme, or a promise of it until the adapter is loaded. */
   transport(scheme: string): TransportFactory | Promise<TransportFactory> {
     const here = this.#transports.get(scheme);
@@ -129,12 +152,13 @@ export class Context {
       throw new MisuseError("ERR_ENDPOINT", `Unknown transport "${scheme}": this context has ${known}`);
     }
     this.#adapter ??= platform.loadAdapter();
-    return this.#adapter.then((adapter) => {
+    const use = (adapter: Adapter): TransportFactory => {
       for (const [name, factory] of adapter.transports) {
         if (!this.#transports.has(name)) this.#transports.set(name, factory);
       }
       return this.#transports.get(scheme)!;
-    });
+    };
+    return this.#adapter instanceof Promise ? this.#adapter.then(use) : use(this.#adapter);
   }
 
   /** Lists each scheme once: when the adapter is loaded, its schemes are among the transports too. */

@@ -19,10 +19,9 @@
  */
 
 import { encodeUtf8 } from "../bytes/utf8.ts";
-import { MisuseError } from "../errors.ts";
+import { type EndpointRole, refusal, shown, splitEndpoint } from "./scheme.ts";
 
-/** What an endpoint is for. Some forms are valid on one side only. */
-export type EndpointRole = "bind" | "connect";
+export type { EndpointRole } from "./scheme.ts";
 
 /** The kind of a host. A `name` is a host name on connect and a network interface on bind. */
 export type HostKind = "any" | "ipv4" | "ipv6" | "name";
@@ -105,26 +104,14 @@ export type Endpoint =
  * @throws {MisuseError} `ERR_ENDPOINT`; the message names the part and what is allowed there.
  */
 export function parseEndpoint(text: string, role?: EndpointRole): Endpoint {
-  if (typeof text !== "string") {
-    throw new MisuseError("ERR_ENDPOINT", `An endpoint must be a string, not ${typeof text}`);
-  }
-  if (text.length > TEXT_LENGTH_MAX) {
-    throw refusal(text, `it has ${text.length} characters; at most ${TEXT_LENGTH_MAX} are allowed`);
-  }
-  const split = text.indexOf("://");
-  if (split < 0) throw refusal(text, "it must begin with a scheme, as in tcp://127.0.0.1:5555");
-  const scheme = text.slice(0, split);
-  const rest = text.slice(split + 3);
-  checkScheme(text, scheme);
-  if (rest === "") throw refusal(text, "nothing follows ://");
-  checkCharacters(text, rest);
+  const { scheme, rest } = splitEndpoint(text);
   if (scheme === "tcp") return parseTcp(text, rest, role);
   if (scheme === "tls") {
     return { kind: "tls", scheme, text, ...parseHostPort(text, rest, role ?? "bind") };
   }
   if (scheme === "ws" || scheme === "wss") return parseWebSocket(text, scheme, rest, role ?? "bind");
   if (scheme === "ipc") return parseIpc(text, rest, role);
-  if (scheme === "inproc") return parseInproc(text, rest);
+  if (scheme === "inproc") return { kind: "inproc", scheme, text, name: rest };
   return { kind: "other", scheme, text, rest };
 }
 
@@ -305,31 +292,6 @@ function parseIpc(text: string, rest: string, role: EndpointRole | undefined): I
   return { kind: "ipc", scheme: "ipc", text, ipcKind: "abstract", name: rest.slice(1) };
 }
 
-function parseInproc(text: string, rest: string): InprocEndpoint {
-  if (rest.length > INPROC_LENGTH_MAX) {
-    throw refusal(text, `the name has ${rest.length} characters; at most ${INPROC_LENGTH_MAX} are allowed`);
-  }
-  return { kind: "inproc", scheme: "inproc", text, name: rest };
-}
-
-function checkScheme(text: string, scheme: string): void {
-  for (let i = 0; i < scheme.length; i++) {
-    const code = scheme.charCodeAt(i);
-    const letter = code >= 0x61 && code <= 0x7a;
-    // RFC 3986 §3.1, lower case only: a letter, then letters, digits, + - and .
-    if (letter || (i > 0 && (isDigit(code) || code === 0x2b || code === 0x2d || code === 0x2e))) continue;
-    throw refusal(text, "the scheme must consist of lower-case letters, as in tcp, ipc or inproc");
-  }
-  if (scheme === "") throw refusal(text, "the scheme is missing, for example tcp, ipc or inproc");
-}
-
-function checkCharacters(text: string, rest: string): void {
-  for (let i = 0; i < rest.length; i++) {
-    const code = rest.charCodeAt(i);
-    if (code < 0x20 || code === 0x7f) throw refusal(text, "control characters are not allowed");
-  }
-}
-
 /** Returns the number of 16-bit groups in `text`, or -1 if it is invalid. Empty text has none. */
 function countGroups(text: string, ipv4Allowed: boolean): number {
   if (text === "") return 0;
@@ -384,21 +346,10 @@ function isHostCharacter(code: number): boolean {
   return isDigit(code) || (lower >= 0x61 && lower <= 0x7a) || code === 0x2d || code === 0x2e || code === 0x5f;
 }
 
-function refusal(text: string, why: string): MisuseError {
-  return new MisuseError("ERR_ENDPOINT", `Invalid endpoint ${shown(text)}: ${why}`);
-}
-
-/** Text as messages show it: quoted, with control characters escaped, and shortened. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 117)}...` : text);
-}
-
-const TEXT_LENGTH_MAX = 4096;
 /** The longest name that DNS allows. */
 const HOST_LENGTH_MAX = 253;
 /** `sun_path` has 108 bytes on Linux, one of which is the NUL at the end or at the front. */
 const IPC_BYTES_MAX = 107;
-const INPROC_LENGTH_MAX = 256;
 /** Linux interface names have at most 15 characters; other systems allow more. */
 const SCOPE_LENGTH_MAX = 32;
 const MAPPED_PREFIX = "::ffff:";

@@ -8,14 +8,15 @@ import { MisuseError } from "../errors.ts";
 import type { StreamOptions, TransportFactory } from "../ports.ts";
 import type { AcceptSession } from "../session/accept_session.ts";
 import { ConnectSession } from "../session/connect_session.ts";
-import { InprocBinding, InprocSession } from "../session/inproc_session.ts";
-import { ListenSession } from "../session/listen_session.ts";
+import type { Inproc, Listening } from "../session/features.ts";
+import type { InprocBinding } from "../session/inproc_session.ts";
+import type { ListenSession } from "../session/listen_session.ts";
 import type { Session, SessionOwner } from "../session/owner.ts";
 import type { Runtime } from "../session/runtime.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
-import { parseEndpoint } from "./endpoint.ts";
 import type { Context } from "./context.ts";
 import type { OptionValues } from "./options.ts";
+import { splitEndpoint } from "./scheme.ts";
 import { closedError } from "./wait_list.ts";
 
 /**
@@ -80,14 +81,19 @@ export class Endpoints {
   /** Binds and starts accepting. Resolves with the real endpoint. */
   async bind(address: string): Promise<string> {
     this.#core.assertOpen();
-    const endpoint = parseEndpoint(address, "bind");
-    if (endpoint.kind === "inproc") {
+    const { context, runtime } = this.#core;
+    const scheme = context.schemeOf(address, "bind");
+    if (scheme === "inproc") {
       this.#bindInproc(address);
       return address;
     }
-    const transport = this.#core.context.transport(endpoint.scheme);
+    const transport = context.transport(scheme);
     const streamOptions = this.#streamOptions();
-    const session = new ListenSession(this.#core, this.#core.runtime, (accepted) => this.#accepted(accepted));
+    const session = this.#listening(address).listen(
+      this.#core,
+      runtime,
+      (accepted) => this.#accepted(accepted),
+    );
     this.#opening++;
     try {
       const factory = await transport;
@@ -122,18 +128,18 @@ export class Endpoints {
   /** Starts connecting, and reconnects whenever the connection is lost. */
   connect(address: string, routingId?: Uint8Array): void {
     this.#core.assertOpen();
-    const endpoint = parseEndpoint(address, "connect");
     const { context, runtime } = this.#core;
+    const scheme = context.schemeOf(address, "connect");
     if (this.#connects.has(address) && SINGLE_CONNECT.includes(this.#core.type)) return;
-    if (endpoint.kind === "inproc") {
+    if (scheme === "inproc") {
+      const session = this.#inproc(address).connect(this.#core, runtime, address, routingId);
       this.last = address;
-      const session = new InprocSession(this.#core, runtime, address, true, routingId);
       this.#connected(address, session);
       session.prepare();
       session.start();
       return;
     }
-    const transport = context.transport(endpoint.scheme);
+    const transport = context.transport(scheme);
     const streamOptions = this.#streamOptions();
     const start = (factory: TransportFactory): void => {
       session.start(factory.dial(address, streamOptions));
@@ -171,11 +177,13 @@ export class Endpoints {
    */
   async renewTls(): Promise<void> {
     const options = this.#streamOptions();
-    const listening = [...this.#bindings.values()].filter((binding) => binding instanceof ListenSession);
-    const renewed = await Promise.allSettled(listening.map((binding) => binding.renew(options)));
+    const renewals = [...this.#bindings.values()].flatMap((binding) =>
+      isInproc(binding) ? [] : [binding.renew(options)]
+    );
+    const renewed = await Promise.allSettled(renewals);
     for (const result of renewed) if (result.status === "rejected") throw result.reason;
     for (const [address, sessions] of this.#connects) {
-      const { scheme } = parseEndpoint(address);
+      const { scheme } = splitEndpoint(address);
       if (!TLS_SCHEMES.includes(scheme)) continue;
       const factory = await this.#core.context.transport(scheme);
       for (const session of sessions) {
@@ -187,7 +195,7 @@ export class Endpoints {
   /** Closes everything; `core.finish()` follows when nothing is left. */
   close(lingerMs: number): void {
     for (const binding of this.#bindings.values()) {
-      if (binding instanceof InprocBinding) {
+      if (isInproc(binding)) {
         binding.close();
         continue;
       }
@@ -220,7 +228,7 @@ export class Endpoints {
   }
 
   #bindInproc(address: string): void {
-    const binding = new InprocBinding(this.#core, this.#core.runtime, address, (session) => {
+    const binding = this.#inproc(address).bind(this.#core, this.#core.runtime, address, (session) => {
       this.#sessions.add(session);
     });
     const bound = (): void => {
@@ -234,6 +242,14 @@ export class Endpoints {
       this.#core.emit({ type: "bind:error", address, error });
       throw error;
     }
+  }
+
+  #listening(address: string): Listening {
+    return this.#core.context.features.listening ?? missing("listening", `Cannot bind to "${address}"`);
+  }
+
+  #inproc(address: string): Inproc {
+    return this.#core.context.features.inproc ?? missing("inproc", `Cannot use "${address}"`);
   }
 
   #accepted(session: AcceptSession): void {
@@ -254,12 +270,13 @@ export class Endpoints {
   }
 
   #streamOptions(): StreamOptions {
-    const { backlog, connectTimeout, ipv6, tcpKeepalive, tcpKeepaliveIdle, tls, webSocket } =
-      this.#core.options;
+    const { backlog, connectTimeout, handshakeInterval, ipv6, tls, webSocket } = this.#core.options;
+    const { tcpKeepalive, tcpKeepaliveIdle } = this.#core.options;
     const { mechanism, limits } = this.#core.sessionOptions.engineInit;
     return {
       backlog,
       connectTimeoutMs: connectTimeout,
+      handshakeTimeoutMs: handshakeInterval,
       ipv6,
       mechanism: mechanism.name,
       frameBytesMax: limits.frameBytesMax,
@@ -269,4 +286,16 @@ export class Endpoints {
       ...(tcpKeepaliveIdle === -1 ? {} : { tcpKeepaliveIdleMs: tcpKeepaliveIdle * 1_000 }),
     };
   }
+}
+
+function isInproc(binding: ListenSession | InprocBinding): binding is InprocBinding {
+  return binding.endpoint.startsWith("inproc:");
+}
+
+/** A browser's build leaves out what few pages need. */
+function missing(feature: string, what: string): never {
+  throw new MisuseError(
+    "ERR_ENDPOINT",
+    `${what}: in a browser its context must be given that: new Context({ features: { ${feature} } })`,
+  );
 }

@@ -1,11 +1,12 @@
 /**
  * The base classes of all sockets, of those that send, of those that receive, and of those that do both. The
- * concrete types are in sockets.ts.
+ * concrete types are in types/.
  *
  * @module
  */
 
 import { MisuseError } from "../errors.ts";
+import type { PatternClass } from "../pattern/pattern.ts";
 import type { Message, Peer } from "../pattern/pipe/pipe.ts";
 import type { TlsOptions } from "../transport_options.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
@@ -48,7 +49,7 @@ export abstract class Socket {
    * @throws {MisuseError} `ERR_OPTION` for an option that is unknown or not allowed, `ERR_CLOSED` for a
    * closed context.
    */
-  constructor(type: SocketType, options: object & ContextOption = {}) {
+  constructor(type: SocketType, pattern: PatternClass, options: object & ContextOption = {}) {
     if (!isPlainObject(options)) {
       throw new MisuseError(
         "ERR_OPTION",
@@ -57,7 +58,7 @@ export abstract class Socket {
     }
     const { context } = options as ContextOption;
     if (context !== undefined) checkValue("context", context, CONTEXT);
-    this.core = new SocketCore(type, context ?? sharedContext(), options);
+    this.core = new SocketCore(type, context ?? sharedContext(), options, (init) => new pattern(init));
   }
 
   /** The type as peers see it, such as `"PUSH"`. */

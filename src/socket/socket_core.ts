@@ -8,7 +8,6 @@
 import { NO_BYTES } from "../bytes/bytes.ts";
 import type { EngineInit } from "../engine/engine.ts";
 import { DEFAULT_LIMITS } from "../engine/limits.ts";
-import { PATTERNS } from "../pattern/patterns.ts";
 import type { Pattern, PatternEvents, PatternInit, PatternOptions } from "../pattern/pattern.ts";
 import type { KnownPeer, Peer, Pipe } from "../pattern/pipe/pipe.ts";
 import type { Runtime } from "../session/runtime.ts";
@@ -68,12 +67,12 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   #sessionOptions: SessionOptions | undefined;
   #end: () => void = () => {};
 
-  /** `makePattern` replaces the type's own pattern with another that speaks the same protocol on the wire. */
+  /** `makePattern`: the type's own pattern, or another that speaks the same protocol on the wire. */
   constructor(
     type: SocketType,
     context: Context,
     options: Readonly<Record<string, unknown>>,
-    makePattern: (init: PatternInit) => Pattern = (init) => new PATTERNS[type](init),
+    makePattern: (init: PatternInit) => Pattern,
   ) {
     this.type = type;
     this.context = context;

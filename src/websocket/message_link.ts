@@ -7,6 +7,14 @@
 
 import type { HttpInfo } from "../transport_options.ts";
 
+/** Why we end a connection. */
+export interface LinkFailure {
+  /** A close code of RFC 6455 §7.4.1. Pages can send codes from 3000 on only: they add 3000. */
+  readonly code: number;
+  /** At most 123 bytes of ASCII. */
+  readonly reason: string;
+}
+
 /** A native WebSocket that is opening or open. */
 export interface MessageLink {
   /**
@@ -18,8 +26,11 @@ export interface MessageLink {
   setPaused?(paused: boolean): void;
   /** Sends a PING. Absent where the runtime does not let us. */
   ping?(payload: Uint8Array): void;
-  /** `"flush"`: sends what it has and closes with 1000. `"abort"`: at once. `handlers.close` follows. */
-  close(mode: "flush" | "abort"): void;
+  /**
+   * `"flush"`: sends what it has and closes with 1000. `"abort"`: at once; `failure` is what the peer is told,
+   * where that is possible. `handlers.close` follows.
+   */
+  close(mode: "flush" | "abort", failure?: LinkFailure): void;
   /** Whether it keeps the process alive. */
   setReferenced?(on: boolean): void;
 }

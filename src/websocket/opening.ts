@@ -14,7 +14,9 @@ export interface Opened {
   /** The agreed sub-protocol: `ZWS2.0`, `ZWS2.0/NULL`, … */
   readonly protocol: string;
   readonly http: HttpInfo;
-  /** The peer's address, if a proxy that is trusted named another one than the stream has. */
+  /** Both ends as endpoints, if they are others than those of the stream: with the scheme, and our path. */
+  readonly localAddress?: string | undefined;
+  /** Also what a proxy that is trusted named instead. */
   readonly remoteAddress?: string | undefined;
   /** What arrived after the head: the first bytes of frames. */
   readonly rest: Uint8Array;

@@ -10,10 +10,7 @@ import { CommandError } from "../../cli/terminal.ts";
 import { openLog } from "../../log.ts";
 import { Broker } from "../../src/log/broker/broker.ts";
 import type { BrokerStatus } from "../../src/log/broker/status.ts";
-import { loadSchemas } from "../../src/log/configuration/schemas.ts";
 import { MemoryStores } from "../../src/log/store/memory_store.ts";
-
-await loadSchemas();
 
 /** What a broker with two topics says, changed where a test needs it. */
 async function statusOf(

@@ -7,7 +7,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "../../src/bytes/crc32.ts";
-import { loadSchemas } from "../../src/log/configuration/schemas.ts";
 import {
   encodeEntry,
   encodeRound,
@@ -20,8 +19,6 @@ import { encodeOpening } from "../../src/log/order/segment_opening.ts";
 import { encodeSnapshot } from "../../src/log/order/snapshot.ts";
 import { segmentFileName } from "../../src/log/store/segment_files.ts";
 import { BatchBuilder } from "../../src/log/wire/batch_builder.ts";
-
-await loadSchemas();
 
 const EMPTY = new Uint8Array(0);
 

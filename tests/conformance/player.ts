@@ -178,10 +178,12 @@ export function playCodec(vector: CodecVector): void {
   play(vector);
 }
 
-/** All vectors of the folder but for the log's, with the file they stand in. The runners start in the project's folder. */
+/** All vectors of the folder that are of ZMTP, with the file they stand in. The runners start in the project's folder. */
 export function readVectors<V extends VectorBase>(): { readonly file: string; readonly vector: V }[] {
   const folder = "tests/conformance/vectors";
-  return readdirSync(folder).filter((file) => file.endsWith(".json") && !file.startsWith("log_")).sort()
+  return readdirSync(folder).filter((file) =>
+    file.endsWith(".json") && !/^(?:log|http|websocket)_/.test(file)
+  ).sort()
     .flatMap((file) => {
       const vectors = JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as readonly V[];
       return vectors.map((vector) => ({ file, vector }));

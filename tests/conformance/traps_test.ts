@@ -8,7 +8,7 @@ import type { PeerError } from "../../src/errors.ts";
 import type { Message } from "../../src/pattern/pipe/pipe.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import type { ReceivingSocket, Socket } from "../../src/socket/socket.ts";
 import {
   Dealer,

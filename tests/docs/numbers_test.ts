@@ -1,6 +1,6 @@
 // runtimes: node
 import { test } from "node:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_TOTAL_LIMITS, HANDSHAKES_MAX } from "../../src/engine/limits.ts";
 import {
@@ -32,12 +32,6 @@ function size(bytes: number): string {
 /** As documents write counts: `4 096`. */
 function count(value: number): string {
   return String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, " ");
-}
-
-function sources(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() ? sources(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]
-  );
 }
 
 const BUDGET = "src/socket/send_budget.ts";
@@ -111,16 +105,6 @@ test("the numbers that documents quote are the code's", () => {
     const text = readFileSync(path, "utf8").replaceAll(/\s+/g, " ");
     for (const sentence of sentences) assert(text.includes(sentence), `${path} does not say: ${sentence}`);
   }
-});
-
-test("the files that DECISIONS says use zod are those that do", () => {
-  const said = /is used in (.*?) at the edges/.exec(
-    readFileSync("docs/DECISIONS.md", "utf8").replaceAll(/\s+/g, " "),
-  )?.[1];
-  assertEquals(said, "`src/log/configuration/` alone,");
-  const users = sources("src").filter((path) => /from "zod/.test(readFileSync(path, "utf8")));
-  assert(users.length > 0);
-  assertEquals(users.filter((path) => !path.startsWith("src/log/configuration/")), []);
 });
 
 test("numbers are written as documents write them, and a constant that is gone is missed", () => {

@@ -9,7 +9,6 @@
 import { Broker } from "../../src/log/broker/broker.ts";
 import type { Topic } from "../../src/log/broker/topic.ts";
 import type { BrokerInput } from "../../src/log/configuration/broker.ts";
-import { loadSchemas } from "../../src/log/configuration/schemas.ts";
 import type { AcceptLink, FrameLink } from "../../src/log/link.ts";
 import { DiskStores } from "../../src/log/store/disk_stores.ts";
 import { MemoryStores } from "../../src/log/store/memory_store.ts";
@@ -22,8 +21,6 @@ import { PLAIN_LOOP, swarmLoop } from "../support/world_options.ts";
 import { SimulatedClient } from "./log_client.ts";
 import { SimulatedProcess } from "./log_process.ts";
 import type { Wire, WireBroker, WireOptions, WireSurroundings } from "./log_wire.ts";
-
-await loadSchemas();
 
 /** What a test breaks on purpose, to see that it is found. */
 export interface PlantedFaults {

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
 import { Proxy } from "../../src/socket/proxy.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import { Dealer, Reply, Router } from "../../src/socket/sockets.ts";
 import { SEED_SHARE, simulate } from "../support/simulate.ts";
 import { Scene } from "./scene.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@s
 import { Context as OwnContext } from "../../mod.ts";
 import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import {
   Dealer,
   Publisher,

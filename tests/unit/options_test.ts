@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
 import { checkOption, defaultOptions, OPTION_NAMES, type OptionName } from "../../src/socket/options.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import type { Socket } from "../../src/socket/socket.ts";
 import {
   Dealer,

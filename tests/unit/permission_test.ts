@@ -4,7 +4,7 @@ import { MisuseError } from "../../src/errors.ts";
 import type { Dial, TransportFactory } from "../../src/ports.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import type { Socket } from "../../src/socket/socket.ts";
 import { Dealer, Pull, Push } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";

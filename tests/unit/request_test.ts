@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request, type RetryOptions } from "../../src/socket/request.ts";
+import { Request, type RetryOptions } from "../../src/socket/types/request.ts";
 import { Reply, Router } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
 import { textOf } from "./building_blocks.ts";

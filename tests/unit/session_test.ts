@@ -4,7 +4,7 @@ import { MisuseError, type PeerError } from "../../src/errors.ts";
 import type { Dial } from "../../src/ports.ts";
 import type { SocketEvent, SocketEventType } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import type { ContextOption, Socket } from "../../src/socket/socket.ts";
 import {
   Dealer,

@@ -1,10 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { connectLog, openLog, startBroker } from "../../log.ts";
-import { loadSchemas } from "../../src/log/configuration/schemas.ts";
 import type { Host } from "../../src/ports.ts";
 import { Context } from "../../src/socket/context.ts";
-import { Request } from "../../src/socket/request.ts";
+import { Request } from "../../src/socket/types/request.ts";
 import { Pair, Pull, Push } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";
 
@@ -12,7 +11,6 @@ import { World } from "../support/world.ts";
 // would live on for as long as somebody was ready to wait.
 
 // A module that is being loaded is nothing that a virtual world could wait for.
-await loadSchemas();
 
 /** A context whose timers are noted: how long each was to run, and whether it held the process. */
 class Watched {

@@ -7,7 +7,7 @@
 
 import { isPermissionError } from "../../errors.ts";
 import { PeersPattern } from "../../pattern/distribution/peers.ts";
-import { Backoff } from "../../session/backoff.ts";
+import { Backoff, waitToRetry } from "../../session/backoff.ts";
 import type { SocketEventType } from "../../session/events.ts";
 import type { Context } from "../../socket/context.ts";
 import { SocketCore } from "../../socket/socket_core.ts";
@@ -203,9 +203,9 @@ export class DealerLink implements ClientLink {
     this.#attempt = undefined;
     if (context.closed) return Infinity;
     const delayMs = this.#backoff.nextMs(retryMs, retryMaxMs, context.runtime.host.nowMs());
-    this.#cancelRetry = context.runtime.host.schedule(delayMs, () => {
+    this.#cancelRetry = waitToRetry(context.runtime.host, delayMs, () => {
       if (!context.closed) this.#connect();
-    }, false);
+    });
     return delayMs;
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { isPermissionError } from "../../errors.ts";
-import { Backoff } from "../../session/backoff.ts";
+import { Backoff, waitToRetry } from "../../session/backoff.ts";
 import type { ClientLinkEvents } from "./client_link.ts";
 import type { RenewedLink } from "./connection.ts";
 import { DealerLink, type DealerLinkInit } from "./dealer_link.ts";
@@ -94,8 +94,8 @@ export class EndpointsLink implements RenewedLink {
     if (this.#closed || endpoints.length === 1 || waitMs === Infinity) return;
     link.close();
     do this.#index++; while (this.#denied.has(this.#endpoint));
-    this.#cancelNext = context.runtime.host.schedule(waitMs, () => {
+    this.#cancelNext = waitToRetry(context.runtime.host, waitMs, () => {
       this.#link = this.#connect();
-    }, false);
+    });
   }
 }

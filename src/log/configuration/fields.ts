@@ -1,5 +1,5 @@
 /**
- * What one option of the log is: its schema, its unit, what an error says is allowed, and its default. Whole sets of
+ * What one option of the log is: which values are legal, its unit, what an error says is allowed, and its default. Whole sets of
  * options are tables of these by dotted path (`retention.bytesMax`), from which checks, the names of environment
  * variables and arguments, and the documentation are made.
  *
@@ -10,7 +10,6 @@ import { encodeUtf8 } from "../../bytes/utf8.ts";
 import { MisuseError } from "../../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import { nearest } from "../../nearest.ts";
-import { matches, type Schema } from "./schemas.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** How a field's value is written as text. */
@@ -19,7 +18,8 @@ export type FieldKind = "bytes" | "ms" | "count" | "flag" | "choice" | "text" | 
 /** One option. */
 export interface Field {
   readonly kind: FieldKind;
-  readonly schema: Schema;
+  /** Whether a value is allowed. */
+  readonly allows: (value: unknown) => boolean;
   /** What the message of an error says is allowed. */
   readonly allowed: string;
   /** The default. `undefined`: none, or one that depends on other values. */
@@ -64,7 +64,13 @@ export function countField(
 
 /** Yes or no. */
 export function flagField(about: string, value: boolean): Field {
-  return { kind: "flag", schema: (z) => z.boolean(), allowed: "true or false", value, about };
+  return {
+    kind: "flag",
+    allows: (given) => typeof given === "boolean",
+    allowed: "true or false",
+    value,
+    about,
+  };
 }
 
 /** One of a few numbers. `why` is added to what is allowed. */
@@ -77,7 +83,7 @@ export function choiceField(
   const legal = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   return {
     kind: "choice",
-    schema: (z) => z.number().refine((given) => choices.includes(given)),
+    allows: (given) => choices.includes(given as number),
     allowed: why === "" ? legal : `${legal} (${why})`,
     value,
     about,
@@ -91,7 +97,13 @@ export function textField(
   legal: (text: string) => boolean,
   value?: string,
 ): Field {
-  return { kind: "text", schema: (z) => z.string().refine(legal), allowed, value, about };
+  return {
+    kind: "text",
+    allows: (given) => typeof given === "string" && legal(given),
+    allowed,
+    value,
+    about,
+  };
 }
 
 /** A list of texts, each different from the others. */
@@ -102,9 +114,10 @@ export function textsField(
   value: readonly string[],
   min: number = 0,
 ): Field {
-  const schema: Schema = (z) =>
-    z.array(z.string().refine(legal)).min(min).refine((list) => new Set(list).size === list.length);
-  return { kind: "texts", schema, allowed, value: Object.freeze([...value]), about };
+  const allows = (given: unknown): boolean =>
+    Array.isArray(given) && given.length >= min && new Set(given).size === given.length &&
+    given.every((text) => typeof text === "string" && legal(text));
+  return { kind: "texts", allows, allowed, value: Object.freeze([...value]), about };
 }
 
 /** Whether a text can name a publisher or consumer. */
@@ -128,13 +141,13 @@ function whole(
   min: number,
   max: number,
   format: (value: number) => string,
-): Pick<Field, "schema" | "allowed"> {
+): Pick<Field, "allows" | "allowed"> {
   // Another unit says more; the same one says it twice.
   const also = (value: number): string =>
     format(value).startsWith(String(value)) ? "" : ` (${format(value)})`;
   const upTo = max === MAX ? "or more" : `to ${max}${also(max)}`;
   return {
-    schema: (z) => z.number().int().min(min).max(max),
+    allows: (given) => Number.isSafeInteger(given) && (given as number) >= min && (given as number) <= max,
     allowed: `${what}: a whole number, ${min} ${upTo}`,
   };
 }
@@ -146,7 +159,7 @@ export function refuseValue(path: string, value: unknown, allowed: string): neve
 
 /** Checks one value. `path` is what errors call it. */
 export function checkField(field: Field, path: string, value: unknown): unknown {
-  if (!matches(field.schema, value)) refuseValue(path, value, field.allowed);
+  if (!field.allows(value)) refuseValue(path, value, field.allowed);
   return Array.isArray(value) ? Object.freeze([...value]) : value;
 }
 

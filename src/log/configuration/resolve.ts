@@ -34,7 +34,6 @@ import {
 import { nearest } from "../../nearest.ts";
 import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
 import { checkTls, checkWebSocket, TLS_FIELDS, WEB_SOCKET_FIELDS } from "./transports.ts";
-import { matches } from "./schemas.ts";
 import { isTopicName, TOPIC_NAME_ALLOWED } from "./topic.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -188,7 +187,7 @@ function fromText(field: Field, path: string, text: string | readonly string[]):
   const last = typeof text === "string" ? text : text.at(-1) ?? "";
   const value = parseText(field.kind, last);
   const allowed = `${field.allowed}${TEXT_ALLOWED[field.kind] ?? ""}`;
-  if (value === undefined || !matches(field.schema, value)) refuseValue(path, last, allowed);
+  if (value === undefined || !field.allows(value)) refuseValue(path, last, allowed);
   return value;
 }
 
@@ -271,7 +270,7 @@ function fromDocument(field: Field, path: string, value: unknown): unknown {
   if (field.numeric === true && Number.isSafeInteger(value)) return checkField(field, path, String(value));
   const sized = field.kind === "bytes" || field.kind === "ms";
   if (typeof value === "string" && (sized || field.kind === "texts")) return fromText(field, path, value);
-  if (sized && !matches(field.schema, value)) {
+  if (sized && !field.allows(value)) {
     refuseValue(path, value, `${field.allowed}${TEXT_ALLOWED[field.kind]}`);
   }
   return checkField(field, path, value);

@@ -9,7 +9,6 @@ import type { Context } from "../../socket/context.ts";
 import { Broker } from "../broker/broker.ts";
 import type { BrokerStatus } from "../broker/status.ts";
 import type { BrokerInput } from "../configuration/broker.ts";
-import { loadSchemas } from "../configuration/schemas.ts";
 import type { LogError } from "../errors.ts";
 import { showAs } from "../../inspect.ts";
 import type { StoreFactory } from "../store/store.ts";
@@ -64,7 +63,6 @@ export class BrokerServer implements AsyncDisposable {
     let broker: Broker | undefined;
     let server: LinkServer | undefined;
     try {
-      await loadSchemas();
       broker = new Broker({ host, stores, options, notice });
       const socket = transportOptions({ tls, webSocket });
       server = new LinkServer({ context, accept: broker.accept, endOfBurst: broker.endOfBurst, socket });

@@ -9,7 +9,6 @@ import { detectHost } from "../../../adapters/detect.ts";
 import { Context, Dealer } from "../../../mod.ts";
 import { crc32 } from "../../../src/bytes/crc32.ts";
 import { Broker } from "../../../src/log/broker/broker.ts";
-import { loadSchemas } from "../../../src/log/configuration/schemas.ts";
 import { LinkServer } from "../../../src/log/server/link_server.ts";
 import { MemoryStores } from "../../../src/log/store/memory_store.ts";
 import { BatchBuilder } from "../../../src/log/wire/batch_builder.ts";
@@ -17,8 +16,6 @@ import { decodeMessage, encodeMessage } from "../../../src/log/wire/codec.ts";
 import type { Batch, LogMessage } from "../../../src/log/wire/messages.ts";
 import { type LogRecord, RecordBatch } from "../../../src/log/wire/record.ts";
 import { within } from "./deadline.ts";
-
-await loadSchemas();
 
 /** A broker whose log is in memory, listening on TCP. */
 export class RawBroker {

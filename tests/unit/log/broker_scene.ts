@@ -11,7 +11,6 @@ import { Broker } from "../../../src/log/broker/broker.ts";
 import type { TopicStatus } from "../../../src/log/broker/status.ts";
 import type { Topic } from "../../../src/log/broker/topic.ts";
 import type { BrokerInput } from "../../../src/log/configuration/broker.ts";
-import { loadSchemas } from "../../../src/log/configuration/schemas.ts";
 import type { TopicInput } from "../../../src/log/configuration/topic.ts";
 import { DiskStores } from "../../../src/log/store/disk_stores.ts";
 import { MemoryStores } from "../../../src/log/store/memory_store.ts";
@@ -22,8 +21,6 @@ import { EventLoop } from "../../support/event_loop.ts";
 import { SimulatedDisk } from "../../support/log_disk.ts";
 import { Random } from "../../support/random.ts";
 import { Peer, type PeerOptions } from "./broker_peer.ts";
-
-await loadSchemas();
 
 export interface BrokerSceneOptions {
   readonly seed?: number;

@@ -3,7 +3,6 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { openLog } from "../../../log.ts";
 import { MisuseError } from "../../../src/errors.ts";
 import type { Log } from "../../../src/log/client/log_client.ts";
-import { loadSchemas } from "../../../src/log/configuration/schemas.ts";
 import { LogError } from "../../../src/log/errors.ts";
 import { Context } from "../../../src/socket/context.ts";
 import { World } from "../../support/world.ts";
@@ -11,7 +10,6 @@ import { World } from "../../support/world.ts";
 // What a program holds while it reads: how iterations end, what they know of their place, what they refuse.
 
 // A module that is being loaded is nothing that a virtual world could wait for.
-await loadSchemas();
 
 /** A log in memory with so many records in its topic `orders`. */
 async function makeLog(count: number): Promise<{ world: World; context: Context; log: Log }> {

@@ -16,7 +16,6 @@ import {
   SUBSCRIBE_FIELDS,
 } from "../../../src/log/configuration/client.ts";
 import { type Fields, show } from "../../../src/log/configuration/fields.ts";
-import { loadSchemas } from "../../../src/log/configuration/schemas.ts";
 import {
   checkTopicName,
   checkTopicOptions,
@@ -24,8 +23,6 @@ import {
   TOPIC_FIELDS,
 } from "../../../src/log/configuration/topic.ts";
 import { nest, VALUES } from "./configuration_values.ts";
-
-await loadSchemas();
 
 const MIB = 1_048_576;
 

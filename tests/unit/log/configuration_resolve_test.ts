@@ -16,9 +16,6 @@ import {
   type Setting,
 } from "../../../src/log/configuration/resolve.ts";
 import { nest, VALUES } from "./configuration_values.ts";
-import { loadSchemas } from "../../../src/log/configuration/schemas.ts";
-
-await loadSchemas();
 
 const FIELDS: readonly (readonly [string, Field])[] = Object.entries(CONFIGURATION_FIELDS);
 const FILE = "hawser.yaml";

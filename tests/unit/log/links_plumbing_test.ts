@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { InboundQueue } from "../../../src/pattern/pipe/inbound_queue.ts";
+import { PullPattern } from "../../../src/pattern/pull.ts";
 import type { ConnectionInput } from "../../../src/session/owner.ts";
 import { Context } from "../../../src/socket/context.ts";
 import { SocketCore } from "../../../src/socket/socket_core.ts";
@@ -46,7 +47,7 @@ test("a queue tells of every assembled message that nobody will take, once", () 
 test("each connection is asked for once, before its handshake, and its input counts what arrives", async () => {
   const world = new World(1);
   const context = contextOf(world);
-  const core = new SocketCore("PULL", context, {});
+  const core = new SocketCore("PULL", context, {}, (init) => new PullPattern(init));
   const inputs: ConnectionInput[] = [];
   const ledgers: Ledger[] = [];
   core.allocatorFor = (input) => {
@@ -79,7 +80,7 @@ test("each connection is asked for once, before its handshake, and its input cou
 test("messages that a closing socket drops give their memory back", async () => {
   const world = new World(2);
   const context = contextOf(world);
-  const core = new SocketCore("PULL", context, { linger: 0 });
+  const core = new SocketCore("PULL", context, { linger: 0 }, (init) => new PullPattern(init));
   const ledger = new Ledger();
   core.allocatorFor = () => ledger;
   await world.driveTo(core.endpoints.bind("sim://x"));
@@ -99,7 +100,7 @@ test("messages that a closing socket drops give their memory back", async () => 
 test("a connection without an allocator is not counted, and one may decline", async () => {
   const world = new World(3);
   const context = contextOf(world);
-  const core = new SocketCore("PULL", context, {});
+  const core = new SocketCore("PULL", context, {}, (init) => new PullPattern(init));
   let input: ConnectionInput | undefined;
   core.allocatorFor = (asked) => {
     input = asked;

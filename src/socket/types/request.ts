@@ -5,25 +5,25 @@
  * @module
  */
 
-import { MisuseError } from "../errors.ts";
-import type { Message } from "../pattern/pipe/pipe.ts";
-import type { ReqPattern } from "../pattern/req.ts";
+import { MisuseError } from "../../errors.ts";
+import type { Message } from "../../pattern/pipe/pipe.ts";
+import { ReqPattern } from "../../pattern/req.ts";
 import {
   type CallOptions,
   refusedWait,
   WAIT_OPTIONS,
   type WaitOptions,
   wholeNumber,
-} from "./call_options.ts";
-import type { MessageInput } from "./message.ts";
+} from "../call_options.ts";
+import type { MessageInput } from "../message.ts";
 import type {
   ReceiveOptions,
   RequestOptions,
   RoutingIdOptions,
   SendOptions,
   SocketOptions,
-} from "./options.ts";
-import { type ContextOption, defineOptions, DuplexSocket } from "./socket.ts";
+} from "../options.ts";
+import { type ContextOption, defineOptions, DuplexSocket } from "../socket.ts";
 
 /** Options of {@link Request}. */
 export interface RequestSocketOptions
@@ -64,7 +64,7 @@ export class Request extends DuplexSocket {
   #requesting = false;
 
   constructor(options: RequestSocketOptions & ContextOption = {}) {
-    super("REQ", options);
+    super("REQ", ReqPattern, options);
   }
 
   /**

@@ -1,0 +1,19 @@
+/**
+ * What `#files` resolves to in browsers: there are none.
+ *
+ * @module
+ */
+
+import { MisuseError } from "../../src/errors.ts";
+import type { StoreFactory } from "../../src/log/store/store.ts";
+
+/** A page has no folders. @throws {MisuseError} (rejects) `ERR_OPTION` */
+export function openPlatformFiles({ dir }: { readonly dir: string }): Promise<StoreFactory> {
+  return Promise.reject(
+    new MisuseError(
+      "ERR_OPTION",
+      `Cannot use the folder ${dir}: a browser has no files. Leave out "dir" for a log in memory, or give ` +
+        `"stores" of your own`,
+    ),
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * What sockets can do besides connecting over a byte stream. The runtimes' platforms have all of it. That of a
+ * browser has none, so that a page which only connects need not load the rest, and gets it from those who need
+ * it: `new Context({ features: { inproc } })`.
+ *
+ * @module
+ */
+
+import type { AcceptSession } from "./accept_session.ts";
+import { InprocBinding, InprocSession } from "./inproc_session.ts";
+import { ListenSession } from "./listen_session.ts";
+import type { SessionOwner } from "./owner.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Accepting connections: `bind` over transports that can listen. */
+export interface Listening {
+  /** @internal Makes what listens on an endpoint; `accepted` is called with every connection. */
+  listen(
+    owner: SessionOwner,
+    runtime: Runtime,
+    accepted: (session: AcceptSession) => void,
+  ): ListenSession;
+}
+
+/** Connections over `inproc://`, within a context. */
+export interface Inproc {
+  /** @internal */
+  connect(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    routingId: Uint8Array | undefined,
+  ): InprocSession;
+  /** @internal */
+  bind(
+    owner: SessionOwner,
+    runtime: Runtime,
+    endpoint: string,
+    accepted: (session: InprocSession) => void,
+  ): InprocBinding;
+}
+
+/** What a context can do besides connecting over its transports. */
+export interface Features {
+  readonly listening?: Listening;
+  readonly inproc?: Inproc;
+}
+
+/** Accepting connections. Node, Deno and Bun always have it. */
+export const listening: Listening = {
+  listen: (owner, runtime, accepted) => new ListenSession(owner, runtime, accepted),
+};
+
+/** `inproc://`. Node, Deno and Bun always have it. */
+export const inproc: Inproc = {
+  connect: (owner, runtime, endpoint, routingId) =>
+    new InprocSession(owner, runtime, endpoint, true, routingId),
+  bind: (owner, runtime, endpoint, accepted) => new InprocBinding(owner, runtime, endpoint, accepted),
+};
