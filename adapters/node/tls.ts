@@ -39,7 +39,7 @@ export function nodeTls(net: () => NodeNet): TransportFactory {
         allowHalfOpen: true,
         highWaterMark: HIGH_WATER_MARK,
       });
-      setTcpOptions(socket, options);
+      socket.on("connect", () => setTcpOptions(socket, options));
       return socketWire(socket, () => describe(socket, scopeOf(host)));
     },
     listen: async (endpoint, options, accept, failed) => {

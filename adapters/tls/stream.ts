@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { PeerError } from "../../src/errors.ts";
+import { PeerError } from "../../src/errors.ts";
 import type { Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
 import { NodeStream } from "../node/stream.ts";
-import { codeOf } from "../system_errors.ts";
+import { codeOf, reasonOf } from "../system_errors.ts";
 import { refusedQuietly, tlsFailure } from "./errors.ts";
 import type { TlsSocket } from "./types.ts";
 
@@ -53,6 +53,7 @@ export class TlsStream implements Transport {
   #opened = false;
   /** What is written from here on would vanish. */
   #failed = false;
+  #closing = false;
   /** Whether the peer has sent anything through TLS. */
   #received = false;
   /** A gather write of which not all was handed over, and what comes next. */
@@ -90,12 +91,16 @@ export class TlsStream implements Transport {
       refused = this.#setup.judge();
     } catch (cause) {
       // A certificate that this runtime cannot read has not been found valid.
-      refused = cause;
+      refused = this.#handshakeFailure(`the peer's certificate cannot be read: ${reasonOf(cause)}`, cause);
     }
     if (refused !== undefined) return this.fail(refused);
     this.#opened = true;
     this.#settle();
     this.#stream.open();
+  }
+
+  #handshakeFailure(why: string, cause?: unknown): PeerError {
+    return new PeerError("ERR_TLS", `The TLS handshake with ${this.#setup.peer()} failed: ${why}`, { cause });
   }
 
   #settle(): void {
@@ -140,11 +145,13 @@ export class TlsStream implements Transport {
   }
 
   setPaused(paused: boolean): boolean {
+    if (this.#closing) return true;
     this.#setup.wire.setPaused?.(paused);
     return this.#stream.setPaused(paused);
   }
 
   close(mode: "flush" | "abort"): void {
+    this.#closing = true;
     this.#stream.close(this.#opened ? mode : "abort");
     this.#setup.wire.setPaused?.(false);
     // A handshake does not end by itself while the peer does nothing.
@@ -168,8 +175,8 @@ export class TlsStream implements Transport {
       },
       drain: () => this.#drained(),
       end: () => {
-        if (!this.#opened) return;
-        if (this.#isRefusal(undefined)) this.fail(this.#refusal(undefined));
+        if (!this.#opened) this.fail(this.#handshakeFailure("the peer left during it"));
+        else if (this.#isRefusal(undefined)) this.fail(this.#refusal(undefined));
         else handlers.end();
       },
       close: (cause) => {
