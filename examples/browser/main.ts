@@ -1,0 +1,53 @@
+/**
+ * `npm run example -- browser`: a web server whose page publishes, subscribes and follows a topic of the log.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+import { Context, Proxy, XPublisher, XSubscriber } from "hawser";
+import { openLog, startBroker } from "hawser/log";
+import { wsListener } from "../../tests/support/ws_listener.ts";
+
+const SAMPLE_MS = 250;
+const folder = dirname(fileURLToPath(import.meta.url));
+const root = process.cwd();
+
+/** The page's program, bundled from the built package. */
+async function bundlePage(): Promise<string> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [join(root, "examples/browser/page.ts")],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    write: false,
+    tsconfigRaw: "{}",
+  });
+  return outputFiles[0]!.text;
+}
+
+/** Serves the page's files. Resolves with where. */
+async function servePage(): Promise<string> {
+  const require = createRequire(import.meta.url);
+  const files: Readonly<Record<string, readonly [string, string]>> = {
+    "/": ["text/html", readFileSync(join(folder, "page.html"), "utf8")],
+    "/page.css": ["text/css", readFileSync(join(folder, "page.css"), "utf8")],
+    "/uplot.css": ["text/css", readFileSync(require.resolve("uplot/dist/uPlot.min.css"), "utf8")],
+    "/page.js": ["text/javascript", await bundlePage()],
+  };
+  const server = createServer(({ url = "/" }, response) => {
+    const [type, text] = files[new URL(url, "http://localhost").pathname] ?? [];
+    response.writeHead(text === undefined ? 404 : 200, { "content-type": `${type ?? "text/plain"}; charset=utf-8` });
+    response.end(text ?? "Not found");
+  });
+  const port = Number(process.argv[2] ?? 0);
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
