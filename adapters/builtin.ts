@@ -9,6 +9,7 @@
 import type { NodeNet } from "./node/types.ts";
 import type { Timers } from "./standard_host.ts";
 import type { NodeFsFiles } from "./store/types.ts";
+import type { NodeCrypto, NodeStreams, NodeTls } from "./tls/types.ts";
 
 /** `node:os` */
 export interface NodeOs {
@@ -78,6 +79,9 @@ export interface NodeDiagnosticsChannel {
 
 interface Builtins {
   "node:net": NodeNet;
+  "node:tls": NodeTls;
+  "node:crypto": NodeCrypto;
+  "node:stream": NodeStreams;
   "node:os": NodeOs;
   "node:fs": NodeFs;
   "node:dns": NodeDns;

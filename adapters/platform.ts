@@ -18,7 +18,7 @@ import { detectHost, loadAdapter } from "./detect.ts";
 export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
-  schemes: ["tcp", "ipc"],
+  schemes: ["tcp", "ipc", "tls", "ws", "wss"],
   features: { inproc, listening },
   checkEndpoint: parseEndpoint,
 };

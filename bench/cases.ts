@@ -7,9 +7,13 @@
 
 /** `node` is the one that runs the harness, `node-newest` the newest that npm has. */
 export type Runtime = "node" | "node-newest" | "deno" | "bun";
-/** `raw` is a bare socket of the same runtime, with its usual reads (64 KiB on Node), which only counts frames. */
-export type Rival = "raw" | "libzmq" | "zeromqjs";
-export type Transport = "tcp" | "ipc" | "inproc";
+/**
+ * `raw` is a bare socket of the same runtime (over ws its own WebSocket), with its usual reads (64 KiB on Node), which
+ * only counts frames. `tcp` is hawser over TCP, and `ws-package` the npm package `ws`, with a message per frame.
+ */
+export type Rival = "raw" | "libzmq" | "zeromqjs" | "tcp" | "ws-package";
+export const RIVALS: readonly Rival[] = ["raw", "libzmq", "zeromqjs", "tcp", "ws-package"];
+export type Transport = "tcp" | "ipc" | "inproc" | "tls" | "ws" | "wss" | "worker";
 /** What a ratio is made of. Of rates more is better, of times less. */
 export type Metric = "rate" | "p50" | "p99" | "p999";
 /**
@@ -36,13 +40,15 @@ export interface Load {
 }
 
 export interface Case {
-  readonly group: "core" | "many" | "matrix";
+  readonly group: "core" | "many" | "matrix" | "transports";
   readonly pattern: string;
   readonly transport: Transport;
   readonly bytes: number;
   readonly api: "sync" | "await";
   readonly runtime: Runtime;
   readonly measure: Measure;
+  /** Of `throughput`: the sender binds and the receiver connects. A server's WebSocket frames are not masked. */
+  readonly fromServer?: boolean;
   /** Only where the load generator takes part. */
   readonly load?: Load;
   readonly rivals: readonly Rival[];
@@ -175,6 +181,45 @@ function manyCases(): Case[] {
   ];
 }
 
+const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+const SIZES = [64, 1_024, 65_536];
+
+/** Encrypted, web and worker transports, against bare streams of their kind and our own TCP. */
+function transportCases(): Case[] {
+  const common = { ...COMMON, group: "transports" } as const;
+  const ofTcp = (floor: number, goal: number): Target => ({ rival: "tcp", metric: "rate", floor, goal });
+  const cases: Case[] = [];
+  for (const runtime of RUNTIMES) {
+    const onNode = runtime === "node";
+    for (const bytes of SIZES) {
+      const small = onNode && bytes === 64;
+      const row = { ...common, runtime, bytes };
+      const tls = small ? [ofTcp(0.35, 0.5)] : [];
+      if (onNode && bytes === 65_536) tls.push({ rival: "raw", metric: "rate", floor: 0.8, goal: 1 });
+      cases.push({ ...row, transport: "tls", rivals: ["raw", "tcp"], targets: tls });
+      const webRivals: readonly Rival[] = onNode ? ["raw", "tcp", "ws-package", "zeromqjs"] : ["raw", "tcp"];
+      const ofPackage: Target = { rival: "ws-package", metric: "rate", floor: 5, goal: 10 };
+      const web = { ...row, transport: "ws", rivals: webRivals } as const;
+      cases.push({ ...web, targets: small ? [ofTcp(0.4, 0.5), ofPackage] : [] });
+      cases.push({ ...web, fromServer: true, rivals: ["tcp"], targets: small ? [ofTcp(0.5, 0.65)] : [] });
+      cases.push({ ...row, transport: "wss", rivals: ["raw", "tcp"], targets: [] });
+      cases.push({ ...row, transport: "worker", rivals: [], targets: [] });
+    }
+    for (const transport of ["tls", "ws", "wss"] as const) {
+      const trip = {
+        ...common,
+        runtime,
+        pattern: "pair",
+        api: "await",
+        measure: "round-trip",
+        transport,
+      } as const;
+      cases.push({ ...trip, rivals: ["raw", "tcp"], targets: [] });
+    }
+  }
+  return cases;
+}
+
 function matrixCases(): Case[] {
   const cases: Case[] = [];
   for (const pattern of PATTERNS) {
@@ -198,6 +243,7 @@ function matrixCases(): Case[] {
 /** `core/push-pull/tcp/64/sync/node/throughput`, `many/router/tcp/64/await/node/echo/100-clients`: for `--filter`. */
 export function caseName(c: Case): string {
   const parts: (string | number)[] = [c.group, c.pattern, c.transport, c.bytes, c.api, c.runtime, c.measure];
+  if (c.fromServer === true) parts.push("from-server");
   if (c.load !== undefined) parts.push(loadName(c.measure, c.load));
   return parts.join("/");
 }
@@ -220,7 +266,7 @@ export interface Selection {
 
 export function selectCases(selection: Selection): Case[] {
   const { quick, runtime, filter } = selection;
-  let cases = [...coreCases(), ...manyCases(), ...matrixCases()];
+  let cases = [...coreCases(), ...manyCases(), ...transportCases(), ...matrixCases()];
   if (quick) cases = cases.filter(isQuick).map(withQuickRivals);
   if (runtime !== undefined) cases = onRuntime(cases, runtime);
   return cases.filter((c) => filter.every((word) => caseName(c).includes(word)));
@@ -228,6 +274,7 @@ export function selectCases(selection: Selection): Case[] {
 
 function isQuick(c: Case): boolean {
   if (c.group === "core") return true;
+  if (c.group === "transports") return false;
   if (c.group === "matrix") return QUICK_CELLS.includes(`${c.pattern}/${c.transport}/${c.bytes}`);
   return QUICK_SERVERS.some((name) => caseName(c) === `many/${name}`);
 }
@@ -257,6 +304,8 @@ function moveCase(c: Case, runtime: Runtime): Case {
 /** What `--quick` leaves out, in words. */
 export function quickNote(): string {
   return `quick: ${QUICK_CELLS.length} of 36 matrix cells (${QUICK_CELLS.join(", ")}); of the servers with ` +
-    `many peers ${QUICK_SERVERS.join(" and ")}; rivals only where a target names them; memory of idle ` +
+    `many peers ${
+      QUICK_SERVERS.join(" and ")
+    }; tcp, ipc and inproc only; rivals only where a target names them; memory of idle ` +
     "connections on one runtime; processes are kept between alternations";
 }

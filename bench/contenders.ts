@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { ChildCommand } from "./child.ts";
-import type { Case, Load, Rival, Runtime } from "./cases.ts";
+import type { Case, Load, Rival, Runtime, Transport } from "./cases.ts";
 import type { CompiledLoad } from "./load.ts";
 import type { NewestNode } from "./node_newest.ts";
 
@@ -42,6 +42,8 @@ export interface Setting {
   readonly libzmqBody: string;
   /** Whether each of two processes is held on a core of its own. */
   readonly pinned: boolean;
+  /** The folder of the certificates, made where a case needs them. */
+  readonly certificates?: string;
   /** The compiled load generator, or why there is none; undefined where no case needs it. */
   readonly load?: CompiledLoad;
   /** The newest Node, or why there is none; undefined where it is not asked for. */
@@ -115,6 +117,9 @@ export function excuse(setting: Setting, contender: Contender, c: Case): string 
   }
   if (contender === "libzmq" && "missing" in libzmq) return libzmq.missing;
   if (contender === "raw" && c.transport === "inproc") return "there is no raw socket within a process";
+  if (contender === "raw" && isWeb(c.transport) && c.runtime === "node") {
+    return "Node 20 has no WebSocket of its own; see ws-package";
+  }
   if (c.load !== undefined && load !== undefined && "missing" in load) return load.missing;
   return undefined;
 }
@@ -129,32 +134,44 @@ const HIGH_WATER_MARK_OPEN_LOOP = 1_000_000;
 
 let endpoints = 0;
 
-function bindEndpoint(setting: Setting, c: Case): string {
-  if (c.transport === "tcp") return "tcp://127.0.0.1:0";
-  if (c.transport === "inproc") return "inproc://bench";
+function isWeb(transport: Transport): boolean {
+  return transport === "ws" || transport === "wss";
+}
+
+function bindEndpoint(setting: Setting, contender: Contender, c: Case): string {
+  const { transport } = c;
+  if (contender === "tcp") return "tcp://127.0.0.1:0";
+  // libzmq knows no port 0 here.
+  if (contender === "zeromqjs" && transport === "ws") return "ws://127.0.0.1:*";
+  if (transport === "inproc" || transport === "worker") return `${transport}://bench`;
+  if (transport !== "ipc") return `${transport}://127.0.0.1:0`;
   return `ipc://${join(setting.scratch, `${++endpoints}.sock`)}`;
 }
 
 export function contest(setting: Setting, contender: Contender, c: Case): Contest {
   const make = commandMaker(setting, contender, c);
   const compiled = contender === "libzmq";
-  const bound = bindEndpoint(setting, c);
+  const bound = bindEndpoint(setting, contender, c);
   if (c.load !== undefined) return loadContest(setting, { c, load: c.load, compiled, make, bound });
-  if (c.transport === "inproc") {
-    return { first: make("both", bound), meter: "first", weighed: "both", compiled };
+  if (c.transport === "inproc" || c.transport === "worker") {
+    const role = c.transport === "worker" ? "worker" : "both";
+    return { first: make(role, bound), meter: "first", weighed: "both", compiled };
   }
-  const [binder, connecter] = c.measure === "throughput"
-    ? ["receive", "send"] as const
-    : ["echo", "ping"] as const;
+  const [binder, connecter] = c.measure === "round-trip"
+    ? ["echo", "ping"] as const
+    : c.fromServer === true
+    ? ["send-bound", "receive-connected"] as const
+    : ["receive", "send"] as const;
   const ends = {
     first: place(setting, make(binder, bound), 0),
     second: (endpoint: string) => place(setting, make(connecter, endpoint), 1),
     weighed: "both",
     compiled,
   } as const;
-  return c.measure === "throughput"
-    ? { ...ends, meter: "first", sender: "second" }
-    : { ...ends, meter: "second" };
+  if (c.measure === "round-trip") return { ...ends, meter: "second" };
+  return c.fromServer === true
+    ? { ...ends, meter: "second", sender: "first" }
+    : { ...ends, meter: "first", sender: "second" };
 }
 
 const SERVERS = { echo: "echo", "open-loop": "echo", "fan-out": "publish", connect: "accept" } as const;
@@ -208,18 +225,26 @@ function commandMaker(
 ): (role: string, endpoint: string) => ChildCommand {
   return (role, endpoint) => {
     const hwm = c.measure === "open-loop" ? HIGH_WATER_MARK_OPEN_LOOP : highWaterMark(c.bytes);
-    const values = { role, pattern: c.pattern, endpoint, bytes: c.bytes, api: c.api, hwm };
+    const certificates = setting.certificates ?? "";
+    const values = { role, pattern: c.pattern, endpoint, bytes: c.bytes, api: c.api, hwm, certificates };
     const label = `${contender} ${role} ${c.pattern} ${c.transport} ${c.bytes}`;
     const { runtime } = c;
     switch (contender) {
-      case "hawser": {
+      case "hawser":
+      case "tcp": {
         const script = c.load === undefined ? "hawser" : "hawser_server";
         return scriptChild(setting, { runtime, script, label, values });
       }
       case "raw": {
-        const script = runtime === "node-newest" ? "raw_node" : `raw_${runtime}`;
+        const script = isWeb(c.transport)
+          ? "raw_websocket"
+          : runtime === "node-newest" || c.transport === "tls"
+          ? "raw_node"
+          : `raw_${runtime}`;
         return scriptChild(setting, { runtime, script, label, values });
       }
+      case "ws-package":
+        return scriptChild(setting, { runtime: "node", script: "ws_package", label, values });
       case "zeromqjs":
         return scriptChild(setting, { runtime: "node", script: "zeromqjs", label, values });
       case "libzmq": {

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { reapAtExit } from "./child.ts";
 import { type Case, caseName, quickNote, type Runtime, selectCases } from "./cases.ts";
 import { findBuilt, findRoot, type Setting } from "./contenders.ts";
+import { makeCertificates } from "./certificates.ts";
 import { compileLibzmq } from "./libzmq.ts";
 import { compileLoad } from "./load.ts";
 import { lookAround, surroundingsLine } from "./machine.ts";
@@ -150,6 +151,8 @@ async function prepare(options: Options, cases: readonly Case[]) {
   const libzmq = await compileLibzmq(root, scratch);
   const load = cases.some((each) => each.load !== undefined) ? await compileLoad(root, scratch) : undefined;
   const newestNode = await newestNodeFor(options, root);
+  const encrypted = cases.some(({ transport }) => transport === "tls" || transport === "wss");
+  const certificates = encrypted ? await makeCertificates(scratch) : undefined;
   const { libzmqBody, pinned } = options;
   const setting: Setting = {
     root,
@@ -159,6 +162,7 @@ async function prepare(options: Options, cases: readonly Case[]) {
     libzmqBody,
     pinned,
     ...(load === undefined ? {} : { load }),
+    ...(certificates === undefined ? {} : { certificates }),
     ...(newestNode === undefined ? {} : { newestNode }),
   };
   const newestVersion = newestNode !== undefined && "version" in newestNode ? newestNode.version : undefined;

@@ -13,14 +13,13 @@ import {
   type Measure,
   type Metric,
   type Rival,
+  RIVALS,
   type Runtime,
   type Target,
 } from "./cases.ts";
 import type { Contender } from "./contenders.ts";
 import type { Surroundings } from "./machine.ts";
 import { figureOf, mainRatio, type Outcome, type Ratio, type Sample, type Timing } from "./measure.ts";
-
-const RIVALS: readonly Rival[] = ["raw", "libzmq", "zeromqjs"];
 
 /**
  * One line of `--json`: a case, as measured. Figures are hawser's medians unless a field says otherwise; null where
@@ -104,7 +103,7 @@ function outcomeLine(outcome: Outcome, timing: Timing, surroundings: Surrounding
     p99Us: rounded(hawser?.p99Us, 1),
     p999Us: rounded(hawser?.p999Us, 1),
     cpuSecondsPerMillion: rounded(hawser?.cpuSecondsPerMillion, 3),
-    ratios: { raw: ratio("raw"), libzmq: ratio("libzmq"), zeromqjs: ratio("zeromqjs") },
+    ratios: Object.fromEntries(RIVALS.map((rival) => [rival, ratio(rival)])) as OutcomeLine["ratios"],
     mainMetric: mainMetric(outcome.case),
     contenders: Object.fromEntries(contenders),
     comparisons: [...outcome.ratios].flatMap(([rival, ofMetrics]) =>

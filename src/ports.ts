@@ -13,9 +13,11 @@ import type { HttpInfo, TlsInfo, TlsOptions, WebSocketOptions } from "./transpor
  * `setPaused`, `close`) and nothing else.
  *
  * The core's side of the contract: before `handlers.open` it calls only `setReferenced` and `close("abort")`,
- * so it never writes or flushes before then; it never writes while memory is lent, from inside a write, or
- * after `close`. A transport that breaks its own side is aborted: the connection ends with a `PeerError`
- * `ERR_TRANSPORT` that names the rule, and a connecting socket opens another one.
+ * so it never writes or flushes before then; while memory is lent, and from inside a write, it neither writes
+ * nor calls `close("flush")`; chunks are never empty; after `close("flush")` it calls only `close("abort")`,
+ * and after `close("abort")` or `handlers.close` nothing. A transport that breaks its own side is aborted:
+ * the connection ends with a `PeerError` `ERR_TRANSPORT` that names the rule, and a connecting socket opens
+ * another one.
  */
 export interface Transport {
   /**
@@ -36,10 +38,10 @@ export interface Transport {
    */
   pull?(): boolean;
   /**
-   * `"flush"`: after a lent chunk's drain, sends what was written, then ends the stream; resumes input and
-   * discards it until the peer's end, so that a paused stream still closes. `"abort"`: closes at once; may
-   * follow a flush (linger ran out). `handlers.close` follows in either case; after an abort the core waits
-   * at most five seconds for it.
+   * `"flush"`: sends what was taken, then ends the stream; resumes input and discards it until the peer's
+   * end, so that a paused stream still closes. Nothing is lent then, so no drain is due. `"abort"`: closes at
+   * once; may follow a flush (linger ran out), and may come while memory is lent. `handlers.close` follows in
+   * either case, after an abort without a cause; the core waits at most five seconds for it.
    */
   close(mode: "flush" | "abort"): void;
   /** Optional: whether this stream keeps the process alive. */
@@ -53,7 +55,10 @@ export interface Transport {
 export interface TransportHandlers {
   /** The stream is open. Called once, first. Both addresses are strings. */
   open(info: TransportInfo): void;
-  /** Bytes arrived. The callee owns `chunk` from then on: its memory must never be reused. */
+  /**
+   * Bytes arrived. The callee owns `chunk` from then on: its memory must never be reused. An empty chunk
+   * means nothing.
+   */
   data(chunk: Uint8Array): void;
   /**
    * Optional to call: where the next bytes belong, if they are the rest of a large body. A transport that
@@ -72,7 +77,8 @@ export interface TransportHandlers {
    */
   dropped?(count: number, why: string): void;
   /**
-   * The stream is closed. Called once, last, when no lent memory is in use any longer. A `MisuseError` with
+   * The stream is closed. Called once, last, when no lent memory is in use any longer. `cause` says why, if
+   * neither side wanted it: a failed dial and a peer's abort have one. A `MisuseError` with
    * the code `ERR_PERMISSION` as the cause says that this process may not open the stream at all: it is not
    * tried again.
    */
@@ -135,8 +141,8 @@ export interface Listener {
 export interface TransportFactory {
   /**
    * Prepares a connection to `address`, a whole endpoint (`tcp://host:port`). Throws a `MisuseError` with the
-   * code `ERR_ENDPOINT` for an endpoint that cannot be parsed, and for nothing else: whatever else is wrong is
-   * the cause of a `close`. The `Dial` may be called any number of times, once per attempt.
+   * code `ERR_ENDPOINT` for an endpoint that cannot be parsed, and for nothing else: whatever else is wrong
+   * is the cause of a `close`. The `Dial` may be called any number of times, once per attempt.
    */
   dial(address: string, options: StreamOptions): Dial;
   /** Prepares listening at `address`. Throws as `dial` does. The `Listen` is called at most once. */
@@ -149,6 +155,8 @@ export interface StreamOptions {
   readonly backlog?: number;
   /** Give up opening after this many milliseconds. 0 or omitted: the system's own limit. */
   readonly connectTimeoutMs?: number;
+  /** Milliseconds that a handshake may take. The core sees to it from the moment it was offered the stream. */
+  readonly handshakeTimeoutMs?: number;
   /** Whether TCP keep-alive is on. Default: the system's. */
   readonly tcpKeepalive?: boolean;
   /** Milliseconds of silence before the first TCP keep-alive probe, where the runtime can set it. */

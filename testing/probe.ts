@@ -6,15 +6,14 @@
  */
 
 import { createHost } from "../adapters/host.ts";
+import { ruleText } from "../src/engine/transport_rules.ts";
 import type { Dial, Host, Transport, TransportHandlers, TransportInfo } from "../src/ports.ts";
+import { ContractWatch } from "./contract_watch.ts";
 
 const host: Host = createHost();
 
-/**
- * A wait that takes longer, in milliseconds, has failed. Generous, because it only ends tests that would
- * hang.
- */
-const PATIENCE_MS = 30_000;
+/** How often a wait looks whether anything happened, in milliseconds. */
+const LOOK_MS = 250;
 /** Turns of the event loop without progress after which a writer counts as stalled. */
 const STALL_TURNS = 200;
 const POISON = 0xdd;
@@ -27,6 +26,73 @@ export function check(condition: boolean, message: string): asserts condition {
 /** Waits for `count` turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise<void>((resolve) => host.turn(resolve));
+}
+
+/** Waits for `ms` milliseconds: for what must *not* happen, which nothing announces. */
+export function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => void host.schedule(ms, resolve, true));
+}
+
+interface Waiter {
+  readonly ready: () => boolean;
+  readonly done: (error?: Error) => void;
+}
+
+/** What happens to the probes of one case, and who waits for it. */
+export class Progress {
+  readonly #patienceMs: number;
+  #events = 0;
+  #waiters: Waiter[] = [];
+  #failed: Error | undefined = undefined;
+
+  /** A wait during which nothing happens to any probe for `patienceMs` milliseconds has failed. */
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
+
+  /** A transport broke a rule: every wait fails now, rather than when patience ends. */
+  fail(why: string): void {
+    this.#failed ??= new Error(why);
+    for (const waiter of this.#waiters.splice(0)) waiter.done(this.#failed);
+  }
+
+  /** Something happened. */
+  happened(): void {
+    this.#events += 1;
+    const waiters = this.#waiters;
+    if (waiters.length === 0) return;
+    this.#waiters = waiters.filter(({ ready }) => !ready());
+    for (const waiter of waiters) {
+      if (!this.#waiters.includes(waiter)) waiter.done();
+    }
+  }
+
+  /**
+   * Waits until `ready` returns true. It is called again whenever something happens. Patience is counted in
+   * looks, so that a process that is stopped for a while has not waited.
+   */
+  until(ready: () => boolean, complaint: () => string): Promise<void> {
+    if (this.#failed !== undefined) return Promise.reject(this.#failed);
+    if (ready()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      let seen = this.#events;
+      let quietMs = 0;
+      let cancel = (): void => {};
+      const look = (): void => {
+        quietMs = this.#events === seen ? quietMs + LOOK_MS : 0;
+        seen = this.#events;
+        if (quietMs >= this.#patienceMs) reject(new Error(complaint()));
+        else cancel = host.schedule(LOOK_MS, look, true);
+      };
+      cancel = host.schedule(LOOK_MS, look, true);
+      const done = (error?: Error): void => {
+        cancel();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      this.#waiters.push({ ready, done });
+    });
+  }
 }
 
 /** A long stream of bytes that does not repeat within the range of any likely mistake. Both ends know it. */
@@ -56,15 +122,10 @@ export function patternAt(position: number, length: number): Uint8Array {
   return bytes;
 }
 
-interface Waiter {
-  readonly ready: () => boolean;
-  readonly done: () => void;
-}
-
 /** One end of a stream under test. */
 export class Probe implements TransportHandlers {
   readonly name: string;
-  /** Breaches of the contract. {@link verify} fails on any. */
+  /** Rules that the transport broke. {@link verifyOrder} fails on any. */
   readonly faults: string[] = [];
   /** Everything that arrived, kept as it came until the end, which reveals a transport that reuses memory. */
   readonly chunks: Uint8Array[] = [];
@@ -72,31 +133,46 @@ export class Probe implements TransportHandlers {
   /** Bytes of the pattern handed over so far. */
   sentBytes = 0;
   info: TransportInfo | undefined = undefined;
-  opened = false;
-  ended = false;
-  closed = false;
   cause: unknown = undefined;
   drains = 0;
   onData: ((chunk: Uint8Array) => void) | undefined = undefined;
   onOpen: (() => void) | undefined = undefined;
+  onEnd: (() => void) | undefined = undefined;
   /** Offers places of this size for what comes next, as the core does for bodies. 0: none. */
   placeBytes = 0;
+  readonly #progress: Progress;
+  readonly #watch: ContractWatch;
   #place: Uint8Array | undefined = undefined;
   #placeFilled = 0;
   #transport: Transport | undefined = undefined;
-  #dialled = false;
-  #writing = false;
   #lent: readonly Uint8Array[] | undefined = undefined;
-  #waiters: Waiter[] = [];
 
-  constructor(name: string) {
+  constructor(name: string, progress: Progress) {
     this.name = name;
+    this.#progress = progress;
+    this.#watch = new ContractWatch((rule, detail) => {
+      this.faults.push(detail === undefined ? ruleText(rule) : `${ruleText(rule)} (${detail})`);
+      progress.fail(`${name} broke: ${this.faults.join(", ")}`);
+    });
+  }
+
+  get opened(): boolean {
+    return this.#watch.opened;
+  }
+
+  get ended(): boolean {
+    return this.#watch.ended;
+  }
+
+  get closed(): boolean {
+    return this.#watch.closed;
   }
 
   /** Dials, and records any handler that runs too early. */
   dial(dial: Dial): this {
-    this.#transport = dial(this);
-    this.#dialled = true;
+    const transport = dial(this);
+    this.#watch.dialled(transport);
+    this.#transport = transport;
     return this;
   }
 
@@ -112,22 +188,19 @@ export class Probe implements TransportHandlers {
   // TransportHandlers
 
   open(info: TransportInfo): void {
-    this.#note("open", !this.opened, "a second open");
-    this.opened = true;
+    this.#watch.open(info);
     this.info = info;
     this.onOpen?.();
-    this.#progress();
+    this.#happened();
   }
 
   data(chunk: Uint8Array): void {
-    this.#note("data", this.opened, "data before open");
-    if (this.ended) this.faults.push("data after end");
-    if (!(chunk instanceof Uint8Array) || chunk.length === 0) this.faults.push("data without bytes");
+    this.#watch.data(chunk);
     this.#checkPlace(chunk);
     this.chunks.push(chunk);
     this.receivedBytes += chunk.length;
     this.onData?.(chunk);
-    this.#progress();
+    this.#happened();
   }
 
   bodyMemory(): Uint8Array | undefined {
@@ -140,30 +213,43 @@ export class Probe implements TransportHandlers {
   }
 
   drain(): void {
-    this.#note("drain", this.#lent !== undefined, "drain although nothing is lent");
-    if (this.#writing) this.faults.push("drain before the write had returned");
-    if (!this.opened) this.faults.push("drain before open");
+    this.#watch.drain();
     this.drains += 1;
     const lent = this.#lent ?? [];
     this.#lent = undefined;
     for (const chunk of lent) chunk.fill(POISON);
-    this.#progress();
+    this.#happened();
   }
 
   end(): void {
-    this.#note("end", this.opened, "end before open");
-    if (this.ended) this.faults.push("a second end");
-    this.ended = true;
-    this.#progress();
+    this.#watch.end();
+    this.onEnd?.();
+    this.#happened();
   }
 
   close(cause?: unknown): void {
-    this.#note("close", true, "");
-    this.closed = true;
+    this.#watch.close(cause);
     this.cause = cause;
     for (const chunk of this.#lent ?? []) chunk.fill(POISON);
     this.#lent = undefined;
-    this.#progress();
+    this.#happened();
+  }
+
+  // Calls
+
+  /** Closes, as the core would: never again after an abort or a close. */
+  finish(mode: "flush" | "abort"): void {
+    check(mode === "abort" || !this.isLent, `${this.name}: the suite flushed while a chunk was lent`);
+    if (this.closed || this.#transport === undefined) return;
+    if (mode === "abort") this.#watch.aborts();
+    this.#transport.close(mode);
+  }
+
+  /** Pauses or resumes reading; returns whether the transport can. */
+  setPaused(paused: boolean): boolean {
+    const answer = this.transport.setPaused(paused);
+    this.#watch.paused(answer);
+    return answer;
   }
 
   // Writing
@@ -197,27 +283,30 @@ export class Probe implements TransportHandlers {
   async fill(bytesMax: number, chunkBytes: number = 65_536): Promise<void> {
     while (this.sentBytes < bytesMax) {
       if (this.writePattern(chunkBytes)) continue;
-      for (let i = 0; this.isLent && i < STALL_TURNS; i++) await turns(1);
-      if (this.isLent) return;
+      if (!await this.settles()) return;
     }
     throw new Error(`${this.name}: ${bytesMax} bytes were taken although the other end is paused`);
   }
 
+  /** Returns whether what is lent is drained before the loop has turned many times. */
+  async settles(): Promise<boolean> {
+    for (let i = 0; this.isLent && i < STALL_TURNS; i++) await turns(1);
+    return !this.isLent;
+  }
+
   // Looking
 
-  /** Waits until `ready` returns true. It is called again after every event. */
+  /** Fails if the stream closed with a cause although only this end wanted it. */
+  verifyNoCause(): void {
+    check(
+      this.cause === undefined,
+      `${this.name} closed with a cause, after its own abort: ${String(this.cause)}`,
+    );
+  }
+
+  /** Waits until `ready` returns true. It is called again after every event of any probe of the case. */
   until(what: string, ready: () => boolean): Promise<void> {
-    if (ready()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const cancel = host.schedule(PATIENCE_MS, () => reject(new Error(this.#complaint(what))), true);
-      this.#waiters.push({
-        ready,
-        done: () => {
-          cancel();
-          resolve();
-        },
-      });
-    });
+    return this.#progress.until(ready, () => this.#complaint(what));
   }
 
   /** Everything that arrived, joined. */
@@ -244,7 +333,7 @@ export class Probe implements TransportHandlers {
 
   /** Fails if the contract was broken. */
   verifyOrder(): void {
-    check(this.faults.length === 0, `${this.name}: ${this.faults.join(", ")}`);
+    check(this.faults.length === 0, `${this.name} broke: ${this.faults.join(", ")}`);
   }
 
   /** What was read into the place must be its next bytes; what was read elsewhere takes their room. */
@@ -252,7 +341,7 @@ export class Probe implements TransportHandlers {
     const place = this.#place;
     if (place === undefined) return;
     if (chunk.buffer === place.buffer && chunk.byteOffset !== this.#placeFilled) {
-      this.faults.push(`data read to ${chunk.byteOffset} instead of ${this.#placeFilled} of bodyMemory`);
+      this.faults.push(`${ruleText("bodyMemory")} (read to ${chunk.byteOffset}, not ${this.#placeFilled})`);
     }
     this.#placeFilled += chunk.length;
     if (this.#placeFilled >= place.length) this.#place = undefined;
@@ -260,33 +349,32 @@ export class Probe implements TransportHandlers {
 
   #write(chunks: readonly Uint8Array[], call: () => boolean): boolean {
     check(this.#lent === undefined, `${this.name}: the suite wrote while a chunk was lent`);
-    this.#writing = true;
-    const taken = call();
-    this.#writing = false;
+    check(this.opened && !this.closed, `${this.name}: the suite wrote outside of open and close`);
+    this.#watch.writes();
+    let taken: boolean;
+    try {
+      taken = call();
+    } catch (error) {
+      this.#watch.writeThrew(error);
+      return false;
+    }
+    this.#watch.wrote(taken);
     if (!taken) this.#lent = this.closed ? undefined : chunks;
     // Taken means free: what the transport still sends from this memory arrives as poison.
     if (taken) { for (const chunk of chunks) chunk.fill(POISON); }
+    this.#happened();
     return taken;
   }
 
-  #note(event: string, allowed: boolean, fault: string): void {
-    if (!this.#dialled) this.faults.push(`${event} before dial had returned`);
-    if (this.closed) this.faults.push(`${event} after close`);
-    if (!allowed) this.faults.push(fault);
-  }
-
-  #progress(): void {
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ ready }) => !ready());
-    for (const waiter of waiters) {
-      if (!this.#waiters.includes(waiter)) waiter.done();
-    }
+  #happened(): void {
+    this.#progress.happened();
   }
 
   #complaint(what: string): string {
     const { opened, ended, closed, receivedBytes, sentBytes, drains, isLent } = this;
     const state = JSON.stringify({ opened, ended, closed, receivedBytes, sentBytes, drains, isLent });
-    return `${this.name}: waited in vain for ${what}; ${state}; ${this.faults.join(", ")}`;
+    const faults = this.faults.length === 0 ? "" : `; broken rules: ${this.faults.join(", ")}`;
+    return `${this.name}: waited in vain for ${what}; ${state}${faults}`;
   }
 }
 

@@ -13,7 +13,8 @@ export const RUNTIMES = ["node", "deno", "bun"];
  * Files that run on Node once more, after `tests/support/read_events.ts`: its sockets then read as on other
  * runtimes.
  */
-const READ_TWICE = /^tests\/(stability|interop|hostile|adapters\/node_(tcp|ipc))/;
+const READ_TWICE =
+  /^tests\/(stability\/(?!web_|frozen_)|interop\/(?!websocket_)|hostile|adapters\/node_(tcp|ipc))/;
 
 /** The ways in which a file is run on a runtime: as it is, and perhaps after another file. */
 export function waysToRun(path, runtime) {

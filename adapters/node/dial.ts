@@ -61,15 +61,26 @@ export function listenServer(
     readonly failed: (cause: unknown) => void;
   },
 ): Promise<NodeServer> {
+  const create = (): NodeServer =>
+    createReadServer(net, (accepted) => acceptSocket(accepted, setup.kind, setup.accept));
+  return startServer(create, target, setup.failed);
+}
+
+/** Creates a server and has it listen. Rejects with the runtime's own error. */
+export function startServer(
+  create: () => NodeServer,
+  target: NodeListenOptions,
+  failed: (cause: unknown) => void,
+): Promise<NodeServer> {
   if (mayNotListen()) return Promise.reject(listenDenied());
-  const server = createReadServer(net, (accepted) => acceptSocket(accepted, setup.kind, setup.accept));
+  const server = create();
   return new Promise((resolve, reject) => {
     let listening = false;
     server.on("listening", () => {
       listening = true;
       resolve(server);
     });
-    server.on("error", (cause) => listening ? setup.failed(cause) : reject(cause));
+    server.on("error", (cause) => listening ? failed(cause) : reject(cause));
     // Deno throws here for a missing permission, which rejects the promise too.
     server.listen(target);
   });

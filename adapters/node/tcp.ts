@@ -102,7 +102,8 @@ function tcpKind(
 /** The address of a peer that is gone before it could be described. */
 const UNKNOWN = "0.0.0.0";
 
-function describe(socket: NodeSocket, scope: string, local: string | undefined): TransportInfo {
+/** Returns both ends of a connected socket. */
+export function describe(socket: NodeSocket, scope: string, local?: string): TransportInfo {
   const { remoteAddress = UNKNOWN, remotePort = 0 } = socket;
   return {
     localAddress: local ?? localAddressOf(socket, scope),

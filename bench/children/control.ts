@@ -18,6 +18,8 @@ export interface Parameters {
   readonly bytes: number;
   readonly api: string;
   readonly highWaterMark: number;
+  /** The folder of the certificates; empty if none are needed. */
+  readonly certificates: string;
 }
 
 /** One measured window. */
@@ -45,6 +47,7 @@ export function readParameters(): Parameters {
     bytes: Number(values.get("bytes") ?? 64),
     api: values.get("api") ?? "sync",
     highWaterMark: Number(values.get("hwm") ?? 1000),
+    certificates: values.get("certificates") ?? "",
   };
 }
 

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { Pair } from "../../mod.ts";
+import process from "node:process";
+import { parentPort, Worker } from "node:worker_threads";
+import { Pair, type Push } from "../../mod.ts";
 import {
   fail,
   follow,
@@ -19,11 +21,13 @@ import {
 } from "./control.ts";
 import {
   isRouted,
+  openBoundSender,
   openReceiver,
   openSender,
   type Receiver,
   RECEIVER_ID,
   type Sender,
+  tlsOptions,
 } from "./hawser_sockets.ts";
 
 const parameters = readParameters();
@@ -100,17 +104,19 @@ function receiveLoop(): (socket: Receiver, meter: Meter) => Promise<void> {
   return parameters.api === "sync" ? receiveSync : receiveAwait;
 }
 
-async function runReceiver(): Promise<void> {
+async function runReceiver(connects = false): Promise<void> {
   const meter = new Meter();
-  const socket = openReceiver(parameters.pattern, parameters.highWaterMark);
-  await socket.bind(parameters.endpoint);
+  const socket = openReceiver(parameters);
+  if (connects) socket.connect(parameters.endpoint);
+  else await socket.bind(parameters.endpoint);
   follow({ start: (warmupMs, windowMs) => meter.start(warmupMs, windowMs), stop: () => meter.stop() });
   sayReady(socket.lastEndpoint ?? "");
   await receiveLoop()(socket, meter);
 }
 
-async function runSender(): Promise<void> {
-  const socket = await openSender(parameters.pattern, parameters.endpoint, parameters.highWaterMark);
+async function runSender(binds = false): Promise<void> {
+  const { endpoint } = parameters;
+  const socket = await (binds ? openBoundSender(parameters, endpoint) : openSender(parameters, endpoint));
   const loop = sendLoop();
   let running = false;
   async function run(): Promise<void> {
@@ -119,15 +125,15 @@ async function runSender(): Promise<void> {
     say("STOPPED");
   }
   follow({ start: () => void run().catch(fail), stop: () => void (running = false) });
-  sayReady();
+  sayReady(binds ? (socket as Push).lastEndpoint ?? "" : "");
 }
 
 /** Sender and receiver in one event loop: the only way there is over inproc. */
 async function runBoth(): Promise<void> {
   const meter = new Meter();
-  const receiver = openReceiver(parameters.pattern, parameters.highWaterMark);
+  const receiver = openReceiver(parameters);
   await receiver.bind(parameters.endpoint);
-  const sender = await openSender(parameters.pattern, parameters.endpoint, parameters.highWaterMark);
+  const sender = await openSender(parameters, parameters.endpoint);
   const loop = sendLoop();
   let running = false;
   follow({
@@ -145,8 +151,46 @@ async function runBoth(): Promise<void> {
   await receiveLoop()(receiver, meter);
 }
 
+/** What the main thread tells the thread of the receiver. */
+type WorkerOrder = { readonly warmupMs: number; readonly windowMs: number } | "stop";
+
+/** The receiver in a worker thread, the sender here. */
+async function runWorker(): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) });
+  worker.on("error", fail);
+  await new Promise<void>((resolve) => worker.once("message", () => resolve()));
+  const sender = await openSender(parameters, parameters.endpoint);
+  const loop = sendLoop();
+  let running = false;
+  const order = (what: WorkerOrder): void => worker.postMessage(what);
+  follow({
+    start: (warmupMs, windowMs) => {
+      running = true;
+      order({ warmupMs, windowMs });
+      loop(sender, () => running).catch(fail);
+    },
+    stop: () => {
+      running = false;
+      order("stop");
+    },
+  });
+  sayReady();
+}
+
+async function runInWorker(port: NonNullable<typeof parentPort>): Promise<void> {
+  const meter = new Meter();
+  const receiver = openReceiver(parameters);
+  await receiver.bind(parameters.endpoint);
+  port.on("message", (order: WorkerOrder) => {
+    if (order === "stop") meter.stop();
+    else meter.start(order.warmupMs, order.windowMs);
+  });
+  port.postMessage("bound");
+  await receiveLoop()(receiver, meter);
+}
+
 async function runEcho(): Promise<void> {
-  const socket = new Pair({ linger: 0 });
+  const socket = new Pair({ linger: 0, ...tlsOptions(parameters.certificates) });
   await socket.bind(parameters.endpoint);
   follow({ start: () => {} });
   sayReady(socket.lastEndpoint ?? "");
@@ -154,7 +198,7 @@ async function runEcho(): Promise<void> {
 }
 
 function runPing(): void {
-  const socket = new Pair({ linger: 0 });
+  const socket = new Pair({ linger: 0, ...tlsOptions(parameters.certificates) });
   socket.connect(parameters.endpoint);
   const body = new Uint8Array(parameters.bytes).fill(104);
   async function run(trips: RoundTrips): Promise<void> {
@@ -172,8 +216,11 @@ function runPing(): void {
 }
 
 const roles: Record<string, () => void | Promise<void>> = {
-  receive: runReceiver,
-  send: runSender,
+  receive: () => runReceiver(),
+  "receive-connected": () => runReceiver(true),
+  send: () => runSender(),
+  "send-bound": () => runSender(true),
+  worker: () => parentPort === null ? runWorker() : runInWorker(parentPort),
   both: runBoth,
   echo: runEcho,
   ping: runPing,

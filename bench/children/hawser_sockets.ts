@@ -1,12 +1,14 @@
 /** The socket pairs that are measured, opened by the name of their pattern. */
 
-import { Dealer, Pair, Publisher, Pull, Push, Router, Subscriber } from "../../mod.ts";
+import { join } from "node:path";
+import { Dealer, Pair, Publisher, Pull, Push, Router, Subscriber, type TlsOptions } from "../../mod.ts";
 
 export type Outgoing = Uint8Array | readonly Uint8Array[];
 
 /** What the sending loops need of a socket. */
 export interface Sender {
   connect(endpoint: string): void;
+  bind(endpoint: string): Promise<string>;
   send(message: Outgoing): Promise<void>;
   trySend(message: Outgoing): boolean;
   waitWritable(): Promise<void>;
@@ -15,6 +17,7 @@ export interface Sender {
 /** What the receiving loops need of a socket. */
 export interface Receiver extends AsyncIterable<Uint8Array[]> {
   bind(endpoint: string): Promise<unknown>;
+  connect(endpoint: string): void;
   readonly lastEndpoint: string | null | undefined;
   tryReceive(): Uint8Array[] | undefined;
   waitReadable(): Promise<void>;
@@ -27,9 +30,37 @@ export function isRouted(pattern: string): boolean {
   return pattern.startsWith("router-");
 }
 
+/** What both ends of an encrypted transport need: the folder has the certificates of `hawser certificates`. */
+export function tlsOptions(folder: string): { readonly tls?: TlsOptions } {
+  if (folder === "") return {};
+  return {
+    tls: {
+      certificateFile: join(folder, "server.pem"),
+      keyFile: join(folder, "server-key.pem"),
+      authoritiesFile: join(folder, "authority.pem"),
+    },
+  };
+}
+
+/** What a socket is opened with. */
+export interface SocketSettings {
+  readonly pattern: string;
+  readonly highWaterMark: number;
+  readonly certificates: string;
+}
+
+/** Opens a sender that is bound, for `push-pull`. */
+export async function openBoundSender(settings: SocketSettings, endpoint: string): Promise<Sender & Push> {
+  const { highWaterMark, certificates } = settings;
+  const sender = new Push({ sendHighWaterMark: highWaterMark, linger: 0, ...tlsOptions(certificates) });
+  await sender.bind(endpoint);
+  return sender;
+}
+
 /** Opens and connects a sender. Resolves when it may send without losing anything. */
-export async function openSender(pattern: string, endpoint: string, highWaterMark: number): Promise<Sender> {
-  const options = { sendHighWaterMark: highWaterMark, linger: 0 };
+export async function openSender(settings: SocketSettings, endpoint: string): Promise<Sender> {
+  const { pattern, highWaterMark, certificates } = settings;
+  const options = { sendHighWaterMark: highWaterMark, linger: 0, ...tlsOptions(certificates) };
   switch (pattern) {
     case "push-pull":
       return connected(new Push(options), endpoint);
@@ -60,8 +91,8 @@ function connected<S extends Sender>(sender: S, endpoint: string): S {
   return sender;
 }
 
-export function openReceiver(pattern: string, highWaterMark: number): Receiver {
-  const options = { receiveHighWaterMark: highWaterMark, linger: 0 };
+export function openReceiver({ pattern, highWaterMark, certificates }: SocketSettings): Receiver {
+  const options = { receiveHighWaterMark: highWaterMark, linger: 0, ...tlsOptions(certificates) };
   switch (pattern) {
     case "push-pull":
       return new Pull(options);

@@ -95,7 +95,7 @@ function sizeOf(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 5]! << 24) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 8) | bytes[at + 8]!) >>> 0;
 }
 
-/** `tcp://host:port` or `ipc://path`, taken apart. */
+/** `tcp://host:port`, `tls://host:port` or `ipc://path`, taken apart. */
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export function parseEndpoint(endpoint: string): Place {

@@ -1,33 +1,47 @@
 /**
- * Bare `node:net` sockets on Node, which read 64 KiB at a time: a batch encoded once, one reader that counts
- * frames.
+ * Bare `node:net` sockets on Node, which read 64 KiB at a time, and `node:tls` sockets on all three runtimes: a
+ * batch encoded once, one reader that counts frames.
  */
 
-import { createConnection, createServer, type Socket } from "node:net";
+import { readFileSync } from "node:fs";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import * as tls from "node:tls";
 import { fail, follow, Meter, readParameters, RoundTrips, say, sayReady, turn } from "./control.ts";
 import { encodeBatch, encodeFrame, FrameCounter, parseEndpoint } from "./raw_frames.ts";
 
 const parameters = readParameters();
+const encrypted = parameters.endpoint.startsWith("tls://");
 const place = parseEndpoint(parameters.endpoint);
 /** Bytes written in one turn before the loop lets others in. */
 const BYTES_PER_TURN = 1048576;
 
+function pem(name: string): Buffer {
+  return readFileSync(join(parameters.certificates, name));
+}
+
+function serverOf(serve: (socket: Socket) => void): Server {
+  if (!encrypted) return createServer({ noDelay: true }, serve);
+  return tls.createServer({ cert: pem("server.pem"), key: pem("server-key.pem"), noDelay: true }, serve);
+}
+
 function accept(serve: (socket: Socket) => void): void {
-  const server = createServer({ noDelay: true }, serve);
+  const server = serverOf(serve);
   server.on("error", fail);
   server.listen("path" in place ? { path: place.path } : { host: place.host, port: place.port }, () => {
     const address = server.address();
     const bound = typeof address === "object" && address !== null
-      ? `tcp://127.0.0.1:${address.port}`
+      ? `${encrypted ? "tls" : "tcp"}://127.0.0.1:${address.port}`
       : parameters.endpoint;
     sayReady(bound);
   });
 }
 
 function connect(opened: (socket: Socket) => void): void {
-  const socket = createConnection("path" in place ? { path: place.path } : { ...place, noDelay: true });
+  const target = "path" in place ? { path: place.path } : { ...place, noDelay: true };
+  const socket = encrypted ? tls.connect({ ...target, ca: pem("authority.pem") }) : createConnection(target);
   socket.on("error", fail);
-  socket.on("connect", () => opened(socket));
+  socket.on(encrypted ? "secureConnect" : "connect", () => opened(socket));
 }
 
 function receive(): void {

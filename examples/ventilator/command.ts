@@ -4,6 +4,7 @@ import { sha256, toHex } from "./digest.ts";
 import { type FoundFile, listFiles } from "./files.ts";
 import { formatBytes, formatTable } from "./format.ts";
 import { digestFiles, type Report } from "./job.ts";
+import { EACH_RUNTIME, type WorkerPlan } from "./runtime.ts";
 import { JobError } from "./job_error.ts";
 import { PROJECT } from "./workers.ts";
 
@@ -26,16 +27,16 @@ export async function findFolder(folder: string | undefined): Promise<FoundFolde
 }
 
 /**
- * Digests every file on three runtimes, and prints who did how much of it.
+ * Digests every file by the workers of `plan`, and prints who did how much of it.
  *
  * @throws {JobError} when a digest is wrong, a worker is lost or a file cannot be read.
  */
 export async function digestFolder(
   { folder, files, bytes }: FoundFolder,
-  { digests }: { readonly digests: boolean },
+  { digests, plan = EACH_RUNTIME }: { readonly digests: boolean; readonly plan?: readonly WorkerPlan[] },
 ): Promise<void> {
   console.log(`${files.length} files, ${formatBytes(bytes)}, in ${folder}`);
-  const report = await digestFiles(folder, files);
+  const report = await digestFiles({ folder, files, plan });
   if (digests) printDigests(report);
   printReport(report);
 }

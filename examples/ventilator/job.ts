@@ -5,19 +5,20 @@
  *     ventilator ───┬─────────▶ worker on Node ──┬────────▶ sink
  *        PUSH       ├─────────▶ worker on Deno ──┤          PULL
  *                   └─────────▶ worker on Bun  ──┘
- *                            PULL          PUSH
+ *                            PULL          PUSH            (or other workers, over tls and ws)
  *     control PUB ──┬─────────▶ SUB of each worker: "end"
  *                   └─────────▶ SUB of the display: "progress"
  */
 
 import process from "node:process";
 import { type Peer, Publisher, Pull, Push, Subscriber } from "../../mod.ts";
+import { makeTestCertificates, type TestCertificates } from "../../cli/test_certificates.ts";
 import type { FoundFile } from "./files.ts";
 import { JobError } from "./job_error.ts";
 import { Ledger } from "./ledger.ts";
 import { endTopic, PROGRESS_TOPIC, RUNTIME_PROPERTY, textOf } from "./messages.ts";
 import { showProgress } from "./progress.ts";
-import { RUNTIMES } from "./runtime.ts";
+import type { WorkerPlan } from "./runtime.ts";
 import { collect } from "./sink.ts";
 import { ventilate } from "./ventilator.ts";
 import { Workers } from "./workers.ts";
@@ -31,8 +32,8 @@ interface Sockets {
   readonly results: Pull;
   readonly control: Publisher;
   readonly display: Subscriber;
-  /** What the workers connect to: of tasks, results and control. */
-  readonly endpoints: readonly string[];
+  /** What the workers over a scheme connect to: of tasks, results and control. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
 }
 
 /** How the work went. */
@@ -41,13 +42,23 @@ export interface Report {
   readonly seconds: number;
 }
 
-/** Digests `files` of `folder`. @throws {JobError} when a worker is lost or a file cannot be read; no worker is left then. */
-export async function digestFiles(folder: string, files: readonly FoundFile[]): Promise<Report> {
-  const sockets = await openSockets();
+/** What is to be done, and by whom. */
+export interface Job {
+  readonly folder: string;
+  readonly files: readonly FoundFile[];
+  readonly plan: readonly WorkerPlan[];
+}
+
+/** Digests files. @throws {JobError} when a worker is lost or a file cannot be read; no worker is left then. */
+export async function digestFiles(job: Job): Promise<Report> {
+  const { plan } = job;
+  const encrypted = plan.some(({ scheme }) => scheme === "tls");
+  const certificates = encrypted ? await makeTestCertificates({ hosts: ["127.0.0.1"] }) : undefined;
+  const sockets = await openSockets(plan, certificates);
   const { tasks, results, control, endpoints } = sockets;
-  const workers = new Workers(endpoints);
+  const workers = new Workers(plan, endpoints, certificates?.authority.certificate);
   try {
-    return await Promise.race([work({ folder, files, sockets, workers }), workers.failed, interrupted()]);
+    return await Promise.race([work({ ...job, sockets, workers }), workers.failed, interrupted()]);
   } finally {
     const killed = workers.kill();
     // Ends the display too, so that what is said next begins a line of its own.
@@ -57,38 +68,47 @@ export async function digestFiles(folder: string, files: readonly FoundFile[]): 
 }
 
 /** Binds on this machine only, to whatever ports are free. */
-async function openSockets(): Promise<Sockets> {
+async function openSockets(
+  plan: readonly WorkerPlan[],
+  certificates: TestCertificates | undefined,
+): Promise<Sockets> {
   // When these sockets close, either all is done, or nobody wants the rest any more.
   const linger = 0;
+  const tls = certificates === undefined
+    ? null
+    : { certificate: certificates.server.certificate, key: certificates.server.key };
   // What waits for one worker cannot go to a faster one, so little may wait: that is what makes the shares fair.
-  const tasks = new Push({ linger, sendHighWaterMark: 8, sendHighWaterMarkBytes: 4 * 1024 * 1024 });
+  const tasks = new Push({ linger, tls, sendHighWaterMark: 8, sendHighWaterMarkBytes: 4 * 1024 * 1024 });
   // A worker that answers neither digests nor PINGs hangs, though its process is there.
   const results = new Pull({
     linger,
+    tls,
     heartbeatInterval: 1_000,
     heartbeatTimeout: 10_000,
     receiveTimeout: 60_000,
   });
-  const control = new Publisher({ linger });
+  const control = new Publisher({ linger, tls });
   const display = new Subscriber({ linger });
   await control.bind("inproc://control");
   display.connect("inproc://control");
-  const endpoints: string[] = [];
-  for (const socket of [tasks, results, control]) endpoints.push(await socket.bind("tcp://127.0.0.1:0"));
+  const endpoints = new Map<string, string[]>();
+  for (const scheme of new Set(plan.map(({ scheme }) => scheme))) {
+    const bound: string[] = [];
+    for (const socket of [tasks, results, control]) bound.push(await socket.bind(`${scheme}://127.0.0.1:0`));
+    endpoints.set(scheme, bound);
+  }
   return { tasks, results, control, display, endpoints };
 }
 
-interface Work {
-  readonly folder: string;
-  readonly files: readonly FoundFile[];
+interface Work extends Job {
   readonly sockets: Sockets;
   readonly workers: Workers;
 }
 
-async function work({ folder, files, sockets, workers }: Work): Promise<Report> {
+async function work({ folder, files, plan, sockets, workers }: Work): Promise<Report> {
   const { tasks, results, control, display } = sockets;
   const shown = showProgress(display);
-  const labels = await meetWorkers(sockets);
+  const labels = await meetWorkers(plan, sockets);
   for (const label of labels) console.log(`${label}, process ${workers.processOf(label)}`);
   results.events.on(
     "disconnect",
@@ -102,30 +122,34 @@ async function work({ folder, files, sockets, workers }: Work): Promise<Report> 
   await shown;
 
   workers.mayEnd();
-  for (const runtime of RUNTIMES) await control.send(endTopic(runtime));
+  for (const { runtime } of plan) await control.send(endTopic(runtime));
   await workers.ended();
   return { ledger, seconds };
 }
 
 /** Waits until every worker takes tasks, gives results and hears its end. Answers their labels, `Deno 2.9.6`. */
-async function meetWorkers({ tasks, results, control }: Sockets): Promise<string[]> {
+async function meetWorkers(
+  plan: readonly WorkerPlan[],
+  { tasks, results, control }: Sockets,
+): Promise<string[]> {
   const signal = AbortSignal.timeout(START_MS);
-  const peers = RUNTIMES.length;
+  const runtimes = plan.map(({ runtime }) => runtime);
+  const peers = runtimes.length;
   const labels = (): string[] => tasks.peers.map(labelOf);
   try {
     await Promise.all([
       tasks.ready({ peers, signal }),
       results.ready({ peers, signal }),
       control.subscribed(PROGRESS_TOPIC, { signal }),
-      ...RUNTIMES.map((runtime) => control.subscribed(endTopic(runtime), { signal })),
+      ...runtimes.map((runtime) => control.subscribed(endTopic(runtime), { signal })),
     ]);
   } catch (error) {
     if (!signal.aborted) throw error;
-    const missing = RUNTIMES.filter((runtime) => !labels().some((label) => label.startsWith(runtime)));
+    const missing = runtimes.filter((runtime) => !labels().some((label) => label.startsWith(runtime)));
     const who = missing.length === 0 ? "a worker" : `the worker on ${missing.join(" and ")}`;
     throw new JobError(`Nothing was heard of ${who} within ${START_MS / 1000} s.`);
   }
-  return RUNTIMES.flatMap((runtime) => labels().filter((label) => label.startsWith(runtime)));
+  return runtimes.flatMap((runtime) => labels().filter((label) => label.startsWith(runtime)));
 }
 
 function labelOf(peer: Peer | undefined): string {

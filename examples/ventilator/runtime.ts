@@ -20,3 +20,18 @@ export function labelOfRuntime(): string {
   const { name, version } = thisRuntime();
   return `${name} ${version}`;
 }
+
+/** A worker: what it runs on, and over which transport it takes part. */
+export interface WorkerPlan {
+  readonly runtime: RuntimeName;
+  readonly scheme: "tcp" | "tls" | "ws";
+}
+
+/** One worker on each runtime, over TCP. */
+export const EACH_RUNTIME: readonly WorkerPlan[] = RUNTIMES.map((runtime) => ({ runtime, scheme: "tcp" }));
+
+/** How a worker on this runtime is called when it connects to `endpoint`: `Deno 2.9.6`, `Bun 1.4.5 over ws`. */
+export function workerLabel(endpoint: string): string {
+  const scheme = endpoint.slice(0, endpoint.indexOf(":"));
+  return scheme === "tcp" ? labelOfRuntime() : `${labelOfRuntime()} over ${scheme}`;
+}

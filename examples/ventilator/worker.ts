@@ -1,27 +1,29 @@
 /**
  * One worker: takes contents, answers digests, until it is told to end. The same program runs on Node, Deno and Bun.
  *
- *     worker <endpoint of the tasks> <of the results> <of the control>
+ *     worker <endpoint of the tasks> <of the results> <of the control> [<certificate of the authority, for tls>]
  */
 
 import process from "node:process";
 import { Pull, Push, Subscriber } from "../../mod.ts";
 import { sha256 } from "./digest.ts";
 import { endTopic, RUNTIME_PROPERTY } from "./messages.ts";
-import { thisRuntime } from "./runtime.ts";
+import { thisRuntime, workerLabel } from "./runtime.ts";
 
-const [tasksEndpoint = "", resultsEndpoint = "", controlEndpoint = ""] = process.argv.slice(2);
-const { name, version } = thisRuntime();
-const label = `${name} ${version}`;
+const [tasksEndpoint = "", resultsEndpoint = "", controlEndpoint = "", authorities] = process.argv.slice(2);
+const { name } = thisRuntime();
+const label = workerLabel(tasksEndpoint);
+const tls = authorities === undefined ? null : { authorities };
 
 // What waits here cannot go to a faster worker, so little may wait.
 const tasks = new Pull({
   receiveHighWaterMark: 4,
   pendingBytesMax: 1024 * 1024,
+  tls,
   metadata: { [RUNTIME_PROPERTY]: label },
 });
-const results = new Push({ metadata: { [RUNTIME_PROPERTY]: label } });
-const control = new Subscriber();
+const results = new Push({ tls, metadata: { [RUNTIME_PROPERTY]: label } });
+const control = new Subscriber({ tls });
 
 // A worker must not outlive the program that it works for.
 control.events.on("disconnect", () => process.exit(1));

@@ -1,4 +1,4 @@
-/** Starts the three workers, each in a process and on a runtime of its own, and notices when one is gone. */
+/** Starts the workers, each in a process and on a runtime of its own, and notices when one is gone. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { JobError } from "./job_error.ts";
-import { type RuntimeName, RUNTIMES } from "./runtime.ts";
+import type { RuntimeName, WorkerPlan } from "./runtime.ts";
 
 /** Milliseconds that a worker may take to end when it was told to. */
 const END_MS = 10_000;
@@ -55,12 +55,19 @@ export class Workers {
   #fail: (error: JobError) => void = () => {};
   #ending = false;
 
-  /** Starts them. Each gets `args`. */
-  constructor(args: readonly string[]) {
+  /** Starts them. Each gets the endpoints of its scheme, and over tls whom to trust there. */
+  constructor(
+    plan: readonly WorkerPlan[],
+    endpoints: ReadonlyMap<string, readonly string[]>,
+    authority: string | undefined,
+  ) {
     this.failed = new Promise((_resolve, reject) => this.#fail = reject);
     // Whoever waits for something races it against this; nobody may be waiting when it happens.
     this.failed.catch(() => {});
-    this.#workers = RUNTIMES.map((runtime) => this.#start(runtime, args));
+    this.#workers = plan.map(({ runtime, scheme }) => {
+      const trusted = scheme === "tls" && authority !== undefined ? [authority] : [];
+      return this.#start(runtime, [...endpoints.get(scheme)!, ...trusted]);
+    });
   }
 
   /** The process of the worker with this label, `Deno 2.9.6`. */

@@ -270,12 +270,13 @@ export class Endpoints {
   }
 
   #streamOptions(): StreamOptions {
-    const { backlog, connectTimeout, ipv6, tcpKeepalive, tcpKeepaliveIdle, tls, webSocket } =
-      this.#core.options;
+    const { backlog, connectTimeout, handshakeInterval, ipv6, tls, webSocket } = this.#core.options;
+    const { tcpKeepalive, tcpKeepaliveIdle } = this.#core.options;
     const { mechanism, limits } = this.#core.sessionOptions.engineInit;
     return {
       backlog,
       connectTimeoutMs: connectTimeout,
+      handshakeTimeoutMs: handshakeInterval,
       ipv6,
       mechanism: mechanism.name,
       frameBytesMax: limits.frameBytesMax,

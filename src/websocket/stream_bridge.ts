@@ -171,8 +171,8 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     this.#go("upgraded");
     this.#armPing(this.#setup.pingIntervalMs);
     const info = this.#info!;
-    const { http, remoteAddress = info.remoteAddress, rest } = opened;
-    this.#handlers.open({ ...info, remoteAddress, http });
+    const { http, localAddress = info.localAddress, remoteAddress = info.remoteAddress, rest } = opened;
+    this.#handlers.open({ ...info, localAddress, remoteAddress, http });
     this.data(peerGreeting(protocol));
     if (rest.length > 0) this.#received(rest);
   }

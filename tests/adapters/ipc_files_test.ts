@@ -141,8 +141,9 @@ async function exchange(bench: Bench, address: string): Promise<void> {
   const listener = await bench.listen(address);
   assertEquals(listener.address, address);
   const left = bench.dial(address);
+  await left.until("open", () => left.opened);
   await left.send(1000, 1000);
-  while (bench.accepted.length === 0) await bench.turn();
+  await bench.until("an accepted stream", () => bench.accepted.length > 0);
   const right = bench.accepted[0];
   assert(right !== undefined);
   await right.until("1000 bytes", () => right.receivedBytes === 1000);

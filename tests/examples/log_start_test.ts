@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Program, start } from "./program.ts";
 
 // What `npm start [folder]` runs, as it stands, with its processes; above all its second half, the log.
@@ -71,10 +71,13 @@ async function assertNothingLeft(pids: readonly number[]): Promise<void> {
   assertEquals(readdirSync(scratch), []);
 }
 
-test("npm start digests the files of a folder, streams their lines through the log, and says what came of both", async () => {
+test("npm start digests the files of a folder, streams their lines, digests again over tls and ws, and says what came of it", async () => {
   const { code, stdout, stderr } = await run("start", [small]).ending;
   assertEquals({ code, stderr }, { code: 0, stderr: "" }, stdout);
-  assertStringIncludes(stdout, "All 3 digests match");
+  assertEquals(stdout.match(/All 3 digests match/g)?.length, 2, stdout);
+  for (const worker of ["Deno \\S+ over tls", "Bun \\S+ over ws"]) {
+    assertMatch(stdout, new RegExp(`^${worker} +\\d`, "m"));
+  }
   const lines = LINES + 1;
   assertMatch(
     stdout,

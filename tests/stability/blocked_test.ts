@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import type { Scheme } from "../interop/support/addresses.ts";
+import { type Scheme, WEB_SCHEMES } from "../interop/support/addresses.ts";
 import { describeFrame, makeBody } from "../interop/support/bodies.ts";
 import { loopTurn, within } from "../interop/support/deadline.ts";
 import { closeLane, type Lane, numberedBody, openLane, receiveNumbered } from "./lanes.ts";
@@ -37,7 +37,7 @@ async function sendUntilBlocked({ sender }: Lane): Promise<{ messages: number; b
   return { messages, bytes };
 }
 
-for (const scheme of ["tcp", "ipc"] as const) {
+for (const scheme of ["tcp", "ipc", ...WEB_SCHEMES] as const) {
   test(`a sender over ${scheme} blocks while its receiver is stopped, and everything arrives when it goes on`, async () => {
     const lane = await openLane("PUSH-PULL", scheme, MARKS);
     const { messages, bytes } = await sendUntilBlocked(lane);

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type Scheme, SCHEMES } from "../interop/support/addresses.ts";
+import { type Scheme, SCHEMES, WEB_SCHEMES } from "../interop/support/addresses.ts";
 import { within } from "../interop/support/deadline.ts";
 import { OWN_RUNTIME } from "../interop/support/runtimes.ts";
 import {
@@ -23,11 +23,15 @@ function numbered(messages: number): Range {
 }
 
 function countsFor(scheme: Scheme): readonly number[] {
+  // On Node the longest one goes over tls and ws as well.
+  if (WEB_SCHEMES.includes(scheme)) {
+    return OWN_RUNTIME === "node" && scheme !== "wss" && scheme !== "worker" ? [2_000, MANY] : [2_000];
+  }
   // The long one takes seconds where each stop costs a turn of the event loop.
   return OWN_RUNTIME === "node" || scheme === "tcp" ? [2_000, 10_000, MANY] : [2_000, 10_000];
 }
 
-for (const scheme of SCHEMES) {
+for (const scheme of [...SCHEMES, ...WEB_SCHEMES]) {
   for (const messages of countsFor(scheme)) {
     test(`${messages} messages pass a high-water mark of ten over ${scheme}, awaited one by one`, async () => {
       const lane = await openLane("PUSH-PULL", scheme, MARKS);

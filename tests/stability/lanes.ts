@@ -9,6 +9,7 @@ import { assertEquals } from "@std/assert";
 import { Dealer, Pair, Publisher, Pull, Push, Router, type Socket, Subscriber } from "../../mod.ts";
 import { freshAddress, type Scheme } from "../interop/support/addresses.ts";
 import { within } from "../interop/support/deadline.ts";
+import { testCertificates } from "../support/certificates.ts";
 
 /** The patterns of the matrix, and the simplest one, on which most other tests run. */
 export type LaneName =
@@ -75,9 +76,23 @@ function socketsOf(name: LaneName, { sender = {}, receiver = {} }: LaneOptions):
   }
 }
 
+/** What the two ends of an encrypted transport need; the receiver is bound. */
+export async function transportOptions(scheme: Scheme): Promise<{ ofSender?: object; ofReceiver?: object }> {
+  if (scheme !== "tls" && scheme !== "wss") return {};
+  const { authority, server } = await testCertificates();
+  return {
+    ofSender: { tls: { authorities: authority.certificate } },
+    ofReceiver: { tls: { certificate: server.certificate, key: server.key } },
+  };
+}
+
 /** Opens a lane over a transport; the receiver is bound. Both ends know each other when this resolves. */
 export async function openLane(name: LaneName, scheme: Scheme, options: LaneOptions = {}): Promise<Lane> {
-  const [sender, receiver] = socketsOf(name, options);
+  const { ofSender, ofReceiver } = await transportOptions(scheme);
+  const [sender, receiver] = socketsOf(name, {
+    sender: { ...options.sender, ...ofSender },
+    receiver: { ...options.receiver, ...ofReceiver },
+  });
   await receiver.bind(freshAddress(scheme));
   if (receiver instanceof Subscriber) receiver.subscribe();
   sender.connect(receiver.lastEndpoint!);

@@ -1,5 +1,5 @@
 /**
- * A program beside a test, on the same runtime, and what it prints.
+ * A program beside a test, and what it prints.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { within } from "../interop/support/deadline.ts";
-import { moduleCommand, OWN_RUNTIME } from "../interop/support/runtimes.ts";
+import { type Command, moduleCommand, OWN_RUNTIME } from "../interop/support/runtimes.ts";
 
 /** See the module. */
 export class Program {
@@ -20,12 +20,15 @@ export class Program {
   #wake: () => void = () => {};
   #over = false;
 
-  /** Starts a module of the project, named without its ending. */
-  constructor(module: string, ...args: readonly string[]) {
-    this.#what = `${module} ${args.join(" ")}`;
-    const [program, ...rest] = moduleCommand(OWN_RUNTIME, module);
+  /** Starts a module of the project, named without its ending, on the runtime of the test. */
+  constructor(module: string, ...args: readonly string[]);
+  constructor(command: Command);
+  constructor(first: string | Command, ...args: readonly string[]) {
+    const command = typeof first === "string" ? [...moduleCommand(OWN_RUNTIME, first), ...args] : first;
+    const [program = "", ...rest] = command;
+    this.#what = rest.map((text) => text.split("\n")[0]).join(" ");
     const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-    this.#child = spawn(program, [...rest, ...args], { stdio: ["ignore", "pipe", "inherit"], env });
+    this.#child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"], env });
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
       this.#lines.push(line);
       this.#wake();

@@ -6,7 +6,7 @@ import type { Transport, TransportFactory } from "../../src/ports.ts";
 import { freshAddress } from "../interop/support/addresses.ts";
 import { until, within } from "../interop/support/deadline.ts";
 import { collectEvents } from "../interop/support/events.ts";
-import { numberedBody } from "./lanes.ts";
+import { numberedBody, transportOptions } from "./lanes.ts";
 
 // An application that does not receive for ten heartbeat intervals loses no connection, however much is sent to it.
 
@@ -83,18 +83,21 @@ async function countingContext(count: PingCount): Promise<Context> {
   return new Context({ transports: Object.fromEntries(wrapped) as Record<string, TransportFactory> });
 }
 
-for (const scheme of ["tcp", "ipc"] as const) {
+for (const scheme of ["tcp", "ipc", "tls", "ws"] as const) {
   for (const { what, bytes, pendingBytesMax, heartbeatsOf } of CASES) {
     test(`a receiver over ${scheme} that is stopped for ten heartbeat intervals keeps its peer: ${what}`, async () => {
       const receiverPings = new PingCount();
       const senderPings = new PingCount();
+      const { ofSender, ofReceiver } = await transportOptions(scheme);
       const pull = new Pull({
+        ...ofReceiver,
         context: await countingContext(receiverPings),
         receiveHighWaterMark: 10,
         pendingBytesMax,
         ...(heartbeatsOf === "sender" ? {} : HEARTBEATS),
       });
       const push = new Push({
+        ...ofSender,
         context: await countingContext(senderPings),
         sendHighWaterMark: 10,
         ...(heartbeatsOf === "receiver" ? {} : HEARTBEATS),

@@ -86,7 +86,7 @@ test("a ratio of rates is the median of those within each alternation, and one t
     [{ messagesPerSecond: 40 }, { messagesPerSecond: 80 }],
   ]);
   const line = lineOf(outcome);
-  assertEquals(line.ratios, { raw: null, libzmq: 0.6, zeromqjs: null });
+  assertEquals(line.ratios, { raw: null, libzmq: 0.6, zeromqjs: null, tcp: null, "ws-package": null });
   assertEquals(line.comparisons, [
     { rival: "libzmq", metric: "rate", median: 0.6, lowest: 0.5, highest: 1, each: [0.6, 1, 0.5] },
   ]);

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   brokenRule,
+  DEVELOPMENT_RULES,
+  type DevelopmentRule,
   isBytes,
   TRANSPORT_RULES,
   type TransportRule,
@@ -10,11 +12,12 @@ import {
 
 test("docs/ADAPTERS.md lists every rule in the words of its error", () => {
   const page = readFileSync("docs/ADAPTERS.md", "utf8");
-  for (const rule of Object.keys(TRANSPORT_RULES) as TransportRule[]) {
-    assertStringIncludes(page, `| ${TRANSPORT_RULES[rule]} |`);
+  const rules = { ...TRANSPORT_RULES, ...DEVELOPMENT_RULES };
+  for (const rule of Object.keys(rules) as (TransportRule | DevelopmentRule)[]) {
+    assertStringIncludes(page, `| ${rules[rule]} |`);
     const error = brokenRule(rule, "why");
     assertEquals([error.code, error.cause], ["ERR_TRANSPORT", "why"]);
-    assertStringIncludes(error.message, TRANSPORT_RULES[rule]);
+    assertStringIncludes(error.message, rules[rule]);
   }
 });
 

@@ -8,7 +8,7 @@
 import { encodeBase64 } from "../../bytes/base64.ts";
 import { asciiBytes, NO_BYTES, printableText, viewOf } from "../../bytes/bytes.ts";
 import { PeerError } from "../../errors.ts";
-import type { Host } from "../../ports.ts";
+import type { Host, TransportInfo } from "../../ports.ts";
 import { next } from "../../state_table.ts";
 import type { HttpInfo } from "../../transport_options.ts";
 import { HeadReader, listHas, listItems, RESPONSE_SINGLES, shownText } from "./http_head.ts";
@@ -20,6 +20,7 @@ import {
   type UpgradeInput,
   type UpgradeState,
   WEBSOCKET_VERSION,
+  withScheme,
 } from "./states.ts";
 
 /** What a client asks for. */
@@ -53,6 +54,7 @@ export class ClientUpgrade implements Opening {
   readonly #key: string;
   #state: UpgradeState = "fresh";
   #stream: OpeningStream | undefined;
+  #info: TransportInfo | undefined;
 
   constructor(init: ClientUpgradeInit) {
     this.#init = init;
@@ -62,8 +64,9 @@ export class ClientUpgrade implements Opening {
     this.#key = encodeBase64(key);
   }
 
-  start(stream: OpeningStream): void {
+  start(stream: OpeningStream, info: TransportInfo): void {
     this.#stream = stream;
+    this.#info = info;
     this.#go("started");
     stream.write(asciiBytes(this.#request()));
   }
@@ -137,10 +140,17 @@ export class ClientUpgrade implements Opening {
     }
     const protocol = values.get("sec-websocket-protocol");
     if (protocol === undefined || !this.#protocols.includes(protocol)) return this.#foreign(protocol);
-    const { path } = this.#init;
+    const { scheme, path } = this.#init;
+    const { localAddress, remoteAddress } = this.#info!;
     const http: HttpInfo = { path, host: this.#host(), origin: undefined, protocol };
     this.#go("ended");
-    this.#stream!.done({ protocol, http, rest });
+    this.#stream!.done({
+      protocol,
+      http,
+      localAddress: withScheme(localAddress, scheme),
+      remoteAddress: withScheme(remoteAddress, scheme),
+      rest,
+    });
   }
 
   #foreign(protocol: string | undefined): void {

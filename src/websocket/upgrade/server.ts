@@ -30,6 +30,7 @@ import {
   type UpgradeInput,
   type UpgradeState,
   WEBSOCKET_VERSION,
+  withScheme,
 } from "./states.ts";
 
 /** Bytes that may arrive behind the request before it is decided on. A client should send none. */
@@ -42,8 +43,8 @@ export interface ServerUpgradeInit {
   readonly endpoint: string;
   /** The rules of a path (without its query); `undefined` if nothing is bound there. */
   readonly policyOf: (path: string) => UpgradePolicy | undefined;
-  /** The request, if a web server has read it, and what came behind it. */
-  readonly request?: { readonly head: RequestHead; readonly rest: Uint8Array } | undefined;
+  /** The request, if a web server has read it (or why it is refused), and what came behind it. */
+  readonly request?: { readonly head: RequestHead | Refusal; readonly rest: Uint8Array } | undefined;
 }
 
 /** One upgrade, as the server does it. */
@@ -69,7 +70,9 @@ export class ServerUpgrade implements Opening {
     this.#go("started");
     const { request } = this.#init;
     if (request === undefined) return;
-    if (this.#keep(request.rest)) this.#judge(request.head);
+    const { head, rest } = request;
+    if ("status" in head) this.#refuse(head);
+    else if (this.#keep(rest)) this.#judge(head);
   }
 
   receive(chunk: Uint8Array): void {
@@ -235,12 +238,6 @@ export function refusalResponse({ status, why }: Refusal): Uint8Array {
   for (const [name, value] of Object.entries(refusalHeaders(status))) text += `${name}: ${value}\r\n`;
   text += `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   return asciiBytes(text);
-}
-
-/** `tcp://127.0.0.1:80` as an endpoint of the scheme. */
-export function withScheme(address: string, scheme: string): string {
-  const split = address.indexOf("://");
-  return split < 0 ? address : scheme + address.substring(split);
 }
 
 /** What a proxy calls an address, as an endpoint. Port 0: the proxy did not say. */

@@ -42,3 +42,9 @@ export function protocolsOf(mechanism: string | undefined): readonly string[] {
 export function acceptOf(key: string): string {
   return encodeBase64(sha1(asciiBytes(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)));
 }
+
+/** `tcp://127.0.0.1:80` as an endpoint of the scheme. */
+export function withScheme(address: string, scheme: string): string {
+  const split = address.indexOf("://");
+  return split < 0 ? address : scheme + address.substring(split);
+}

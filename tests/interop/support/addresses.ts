@@ -8,9 +8,13 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 
 /** The built-in transports. */
-export type Scheme = "tcp" | "ipc" | "inproc";
+export type Scheme = "tcp" | "ipc" | "inproc" | "tls" | "ws" | "wss" | "worker";
 
+/** Those that libzmq has, too. */
 export const SCHEMES: readonly Scheme[] = ["tcp", "ipc", "inproc"];
+
+/** The others. */
+export const WEB_SCHEMES: readonly Scheme[] = ["tls", "ws", "wss", "worker"];
 
 let names = 0;
 
@@ -22,7 +26,13 @@ export function freshAddress(scheme: Scheme): string {
       return "tcp://127.0.0.1:*";
     case "ipc":
       return `ipc://${tmpdir()}/hawser-test-${process.pid}-${names}`;
+    case "tls":
+      return "tls://127.0.0.1:*";
+    case "ws":
+    case "wss":
+      return `${scheme}://127.0.0.1:*/test`;
     case "inproc":
-      return `inproc://test-${names}`;
+    case "worker":
+      return `${scheme}://test-${names}`;
   }
 }

@@ -1,0 +1,162 @@
+/**
+ * The WebSockets of Deno and Bun themselves: `Deno.serve` or `Bun.serve` on one side and the global `WebSocket` on the
+ * other, a message in a frame of its own, no compression. Over wss too.
+ */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  fail,
+  follow,
+  messagesPerCheck,
+  Meter,
+  readParameters,
+  RoundTrips,
+  say,
+  sayReady,
+  turn,
+} from "./control.ts";
+
+const parameters = readParameters();
+const encrypted = parameters.endpoint.startsWith("wss://");
+/** Bytes that wait in the socket before the sender lets the event loop turn. */
+const WAITING_BYTES_MAX = 1_048_576;
+
+/** Takes a message; what it returns is sent back. */
+type Serve = (message: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | undefined;
+
+interface BunWebSocket {
+  send(data: Uint8Array): number;
+}
+declare const Bun: {
+  serve(options: object): { readonly port: number };
+};
+interface DenoServer {
+  readonly addr: { readonly port: number };
+}
+declare const Deno: {
+  serve(options: object, handler: (request: Request) => Response): DenoServer;
+  upgradeWebSocket(request: Request): { readonly socket: WebSocket; readonly response: Response };
+  createHttpClient(options: object): unknown;
+};
+
+function pem(name: string): string {
+  return readFileSync(join(parameters.certificates, name), "utf8");
+}
+
+function accept(serve: Serve): void {
+  const port = "Bun" in globalThis ? serveBun(serve) : serveDeno(serve);
+  sayReady(`${encrypted ? "wss" : "ws"}://127.0.0.1:${port}`);
+}
+
+function serveBun(serve: Serve): number {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    ...(encrypted ? { tls: { cert: pem("server.pem"), key: pem("server-key.pem") } } : {}),
+    fetch: (request: Request, { upgrade }: { upgrade(request: Request): boolean }) =>
+      upgrade.call(server, request) ? undefined : new Response("no WebSocket", { status: 400 }),
+    websocket: {
+      perMessageDeflate: false,
+      message: (socket: BunWebSocket, data: Uint8Array<ArrayBuffer>) => {
+        const reply = serve(data);
+        if (reply !== undefined) socket.send(reply);
+      },
+    },
+  });
+  return server.port;
+}
+
+function serveDeno(serve: Serve): number {
+  const options = {
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: () => {},
+    ...(encrypted ? { cert: pem("server.pem"), key: pem("server-key.pem") } : {}),
+  };
+  const server = Deno.serve(options, (request) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => {
+      const reply = serve(new Uint8Array(data as ArrayBuffer));
+      if (reply !== undefined) socket.send(reply);
+    };
+    return response;
+  });
+  return server.addr.port;
+}
+
+/** How the runtimes are told whom to trust: Bun by an option, Deno by a client. */
+function connect(opened: (socket: WebSocket) => void): void {
+  const trust = !encrypted
+    ? undefined
+    : "Bun" in globalThis
+    ? { tls: { ca: pem("authority.pem") } }
+    : { client: Deno.createHttpClient({ caCerts: [pem("authority.pem")] }) };
+  const socket = new WebSocket(parameters.endpoint, trust as unknown as string[]);
+  socket.binaryType = "arraybuffer";
+  socket.onerror = (event) => fail((event as ErrorEvent).message);
+  socket.onopen = () => opened(socket);
+}
+
+function receive(): void {
+  const meter = new Meter();
+  const perCheck = messagesPerCheck(parameters.bytes);
+  let messages = 0;
+  let bytes = 0;
+  follow({ start: (warmupMs, windowMs) => meter.start(warmupMs, windowMs), stop: () => meter.stop() });
+  accept((data) => {
+    messages++;
+    bytes += data.length;
+    if (messages % perCheck === 0) meter.check(messages, bytes);
+    else meter.messages = messages;
+    return undefined;
+  });
+}
+
+function send(): void {
+  const body = new Uint8Array(parameters.bytes).fill(104);
+  let running = false;
+  connect((socket) => {
+    async function run(): Promise<void> {
+      running = true;
+      while (running) {
+        while (socket.bufferedAmount < WAITING_BYTES_MAX) socket.send(body);
+        await turn();
+      }
+      say("STOPPED");
+    }
+    follow({ start: () => void run().catch(fail), stop: () => void (running = false) });
+    sayReady();
+  });
+}
+
+function echo(): void {
+  follow({ start: () => {} });
+  accept((data) => data);
+}
+
+function ping(): void {
+  const body = new Uint8Array(parameters.bytes).fill(104);
+  connect((socket) => {
+    let trips: RoundTrips | undefined;
+    let sentMs = 0;
+    function next(): void {
+      sentMs = performance.now();
+      socket.send(body);
+    }
+    socket.onmessage = () => {
+      if (trips?.add(sentMs, performance.now())) next();
+    };
+    follow({
+      start: (warmupMs, windowMs) => {
+        trips = new RoundTrips(warmupMs, windowMs, parameters.bytes);
+        next();
+      },
+    });
+    sayReady();
+  });
+}
+
+const roles: Record<string, () => void> = { receive, send, echo, ping };
+(roles[parameters.role] ?? (() => fail(`unknown role ${parameters.role}`)))();
