@@ -12,9 +12,9 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
-import { Context, Proxy, XPublisher, XSubscriber } from "hawser";
-import { openLog, startBroker } from "hawser/log";
-import { wsListener } from "../../tests/support/ws_listener.ts";
+import { Proxy, XPublisher, XSubscriber } from "../../mod.ts";
+import { webSocketListener } from "../../adapters/http/mod.ts";
+import { connectLog, startBroker } from "../../log.ts";
 
 const SAMPLE_MS = 250;
 const folder = dirname(fileURLToPath(import.meta.url));
@@ -44,10 +44,43 @@ async function servePage(): Promise<string> {
   };
   const server = createServer(({ url = "/" }, response) => {
     const [type, text] = files[new URL(url, "http://localhost").pathname] ?? [];
-    response.writeHead(text === undefined ? 404 : 200, { "content-type": `${type ?? "text/plain"}; charset=utf-8` });
+    response.writeHead(text === undefined ? 404 : 200, {
+      "content-type": `${type ?? "text/plain"}; charset=utf-8`,
+    });
     response.end(text ?? "Not found");
   });
+  // Sockets share the server's port: they bind ws://web/path.
+  webSocketListener().attach(server);
   const port = Number(process.argv[2] ?? 0);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+/** Passes on what pages publish to the pages that subscribed. */
+async function startHub(): Promise<void> {
+  const published = new XSubscriber();
+  const subscribed = new XPublisher();
+  await published.bind("ws://web/publish");
+  await subscribed.bind("ws://web/subscribe");
+  void new Proxy(published, subscribed).run();
+}
+
+/** Publishes in the log how this process is. */
+async function startLog(): Promise<void> {
+  const broker = await startBroker({ listen: ["ws://web/log", "inproc://log"] });
+  const log = await connectLog(broker.endpoints.at(-1)!);
+  const samples = log.publisher("server");
+  let [before, beforeMs] = [process.cpuUsage(), performance.now()];
+  setInterval(() => {
+    const nowMs = performance.now();
+    const { user, system } = process.cpuUsage(before);
+    const processor = (user + system) / 10 / (nowMs - beforeMs);
+    [before, beforeMs] = [process.cpuUsage(), nowMs];
+    const memory = process.memoryUsage().rss / 1_048_576;
+    samples.publish(JSON.stringify({ timeMs: Date.now(), processor, memory })).catch(console.error);
+  }, SAMPLE_MS);
+}
+
+const origin = await servePage();
+await Promise.all([startHub(), startLog()]);
+console.log(`Open ${origin} in a browser, or in two. Ctrl+C ends it.`);

@@ -106,21 +106,25 @@ function drawChart(): (samples: readonly Sample[]) => void {
   const place = element("chart");
   const [text, line] = [colour("--soft"), colour("--line")];
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
-  const chart = new uPlot({
-    width: place.clientWidth,
-    height: 280,
-    series: [
-      {},
-      { label: "Processor (%)", stroke: colour("--first"), width: 2, scale: "%" },
-      { label: "Memory (MiB)", stroke: colour("--second"), width: 2, dash: [6, 3], scale: "MiB" },
-    ],
-    scales: { "%": { range: (_chart, _low, high) => [0, Math.max(10, high * 1.1)] } },
-    axes: [
-      axis,
-      { ...axis, scale: "%", label: "Processor, % of one core", labelGap: 4 },
-      { ...axis, scale: "MiB", side: 1, label: "Memory, MiB", grid: { show: false } },
-    ],
-  }, [[], [], []], place);
+  const chart = new uPlot(
+    {
+      width: place.clientWidth,
+      height: 280,
+      series: [
+        {},
+        { label: "Processor (%)", stroke: colour("--first"), width: 2, scale: "%" },
+        { label: "Memory (MiB)", stroke: colour("--second"), width: 2, dash: [6, 3], scale: "MiB" },
+      ],
+      scales: { "%": { range: (_chart, _low, high) => [0, Math.max(10, high * 1.1)] } },
+      axes: [
+        axis,
+        { ...axis, scale: "%", label: "Processor, % of one core", labelGap: 4 },
+        { ...axis, scale: "MiB", side: 1, label: "Memory, MiB", grid: { show: false } },
+      ],
+    },
+    [[], [], []],
+    place,
+  );
   addEventListener("resize", () => chart.setSize({ width: place.clientWidth, height: 280 }));
   return (samples) =>
     chart.setData([
