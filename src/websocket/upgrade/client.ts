@@ -104,7 +104,7 @@ export class ClientUpgrade implements Opening {
     let text = `GET ${path} HTTP/1.1\r\nHost: ${this.#host()}\r\nUpgrade: websocket\r\n` +
       `Connection: Upgrade\r\nSec-WebSocket-Key: ${this.#key}\r\n` +
       `Sec-WebSocket-Version: ${WEBSOCKET_VERSION}\r\n` +
-      `Sec-WebSocket-Protocol: ${this.#protocols.join(",")}\r\n`;
+      `Sec-WebSocket-Protocol: ${this.#protocols.join(", ")}\r\n`;
     for (const [name, value] of Object.entries(headers)) {
       if (!OWN_HEADERS.test(name.toLowerCase())) text += `${name}: ${value}\r\n`;
     }
