@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
-import { Proxy, XPublisher, XSubscriber } from "../../mod.ts";
+import { Context, Proxy, XPublisher, XSubscriber } from "../../mod.ts";
 import { webSocketListener } from "../../adapters/http/mod.ts";
 import { connectLog, startBroker } from "../../log.ts";
 
@@ -67,8 +67,9 @@ async function startHub(): Promise<void> {
 
 /** Publishes in the log how this process is. */
 async function startLog(): Promise<void> {
-  const broker = await startBroker({ listen: ["ws://web/log", "inproc://log"] });
-  const log = await connectLog(broker.endpoints.at(-1)!);
+  const context = new Context();
+  const broker = await startBroker({ context, listen: ["ws://web/log", "inproc://log"] });
+  const log = await connectLog(broker.endpoints.at(-1)!, { context });
   const samples = log.publisher("server");
   let [before, beforeMs] = [process.cpuUsage(), performance.now()];
   setInterval(() => {
