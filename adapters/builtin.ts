@@ -10,6 +10,7 @@ import type { NodeNet } from "./node/types.ts";
 import type { Timers } from "./standard_host.ts";
 import type { NodeFsFiles } from "./store/types.ts";
 import type { NodeCrypto, NodeStreams, NodeTls } from "./tls/types.ts";
+import type { NodeWorkerThreads, ThreadMessages } from "./worker/types.ts";
 
 /** `node:os` */
 export interface NodeOs {
@@ -51,7 +52,7 @@ export interface NodeZlib {
 }
 
 /** `node:process` */
-export interface NodeProcess {
+export interface NodeProcess extends ThreadMessages {
   nextTick(run: () => void): void;
 }
 
@@ -90,6 +91,7 @@ interface Builtins {
   "node:timers": Timers;
   "node:perf_hooks": NodePerfHooks;
   "node:diagnostics_channel": NodeDiagnosticsChannel;
+  "node:worker_threads": NodeWorkerThreads;
 }
 
 interface Globals {

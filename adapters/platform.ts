@@ -18,7 +18,7 @@ import { detectHost, loadAdapter } from "./detect.ts";
 export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
-  schemes: ["tcp", "ipc", "tls", "ws", "wss"],
+  schemes: ["tcp", "ipc", "tls", "ws", "wss", "worker"],
   features: { inproc, listening },
   checkEndpoint: parseEndpoint,
 };

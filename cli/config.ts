@@ -6,6 +6,7 @@
 
 import { CONFIGURATION_FIELDS, valueText } from "../src/log/configuration/names.ts";
 import type { Setting, Source } from "../src/log/configuration/resolve.ts";
+import { configurationJsonSchema } from "./configuration_schema.ts";
 import { readConfiguration } from "./configuration.ts";
 import { type Command, type CommandInput, configurationOptions, expectOperands } from "./command.ts";
 import { formatTable } from "./table.ts";
@@ -27,10 +28,17 @@ export const configCommand: Command = {
     `Prints every option with its value and where the value comes from. A command-line argument overrides an environment
 variable, which overrides the configuration file, which overrides the default. This lists the options of all commands;
 publish and subscribe take theirs without the prefix "publisher-" or "subscribe-".`,
-  options: { json: { about: "print JSON, with sizes in bytes and times in milliseconds" } },
+  options: {
+    json: { about: "print JSON, with sizes in bytes and times in milliseconds" },
+    schema: { about: "print the JSON Schema of a configuration file, for editors, and nothing else" },
+  },
   configuration: configurationOptions(""),
   async run(input: CommandInput): Promise<number> {
     expectOperands(configCommand, input.operands, 0, 0);
+    if (input.values["schema"] === true) {
+      await write(input.terminal.stdout, `${JSON.stringify(await configurationJsonSchema(), null, 2)}\n`);
+      return 0;
+    }
     const { settings } = await readConfiguration(input);
     const text = input.values["json"] === true
       ? `${JSON.stringify(settings.map(({ value = null, ...rest }) => ({ ...rest, value })), null, 2)}\n`

@@ -7,6 +7,7 @@
 import { MisuseError } from "../src/errors.ts";
 import { LogError } from "../src/log/errors.ts";
 import { brokerCommand } from "./broker.ts";
+import { certificatesCommand } from "./certificates.ts";
 import { type Command, helpOf, readArguments } from "./command.ts";
 import { configCommand } from "./config.ts";
 import { makeHelpCommand, overview, unknownCommand } from "./help.ts";
@@ -34,6 +35,7 @@ const COMMANDS: readonly Command[] = [
   statusCommand,
   configCommand,
   segmentCommand,
+  certificatesCommand,
   makeHelpCommand(() => COMMANDS),
   versionCommand,
 ];

@@ -101,7 +101,7 @@ export const openingCases: readonly SuiteCase[] = [
     check(late !== undefined, "the stream was not offered");
     const right = bench.track("late").dial(late);
     await right.until("close", () => right.closed);
-    check(!right.opened && right.cause !== undefined, "a refused stream opened");
+    check(!right.opened && right.cause !== undefined, ruleText("refuses"));
   }),
 ];
 

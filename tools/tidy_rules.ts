@@ -179,6 +179,7 @@ export function isPublished(path: string): boolean {
 const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
   // Files are read by the command line; the core gets what is in them.
   ["yaml", /^cli\//],
+  ["zod", /^cli\//],
 ]);
 
 /** The names that mean another file for each platform, and the one file that may use each. */
@@ -197,7 +198,7 @@ function checkPublishedImports({ path, text, masked, report }: Code): void {
     } else if (!specifier.startsWith("node:") && PACKAGES.get(specifier)?.test(path) !== true) {
       report(
         line,
-        `published code cannot import "${specifier}": only node: modules are there for everyone, and yaml for cli/`,
+        `published code cannot import "${specifier}": only node: modules are there for everyone, and yaml and zod for cli/`,
       );
     }
   }

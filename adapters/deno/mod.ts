@@ -6,6 +6,7 @@
 
 import type { Adapter } from "../../src/ports.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { webSocketTransport } from "../websocket/mod.ts";
 import { denoIpc } from "./ipc.ts";
 import { denoTcp } from "./tcp.ts";
@@ -21,5 +22,6 @@ export const denoAdapter: Adapter = {
     ["tls", denoTls],
     ["ws", webSocketTransport("ws", denoTcp, host)],
     ["wss", webSocketTransport("wss", denoTls, host)],
+    ["worker", workerTransport],
   ]),
 };

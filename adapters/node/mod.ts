@@ -1,6 +1,6 @@
 /**
- * Node's adapter: TCP and unix sockets over `node:net`, TLS over `node:tls`. It runs on Deno and Bun as well, which have faster
- * adapters of their own.
+ * Node's adapter: TCP and unix sockets over `node:net`, TLS over `node:tls`. It runs on Deno
+ * and Bun as well, which have faster adapters of their own.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import * as net from "node:net";
 import type { Adapter } from "../../src/ports.ts";
 import { detectRuntime } from "../detect.ts";
 import { host } from "../shared_host.ts";
+import { workerTransport } from "../worker/mod.ts";
 import { tlsOver } from "../tls/tls_over.ts";
 import { webSocketTransport } from "../websocket/mod.ts";
 import { nodeIpc } from "./ipc.ts";
@@ -33,5 +34,6 @@ export const nodeAdapter: Adapter = {
     ["tls", tls],
     ["ws", webSocketTransport("ws", tcp, host)],
     ["wss", webSocketTransport("wss", tls, host)],
+    ["worker", workerTransport],
   ]),
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StreamOptions, TransportFactory } from "../../src/ports.ts";
+import type { StreamOptions, TransportFactory, TransportInfo } from "../../src/ports.ts";
 import { formatTcpEndpoint, type TlsEndpoint } from "../../src/socket/endpoint.ts";
 import { bindHost, scopeOf, withScope } from "../addresses.ts";
 import { detectRuntime } from "../detect.ts";
@@ -21,8 +21,8 @@ import type { NodeNet, NodeSocket } from "./types.ts";
 const HIGH_WATER_MARK = 65_536;
 
 /**
- * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun; Deno's
- * `node:tls` would go on reading such a socket while it is paused.
+ * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun;
+ * Deno's `node:tls` would go on reading such a socket while it is paused.
  */
 export function nodeTls(net: () => NodeNet): TransportFactory {
   const isNode = detectRuntime() === "node";
@@ -39,8 +39,8 @@ export function nodeTls(net: () => NodeNet): TransportFactory {
         allowHalfOpen: true,
         highWaterMark: HIGH_WATER_MARK,
       });
-      setTcpOptions(socket, options);
-      return socketWire(socket, scopeOf(host));
+      socket.on("connect", () => setTcpOptions(socket, options));
+      return socketWire(socket, () => describe(socket, scopeOf(host)));
     },
     listen: async (endpoint, options, accept, failed) => {
       const host = bindHost(endpoint, endpoint.text, options);
@@ -73,15 +73,17 @@ function offerSocket(
   accept(() => {
     taken = true;
     setTcpOptions(socket, options);
-    return socketWire(socket, scope);
+    // A socket that is closed no longer knows its peer, whom an error has to name.
+    const info = describe(socket, scope);
+    return socketWire(socket, () => info);
   });
   if (!taken) socket.destroy();
 }
 
-function socketWire(socket: NodeSocket, scope: string): Wire {
+function socketWire(socket: NodeSocket, describe: () => TransportInfo): Wire {
   return {
     stream: socket,
-    describe: () => describe(socket, scope),
+    describe,
     watch: (broken) => void socket.on("error", broken),
     destroy: () => void socket.destroy(),
   };

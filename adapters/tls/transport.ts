@@ -2,8 +2,8 @@
  * The `tls` transport of every runtime: ZMTP over TLS over TCP. A runtime supplies the connections; TLS
  * itself is `node:tls` on all of them.
  *
- * An accepted stream is offered when TCP has connected, and opens when TLS is done. So the listener's limit of
- * unfinished handshakes, and the deadline of a handshake, hold for TLS as well.
+ * An accepted stream is offered when TCP has connected, and opens when TLS is done. So the listener's limit
+ * of unfinished handshakes, and the deadline of a handshake, hold for TLS as well.
  *
  * @module
  */
@@ -148,12 +148,13 @@ async function listenTls(
     const take = (wire: Wire, handlers: TransportHandlers): Transport =>
       acceptTls(runtime, wire, handlers, present);
     const listener = await runtime.listen(endpoint, options, (taken) => offer(taken, take, accept), failed);
+    const address = tlsAddress(listener.address);
     const renew = (renewed: StreamOptions): Promise<void> =>
       new Promise((resolve) => {
-        present = listenerOf(renewed, `Cannot renew the certificate of ${listener.address}`);
+        present = listenerOf(renewed, `Cannot renew the certificate of ${address}`);
         resolve();
       });
-    return { ...listener, address: tlsAddress(listener.address), renew };
+    return { ...listener, address, renew };
   } catch (cause) {
     throw bindError(cause, endpoint.text);
   }
@@ -169,8 +170,8 @@ function listenerOf({ tls: settings = {} }: StreamOptions, what: string): Presen
   if (credentials.own === undefined) {
     throw new MisuseError(
       "ERR_CERTIFICATE_KEY",
-      `${what}: a listener needs a certificate and its key; set certificateFile and keyFile in the option tls ` +
-        "(hawser certificates makes a pair for tests)",
+      `${what}: a listener needs a certificate and its key; set certificateFile and keyFile in the option ` +
+        "tls (hawser certificates makes a pair for tests)",
     );
   }
   return { ...credentials, clientCertificates: settings.clientCertificates ?? "none" };

@@ -40,7 +40,7 @@ export const DEVELOPMENT_RULES = {
   lentMemory: "the memory of a write is not used any more after true or drain",
   throwsMisuse: "dial and listen throw a MisuseError with the code ERR_ENDPOINT, and nothing else",
   listenReturns: "listen returns a promise of a listener: an object with address and close",
-  attachOnce: "attach is used at most once, and before accept has returned",
+  refuses: "a stream whose attach was not used before accept returned is aborted; a later attach gets close",
 } as const;
 
 /** The name of a rule. */

@@ -169,6 +169,12 @@ export function handshakeErrorType(error: Error | undefined): HandshakeErrorType
   switch (error.code) {
     case "ERR_PEER_ERROR":
     case "ERR_PEER_IDENTITY":
+    case "ERR_CERTIFICATE_EXPIRED":
+    case "ERR_CERTIFICATE_UNKNOWN":
+    case "ERR_CERTIFICATE_HOST":
+    case "ERR_CERTIFICATE_PURPOSE":
+    case "ERR_CERTIFICATE_REQUIRED":
+    case "ERR_CERTIFICATE_REFUSED":
       return "handshake:error:auth";
     case "ERR_PEER_HANDSHAKE_TIMEOUT":
     case "ERR_TRANSPORT":

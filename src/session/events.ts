@@ -74,7 +74,7 @@ export interface SocketEvents {
   readonly handshake: HandshakeEvent;
   /** A handshake failed: the peer broke the protocol or a limit, or its socket type does not fit. */
   readonly "handshake:error:protocol": FailureEvent;
-  /** A handshake failed: the peer refused us, or we refused it because of its identity. */
+  /** A handshake failed: the peer refused us, or we refused it because of its identity or certificate. */
   readonly "handshake:error:auth": FailureEvent;
   /** A handshake failed: it timed out, the stream broke, or the listener had too many handshakes. */
   readonly "handshake:error:other": FailureEvent;

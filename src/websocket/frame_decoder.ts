@@ -1,6 +1,6 @@
 /**
- * Reads WebSocket frames (RFC 6455 §5) and turns what is in them into ZMTP *in place*: a frame of ZWS is never
- * shorter than the same frame of ZMTP, apart from unmasked ones of 256 to 65 535 bytes, so a chunk of many
+ * Reads WebSocket frames (RFC 6455 §5) and turns what is in them into ZMTP *in place*: a frame of ZWS is
+ * never shorter than the same frame of ZMTP, apart from unmasked ones of 256 to 65 535 bytes, so a chunk of many
  * messages becomes one chunk of ZMTP without memory of its own. Bodies of large frames stay where they are.
  *
  * ```
@@ -124,7 +124,7 @@ export class FrameDecoder {
     while (at < chunk.length && !this.stopped) {
       if (this.#mode !== HEADER) at = this.#readPayload(chunk, at);
       else {
-        if (this.#headerBytes === 0 && this.#init.inbound.plain) {
+        if (this.#headerBytes === 0 && this.#init.inbound.plain && !this.#fragments.active) {
           at = this.#masked ? this.#walkMasked(chunk, at) : this.#walk(chunk, at);
         }
         if (at < chunk.length) at = this.#readHeader(chunk, at);

@@ -30,10 +30,10 @@ export type SocketState =
   | "gone";
 
 /**
- * What moves it. `opened`: the stream below is open. `upgraded`: its next bytes are frames. `peerLeft`: a close frame
- * arrived, or the stream's end. `leave`: our engine closes in order, or the peer broke a rule or told of a
- * failure. `finished`: everything was written. `abort`: our engine closes at once, or cannot wait any longer.
- * `gone`: the stream below has closed.
+ * What moves it. `opened`: the stream below is open. `upgraded`: its next bytes are frames. `peerLeft`: a
+ * close frame arrived, or the stream's end. `leave`: our engine closes in order, or the peer broke a rule or
+ * told of a failure. `finished`: everything was written. `abort`: our engine closes at once, or waited long
+ * enough. `gone`: the stream below has closed.
  */
 export type SocketInput = "opened" | "upgraded" | "peerLeft" | "leave" | "finished" | "abort" | "gone";
 

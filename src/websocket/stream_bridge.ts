@@ -66,6 +66,11 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
   /** These two are made when the upgrade is done. */
   #session: ZwsSession | undefined;
   #decoder: FrameDecoder | undefined;
+  /** What the stream told while a chunk was read, and waits for its turn. */
+  readonly #arrived: Uint8Array[] = [];
+  #reading = false;
+  #endArrived = false;
+  #closeArrived: { readonly cause: unknown } | undefined;
   /** Why the connection ends, if it is the peer's doing. */
   #cause: PeerError | undefined;
   /** Of the next PING, or of the time that the peer has to take our close frame. */
@@ -130,7 +135,18 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     this.#opening.start(stream, info);
   }
 
+  /** Takes a chunk. Those that arrive while one is read, from inside a call of ours, wait for it. */
   #received(chunk: Uint8Array): void {
+    if (this.#reading) return void this.#arrived.push(chunk);
+    this.#reading = true;
+    this.#read(chunk);
+    for (let next = this.#arrived.shift(); next !== undefined; next = this.#arrived.shift()) this.#read(next);
+    this.#reading = false;
+    if (this.#endArrived) this.#ended();
+    if (this.#closeArrived !== undefined) this.#closed(this.#closeArrived.cause);
+  }
+
+  #read(chunk: Uint8Array): void {
     if (this.#state === "upgrading") return this.#opening.receive(chunk);
     if (this.#state !== "open") return;
     this.#decoder!.receive(chunk);
@@ -140,18 +156,25 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
 
   #bodyMemory(): Uint8Array | undefined {
     const bodyLeft = this.#decoder?.bodyLeft ?? 0;
-    if (bodyLeft === 0) return undefined;
+    if (bodyLeft === 0 || this.#reading) return undefined;
     const memory = this.#handlers.bodyMemory?.();
     return memory !== undefined && memory.length <= bodyLeft ? memory : undefined;
   }
 
   #ended(): void {
+    this.#endArrived = this.#reading;
+    if (this.#reading) return;
     if (this.#state === "upgrading") return this.#opening.ended();
     if (this.#state === "open") this.#peerLeft();
   }
 
   #closed(cause: unknown): void {
     if (this.#state === "gone") return;
+    if (this.#reading) {
+      this.#sender.stop();
+      this.#closeArrived = { cause };
+      return;
+    }
     const upgrading = this.#state === "upgrading";
     this.#go("gone");
     this.#stop();
@@ -174,7 +197,10 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     const { http, localAddress = info.localAddress, remoteAddress = info.remoteAddress, rest } = opened;
     this.#handlers.open({ ...info, localAddress, remoteAddress, http });
     this.data(peerGreeting(protocol));
-    if (rest.length > 0) this.#received(rest);
+    if (rest.length === 0) return;
+    // Ahead of what has arrived since.
+    if (this.#reading) this.#arrived.unshift(rest);
+    else this.#received(rest);
   }
 
   #refused(error: PeerError): void {
@@ -280,7 +306,7 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     this.#go("abort");
     this.#stop();
     if (upgrading) this.#opening.abandoned();
-    this.#raw.close("abort");
+    if (this.#closeArrived === undefined) this.#raw.close("abort");
   }
 
   #stop(): void {
@@ -302,7 +328,8 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     if (this.#state !== "open") return;
     const { pingIntervalMs, host } = this.#setup;
     const idleMs = host.nowMs() - this.#sender.lastSentMs;
-    if (idleMs < pingIntervalMs) return this.#armPing(pingIntervalMs - idleMs);
+    // Timers may come a little early; then the PING does, too.
+    if (idleMs < 0.9 * pingIntervalMs) return this.#armPing(pingIntervalMs - idleMs);
     this.#armPing(pingIntervalMs);
     if (!this.#sender.busy) this.#sender.ping(NO_BYTES);
   }

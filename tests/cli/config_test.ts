@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { z } from "zod";
+import { configurationSchema } from "../../cli/configuration_schema.ts";
 import { CONFIGURATION_FIELDS, variableOf } from "../../src/log/configuration/names.ts";
+import { nest, VALUES } from "../unit/log/configuration_values.ts";
 import { hawser } from "./in_process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "hawser-cli-config-"));
@@ -148,4 +151,36 @@ test("the documentation's table of options is the program's", async () => {
     assertStringIncludes(stdout, `\`${variableOf(path)}\``);
   }
   assertStringIncludes(readFileSync("docs/CONFIGURATION.md", "utf8"), stdout);
+});
+
+test("the schema of a configuration file takes what the options take, and refuses other values and names", () => {
+  const schema = configurationSchema(z);
+  const takes = (document: unknown): boolean => schema.safeParse(document).success;
+  let refused = 0;
+  for (const [path, { allows }] of Object.entries(CONFIGURATION_FIELDS)) {
+    for (const value of VALUES[path]!.good) assert(takes(nest(path, value)), `${path}: ${String(value)}`);
+    for (const value of VALUES[path]!.bad) {
+      // Text may stand for numbers, lists and ports in a file.
+      if (allows(value) || typeof value === "string" || typeof value === "number" && path === "http") {
+        continue;
+      }
+      assert(!takes(nest(path, value)), `${path}: ${String(value)}`);
+      refused++;
+    }
+    assert(!takes(nest(`${path}X`, VALUES[path]!.good[0])), path);
+  }
+  assert(refused > 100, `only ${refused} values were tried`);
+  assert(takes({ topics: { "a.b": { order: 4, retention: { bytesMax: "1GiB" } }, empty: null } }));
+  assert(!takes({ topics: { a: { orders: 4 } } }));
+  assert(takes({}) && !takes([]) && !takes({ stagingBufferBytes: "2 apples" }));
+});
+
+test("config --schema prints a JSON Schema with every option and what it means", async () => {
+  const { code, stdout, stderr } = await hawser(["config", "--schema"]);
+  assertEquals([code, stderr], [0, ""]);
+  const schema = JSON.parse(stdout);
+  assertMatch(schema.$schema, /2020-12/);
+  assertEquals(schema.additionalProperties, false);
+  assertStringIncludes(schema.properties.stagingBuffers.description, "buffers that receive batches");
+  assertEquals(schema.properties.topics.additionalProperties.anyOf[0].properties.order.type, "integer");
 });

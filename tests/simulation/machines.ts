@@ -18,7 +18,7 @@ import { PendingTotal } from "../../src/engine/pending_chunks.ts";
 import { Scheduler } from "../../src/engine/scheduler.ts";
 import { InboundQueue } from "../../src/pattern/pipe/inbound_queue.ts";
 import { OutboundQueue } from "../../src/pattern/pipe/outbound_queue.ts";
-import type { Dial, Transport } from "../../src/ports.ts";
+import type { Dial, Transport, TransportFactory } from "../../src/ports.ts";
 import { nullMechanism } from "../../src/zmtp/mechanism/null.ts";
 import { SegmentPool } from "../../src/zmtp/segment.ts";
 import type { World } from "../support/world.ts";
@@ -30,6 +30,8 @@ export interface Machines {
   readonly outbound?: (queue: OutboundQueue, pool: SegmentPool) => Outbound;
   readonly inbound?: (queue: InboundQueue) => Inbound;
   readonly transport?: (transport: Transport) => Transport;
+  /** What is used instead of the world's streams: something on top of them. */
+  readonly streams?: (network: TransportFactory, world: World) => TransportFactory;
   readonly scheduler?: new (host: World["host"]) => Scheduler;
   /** Called when the sender's connection is lost, before another is made. */
   readonly lost?: (queue: OutboundQueue) => void;
@@ -56,6 +58,7 @@ export class Stream {
   readonly #receivers: Receiver[] = [];
   /** By connection: the numbers of the messages that the queue gave to it, in order. */
   readonly #given: number[][] = [];
+  readonly #streams: TransportFactory;
   #sent = 0;
   readonly #received: number[] = [];
   readonly #count: number;
@@ -73,6 +76,7 @@ export class Stream {
     this.#sendMark = large ? 60 : 8;
     this.#count = slow ? 25 : large ? 70 : 120;
     this.#machines = machines;
+    this.#streams = machines.streams?.(world.network, world) ?? world.network;
     this.#scheduler = new (machines.scheduler ?? Scheduler)(world.host);
     this.#queue = new OutboundQueue({
       pool: this.#pool,
@@ -89,7 +93,7 @@ export class Stream {
       const calm = { cutBytesMean: 0, silenceBytesMean: 0, refuseChance: 0, blackholeChance: 0 };
       network.links.at(-1)!.configure(calm);
     };
-    const listener = await network.listen("sim://stream", {})(
+    const listener = await this.#streams.listen("sim://stream", {})(
       (attach) => this.#accept(attach),
       () => {},
     );
@@ -198,7 +202,7 @@ export class Stream {
         this.#world.host.schedule(5, () => this.#connect(), true);
       },
     });
-    driver.start(this.#wrapped(this.#world.network.dial("sim://stream", { connectTimeoutMs: 500 })));
+    driver.start(this.#wrapped(this.#streams.dial("sim://stream", { connectTimeoutMs: 500 })));
   }
 
   #accept(attach: Dial): void {

@@ -54,10 +54,10 @@ export class Scene {
   constructor(world: World, options: SceneOptions = {}) {
     this.world = world;
     this.#wrap = options.wrap ?? ((transport): Transport => transport);
-    const { wrap: _, ...limits } = options;
+    const { wrap: _, streams = (network): TransportFactory => network, ...limits } = options;
     this.context = new Context({
       host: world.host,
-      transports: { sim: this.#tapped(world.network) },
+      transports: { sim: this.#tapped(streams(world.network)) },
       ...limits,
     });
   }
@@ -144,6 +144,8 @@ export class Scene {
 /** What {@link Scene} is made with. */
 export interface SceneOptions extends Partial<TotalLimits> {
   readonly wrap?: (transport: Transport) => Transport;
+  /** What the sockets use instead of the world's streams: something on top of them. */
+  readonly streams?: (network: TransportFactory) => TransportFactory;
 }
 
 function tapHandlers(handlers: TransportHandlers, tap: Tap): TransportHandlers {
