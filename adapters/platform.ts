@@ -19,6 +19,9 @@ export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
   schemes: ["tcp", "ipc", "tls", "ws", "wss", "worker"],
-  features: { inproc, listening },
+  // In the package's bundle this module and that of the features import each other.
+  get features() {
+    return { inproc, listening };
+  },
   checkEndpoint: parseEndpoint,
 };
