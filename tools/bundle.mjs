@@ -69,7 +69,7 @@ function sharedChunks(root) {
     if ([...entries, ...platforms].some((entry) => join(root, entry) === id)) return undefined;
     if (sockets || platform) return core ? "engine" : "sockets";
     if (!id.startsWith(join(root, "src", "log"))) return undefined;
-    return core ? "wire" : log && files ? "log" : undefined;
+    return core ? "wire" : log || files ? "log" : undefined;
   };
 }
 
