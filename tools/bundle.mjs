@@ -58,24 +58,18 @@ function entriesOf(root, { exports, imports, bin }) {
  * the core has in common with the log.
  */
 function sharedChunks(root) {
-  const entries = [
-    "adapters/detect.js",
-    "adapters/shared_host.js",
-    "adapters/system_errors.js",
-    "src/core.js",
-    "mod.js",
-    "adapters/platform.js",
-  ];
+  const entries = ["adapters/detect.js", "adapters/shared_host.js", "src/core.js", "mod.js"];
+  // The names that mean another file for each platform are imports of the package, which rollup does not follow.
+  const platforms = ["adapters/platform.js", "log.js", "adapters/store/platform_files.js"];
   let reached;
   return (id, { getModuleInfo }) => {
-    reached ??= entries.map((entry) => reachable(join(root, entry), getModuleInfo));
-    const [detect, host, errors, core, sockets, platform] = reached.map((modules) => modules.has(id));
-    if (!core && (detect || host || errors)) return "host";
-    if (entries.some((entry) => join(root, entry) === id)) return undefined;
-    if (sockets) return core ? "engine" : "sockets";
-    // What only the platform needs, such as the parser of endpoints, is needed whenever sockets are.
-    if (core && platform) return "engine";
-    return core && id.startsWith(join(root, "src", "log")) ? "wire" : undefined;
+    reached ??= [...entries, ...platforms].map((entry) => reachable(join(root, entry), getModuleInfo));
+    const [detect, host, core, sockets, platform, log, files] = reached.map((modules) => modules.has(id));
+    if (detect || host) return "host";
+    if ([...entries, ...platforms].some((entry) => join(root, entry) === id)) return undefined;
+    if (sockets || platform) return core ? "engine" : "sockets";
+    if (!id.startsWith(join(root, "src", "log"))) return undefined;
+    return core ? "wire" : log || files ? "log" : undefined;
   };
 }
 
