@@ -1,5 +1,6 @@
 /**
- * Bun's adapter: TCP and unix sockets over `Bun.connect` and `Bun.listen`, TLS over `node:tls`. For Bun 1.4.2 and later.
+ * Bun's adapter: TCP and unix sockets over `Bun.connect` and `Bun.listen`, TLS over `node:tls`. For Bun
+ * 1.4.2 and later.
  *
  * @module
  */

@@ -15,10 +15,10 @@ import type { BunHandlers, BunSocketLike } from "./types.ts";
 /** See the module. */
 export class BunLink implements ServedLink<undefined> {
   handlers: MessageHandlers | undefined;
+  info: MessageLinkInfo | undefined;
   abandoned: () => void = () => {};
   readonly #messageBytesMax: number;
   #socket: BunSocketLike | undefined;
-  #info: MessageLinkInfo | undefined;
   #lent = false;
   #paused = false;
   #closing = false;
@@ -66,10 +66,8 @@ export class BunLink implements ServedLink<undefined> {
     host.turn(() => this.handlers!.close());
   }
 
-  /** The server switches; Bun opens the socket in its own time. */
-  switched(_native: undefined, info: MessageLinkInfo): void {
-    this.#info = info;
-  }
+  /** Nothing is left to do: Bun tells all that happens to {@link bunHandlers}. */
+  switched(): void {}
 
   refused(cause: unknown): void {
     if (this.#closed) return;
@@ -83,7 +81,7 @@ export class BunLink implements ServedLink<undefined> {
     if (this.#closed) return socket.terminate();
     socket.binaryType = "uint8array";
     this.#socket = socket;
-    this.handlers!.open(this.#info!);
+    this.handlers!.open(this.info!);
   }
 
   message(message: unknown): void {
@@ -106,7 +104,7 @@ export class BunLink implements ServedLink<undefined> {
     if (this.#closed) return;
     this.#closed = true;
     const bytesMax = this.#messageBytesMax;
-    const cause = this.#closing ? undefined : closeCause(this.#info!, { code, reason, bytesMax });
+    const cause = this.#closing ? undefined : closeCause(this.info!, { code, reason, bytesMax });
     this.handlers!.close(cause);
   }
 

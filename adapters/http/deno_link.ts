@@ -23,6 +23,7 @@ const MESSAGE_BYTES_MAX = 67_108_864;
 /** See the module. */
 export class DenoLink implements ServedLink<DenoSocketLike> {
   handlers: MessageHandlers | undefined;
+  info: MessageLinkInfo | undefined;
   abandoned: () => void = () => {};
   #socket: DenoSocketLike | undefined;
   #open = false;
@@ -60,12 +61,12 @@ export class DenoLink implements ServedLink<DenoSocketLike> {
     host.turn(() => this.handlers!.close());
   }
 
-  switched(socket: DenoSocketLike, info: MessageLinkInfo): void {
+  switched(socket: DenoSocketLike): void {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.#open = true;
-      this.handlers!.open(info);
+      this.handlers!.open(this.info!);
     };
     socket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) this.handlers!.message(new Uint8Array(data));
@@ -79,7 +80,7 @@ export class DenoLink implements ServedLink<DenoSocketLike> {
       this.#closed = true;
       const said = reason === "" ? this.#told : reason;
       const fact = { code, reason: said, bytesMax: MESSAGE_BYTES_MAX };
-      this.handlers!.close(this.#closing ? undefined : closeCause(info, fact));
+      this.handlers!.close(this.#closing ? undefined : closeCause(this.info!, fact));
     };
   }
 

@@ -5,10 +5,9 @@
  * @module
  */
 
-import { PeerError } from "../../src/errors.ts";
+import type { PeerError } from "../../src/errors.ts";
 import type { WebSocketOptions } from "../../src/transport_options.ts";
 import { bridgeLink } from "../../src/websocket/link_bridge.ts";
-import type { MessageLinkInfo } from "../../src/websocket/message_link.ts";
 import {
   admit,
   type Admitted,
@@ -119,7 +118,7 @@ class NativeUpgrade<Native> {
   #switch({ protocol }: Admitted): ResponseLike {
     const { head, link, upgrade } = this.#request;
     const { path, host: name, origin } = requestOf(head, this.#remoteAddress);
-    const info: MessageLinkInfo = {
+    link.info = {
       protocol,
       localAddress: this.#bound.endpoint,
       remoteAddress: this.#remoteAddress,
@@ -127,7 +126,7 @@ class NativeUpgrade<Native> {
     };
     try {
       const { native, response } = upgrade(protocol);
-      link.switched(native, info);
+      link.switched(native);
       return response;
     } catch (cause) {
       return this.#refuse({ status: 500, why: "The web server could not switch to a WebSocket" }, cause);

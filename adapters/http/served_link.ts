@@ -14,8 +14,10 @@ export interface ServedLink<Native> extends MessageLink {
   handlers: MessageHandlers | undefined;
   /** Called if the bridge gives up before {@link ServedLink.switched} or {@link ServedLink.refused}. */
   abandoned: () => void;
-  /** The server switches: `info` is told when the WebSocket is open. */
-  switched(native: Native, info: MessageLinkInfo): void;
+  /** What is told when the WebSocket is open. Set before the server switches: Bun opens it in the same call. */
+  info: MessageLinkInfo | undefined;
+  /** The server has switched. */
+  switched(native: Native): void;
   /** There will be no WebSocket. */
   refused(cause: unknown): void;
 }

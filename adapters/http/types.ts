@@ -109,7 +109,10 @@ export interface ServeGlobals {
   readonly Deno?: {
     upgradeWebSocket?(
       request: FetchRequestLike,
-      options: { readonly protocol: string; readonly idleTimeout: number },
-    ): { readonly socket: DenoSocketLike; readonly response: ResponseLike };
+      options: { readonly idleTimeout: number },
+    ): {
+      readonly socket: DenoSocketLike;
+      readonly response: ResponseLike & { readonly headers: { set(name: string, value: string): void } };
+    };
   };
 }

@@ -200,7 +200,9 @@ export class WebSocketListener {
       defaults: this.#defaults,
       link: new DenoLink(),
       upgrade: (protocol) => {
-        const { socket, response } = upgradeWebSocket(request, { protocol, idleTimeout: 0 });
+        const { socket, response } = upgradeWebSocket(request, { idleTimeout: 0 });
+        // Deno's own option for it knows only lists with a blank behind each comma, which libzmq leaves out.
+        response.headers.set("Sec-WebSocket-Protocol", protocol);
         return { native: socket, response };
       },
     });

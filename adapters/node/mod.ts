@@ -1,6 +1,6 @@
 /**
- * Node's adapter: TCP and unix sockets over `node:net`, TLS over `node:tls`. It runs on Deno and Bun as well, which have faster
- * adapters of their own.
+ * Node's adapter: TCP and unix sockets over `node:net`, TLS over `node:tls`. It runs on Deno
+ * and Bun as well, which have faster adapters of their own.
  *
  * @module
  */

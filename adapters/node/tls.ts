@@ -21,8 +21,8 @@ import type { NodeNet, NodeSocket } from "./types.ts";
 const HIGH_WATER_MARK = 65_536;
 
 /**
- * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun; Deno's
- * `node:tls` would go on reading such a socket while it is paused.
+ * Returns the `tls` transport over a `node:net` module, which is loaded on first use. For Node and Bun;
+ * Deno's `node:tls` would go on reading such a socket while it is paused.
  */
 export function nodeTls(net: () => NodeNet): TransportFactory {
   const isNode = detectRuntime() === "node";
@@ -39,7 +39,7 @@ export function nodeTls(net: () => NodeNet): TransportFactory {
         allowHalfOpen: true,
         highWaterMark: HIGH_WATER_MARK,
       });
-      setTcpOptions(socket, options);
+      socket.on("connect", () => setTcpOptions(socket, options));
       return socketWire(socket, () => describe(socket, scopeOf(host)));
     },
     listen: async (endpoint, options, accept, failed) => {

@@ -44,8 +44,8 @@ export class CredentialSource {
   /**
    * Returns the credentials as they are now.
    *
-   * @throws {MisuseError} `ERR_CERTIFICATE_KEY` for content or files that cannot be used, `ERR_PERMISSION` for
-   * files that this process may not read.
+   * @throws {MisuseError} `ERR_CERTIFICATE_KEY` for content or files that cannot be used, `ERR_PERMISSION`
+   * for files that this process may not read.
    */
   read(): Credentials {
     const { certificate, key, keyPassphrase = "", authorities } = this.#options;

@@ -150,8 +150,8 @@ function ownText(own: string | undefined): string {
 export function refusedQuietly(peer: string, own: string | undefined, cause: unknown): PeerError {
   return new PeerError(
     REFUSED,
-    `${peer} ended the connection right after the TLS handshake, as listeners do that refuse the certificate ` +
-      `of a client. ${ownText(own)}`,
+    `${peer} ended the connection right after the TLS handshake, as listeners do that refuse the ` +
+      `certificate of a client. ${ownText(own)}`,
     { cause },
   );
 }

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { PeerError } from "../../src/errors.ts";
+import { PeerError } from "../../src/errors.ts";
 import type { Transport, TransportHandlers, TransportInfo } from "../../src/ports.ts";
 import { NodeStream } from "../node/stream.ts";
-import { codeOf } from "../system_errors.ts";
+import { codeOf, reasonOf } from "../system_errors.ts";
 import { refusedQuietly, tlsFailure } from "./errors.ts";
 import type { TlsSocket } from "./types.ts";
 
@@ -53,8 +53,12 @@ export class TlsStream implements Transport {
   #opened = false;
   /** What is written from here on would vanish. */
   #failed = false;
+  #closing = false;
   /** Whether the peer has sent anything through TLS. */
   #received = false;
+  /** A gather write of which not all was handed over, and what comes next. */
+  #rest: readonly Uint8Array[] | undefined = undefined;
+  #restAt = 0;
   #whenSettled: (() => void) | undefined = undefined;
 
   constructor(setup: TlsSetup, handlers: TransportHandlers) {
@@ -87,12 +91,16 @@ export class TlsStream implements Transport {
       refused = this.#setup.judge();
     } catch (cause) {
       // A certificate that this runtime cannot read has not been found valid.
-      refused = cause;
+      refused = this.#handshakeFailure(`the peer's certificate cannot be read: ${reasonOf(cause)}`, cause);
     }
     if (refused !== undefined) return this.fail(refused);
     this.#opened = true;
     this.#settle();
     this.#stream.open();
+  }
+
+  #handshakeFailure(why: string, cause?: unknown): PeerError {
+    return new PeerError("ERR_TLS", `The TLS handshake with ${this.#setup.peer()} failed: ${why}`, { cause });
   }
 
   #settle(): void {
@@ -110,15 +118,40 @@ export class TlsStream implements Transport {
 
   writev(chunks: readonly Uint8Array[]): boolean {
     if (!this.#opened || this.#failed) return false;
-    return this.#stream.writev(chunks.some(isEmpty) ? chunks.filter((chunk) => !isEmpty(chunk)) : chunks);
+    this.#rest = chunks;
+    this.#restAt = 0;
+    return this.#writeRest();
+  }
+
+  /** Writes one group after the other, until one is lent or all are taken. */
+  #writeRest(): boolean {
+    const chunks = this.#rest!;
+    while (this.#restAt < chunks.length) {
+      const group: Uint8Array[] = [];
+      for (let bytes = 0; this.#restAt < chunks.length; this.#restAt++) {
+        const chunk = chunks[this.#restAt]!;
+        bytes += chunk.length;
+        if (group.length > 0 && bytes > GROUP_BYTES_MAX) break;
+        if (chunk.length > 0) group.push(chunk);
+      }
+      if (!this.#stream.writev(group)) return false;
+    }
+    this.#rest = undefined;
+    return true;
+  }
+
+  #drained(): void {
+    if (this.#rest === undefined || this.#writeRest()) this.#handlers.drain();
   }
 
   setPaused(paused: boolean): boolean {
+    if (this.#closing) return true;
     this.#setup.wire.setPaused?.(paused);
     return this.#stream.setPaused(paused);
   }
 
   close(mode: "flush" | "abort"): void {
+    this.#closing = true;
     this.#stream.close(this.#opened ? mode : "abort");
     this.#setup.wire.setPaused?.(false);
     // A handshake does not end by itself while the peer does nothing.
@@ -140,10 +173,10 @@ export class TlsStream implements Transport {
         this.#received = true;
         handlers.data(chunk);
       },
-      drain: () => handlers.drain(),
+      drain: () => this.#drained(),
       end: () => {
-        if (!this.#opened) return;
-        if (this.#isRefusal(undefined)) this.fail(this.#refusal(undefined));
+        if (!this.#opened) this.fail(this.#handshakeFailure("the peer left during it"));
+        else if (this.#isRefusal(undefined)) this.fail(this.#refusal(undefined));
         else handlers.end();
       },
       close: (cause) => {
@@ -170,9 +203,11 @@ export class TlsStream implements Transport {
   }
 }
 
-function isEmpty(chunk: Uint8Array): boolean {
-  return chunk.length === 0;
-}
+/**
+ * The most that is written at once, unless a chunk is larger. `node:tls` joins what is gathered and encrypts
+ * all of it before anything leaves; and blocks of memory from 128 KiB on are slow to come by.
+ */
+const GROUP_BYTES_MAX = 98_304;
 
 /** What systems say of a connection that the peer has closed although something was on its way to it. */
 const LOST: readonly string[] = ["ECONNRESET", "EPIPE", "ECONNABORTED"];

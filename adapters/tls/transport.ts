@@ -2,8 +2,8 @@
  * The `tls` transport of every runtime: ZMTP over TLS over TCP. A runtime supplies the connections; TLS
  * itself is `node:tls` on all of them.
  *
- * An accepted stream is offered when TCP has connected, and opens when TLS is done. So the listener's limit of
- * unfinished handshakes, and the deadline of a handshake, hold for TLS as well.
+ * An accepted stream is offered when TCP has connected, and opens when TLS is done. So the listener's limit
+ * of unfinished handshakes, and the deadline of a handshake, hold for TLS as well.
  *
  * @module
  */
@@ -170,8 +170,8 @@ function listenerOf({ tls: settings = {} }: StreamOptions, what: string): Presen
   if (credentials.own === undefined) {
     throw new MisuseError(
       "ERR_CERTIFICATE_KEY",
-      `${what}: a listener needs a certificate and its key; set certificateFile and keyFile in the option tls ` +
-        "(hawser certificates makes a pair for tests)",
+      `${what}: a listener needs a certificate and its key; set certificateFile and keyFile in the option ` +
+        "tls (hawser certificates makes a pair for tests)",
     );
   }
   return { ...credentials, clientCertificates: settings.clientCertificates ?? "none" };

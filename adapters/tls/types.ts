@@ -6,7 +6,7 @@
 
 import type { NodeSocket } from "../node/types.ts";
 
-/** A socket of `node:tls`. What is written here holds on the three runtimes; what may be missing is optional. */
+/** A socket of `node:tls`. What may be missing on one of the three runtimes is optional. */
 export interface TlsSocket extends NodeSocket {
   readonly authorized: boolean;
   /** A code, or an error with one. */

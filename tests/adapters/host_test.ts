@@ -8,7 +8,7 @@ import { startProgram } from "./support.ts";
 test("the adapter that is loaded is that of the runtime", async () => {
   const adapter = await loadAdapter();
   assertEquals(adapter.name, detectRuntime());
-  assertEquals([...adapter.transports.keys()], ["tcp", "ipc", "tls"]);
+  assertEquals([...adapter.transports.keys()], ["tcp", "ipc", "tls", "ws", "wss", "worker"]);
 });
 
 test("sockets that name no context share one of the class that every entry exports", () => {
@@ -109,10 +109,12 @@ test("crc32 is that of zlib, and can be continued", () => {
   assertEquals(crc32(digits.subarray(4), crc32(digits.subarray(0, 4), 0)), 0xcbf43926);
 });
 
-test("keepAlive holds a process, and a process without any hold ends by itself", async () => {
-  const program = startProgram("idle_program");
-  assertEquals(await program.output, "held\n");
-});
+for (const scheme of ["tcp", "tls"]) {
+  test(`keepAlive holds a process over ${scheme}, and a process without any hold ends by itself`, async () => {
+    const program = startProgram("idle_program", scheme);
+    assertEquals(await program.output, "held\n");
+  });
+}
 
 test("what a listener throws surfaces as an uncaught exception, and its socket goes on", async () => {
   const program = startProgram("throwing_listeners");

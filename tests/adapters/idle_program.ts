@@ -2,19 +2,24 @@
 // printed on the way shows that `keepAlive` held it before.
 import { loadAdapter } from "../../adapters/detect.ts";
 import type { Transport } from "../../src/ports.ts";
+import { testCertificates } from "../support/certificates.ts";
 
 const { host, transports } = await loadAdapter();
-const tcp = transports.get("tcp");
-if (tcp === undefined) throw new Error("no tcp");
+const [, , scheme = "tcp"] = process.argv;
+const factory = transports.get(scheme);
+if (factory === undefined) throw new Error(`no ${scheme}`);
+
+const { authority, server } = await testCertificates();
+const tls = { certificate: server.certificate, key: server.key, authorities: authority.certificate };
 
 const ignored = { data: () => {}, drain: () => {}, end: () => {}, close: () => {} };
 const streams: Transport[] = [];
 const accepted = new Promise<void>((resolve) => {
-  const accept = tcp.listen("tcp://127.0.0.1:*", {})((attach) => {
+  const accept = factory.listen(`${scheme}://127.0.0.1:*`, { tls })((attach) => {
     streams.push(attach({ ...ignored, open: () => resolve() }));
   }, () => {});
   void accept.then((listener) => {
-    streams.push(tcp.dial(listener.address, {})({ ...ignored, open: () => {} }));
+    streams.push(factory.dial(listener.address, { tls })({ ...ignored, open: () => {} }));
     listener.setReferenced?.(false);
   });
 });

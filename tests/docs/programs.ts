@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { detectRuntime, type Runtime } from "../../adapters/detect.ts";
 import { type Ending, start } from "../examples/program.ts";
+import { writeCertificates } from "../support/certificates.ts";
 import { type Block, promisedLines } from "./blocks.ts";
 
 const PROJECT = process.cwd();
@@ -53,6 +54,8 @@ export class Programs {
    */
   async run(): Promise<string[]> {
     const files = this.#programs.map(({ file }) => this.#runnable(file));
+    // What `npx hawser certificates` makes, as the documents tell.
+    await writeCertificates(join(this.#folder, "certificates"));
     const ending = await this.#start(files);
     const outputs = ending.stdout.split(MARK).slice(1).map((part) => part.slice(part.indexOf("\n") + 1));
     const finished = END.test(ending.stdout);

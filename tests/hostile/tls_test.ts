@@ -108,6 +108,22 @@ for (const [what, bytes] of [["nothing", new Uint8Array(0)], ["half a ClientHell
   });
 }
 
+for (const [what, bytes] of [["nothing", new Uint8Array(0)], ["half a ClientHello", HALF_A_HELLO]] as const) {
+  test(`a peer that says ${what} and then leaves is reported at once`, async () => {
+    const scene = await Scene.open({ handshakeInterval: 0 });
+    const refused = nextEvent(scene.pull, "handshake:error:protocol", "handshake:error:other");
+    const client = await scene.attacker();
+    if (bytes.length > 0) await client.write(bytes);
+    client.end();
+    const { error } = await refused;
+    assertEquals(codeOf(error), "ERR_TLS", error.message);
+    assertStringIncludes(error.message, "tls://127.0.0.1:");
+    await within(client.closed, "the end of the connection");
+    await scene.assertServes();
+    await scene.close();
+  });
+}
+
 test("a peer that does TLS and then says no ZMTP is gone at the same deadline", async () => {
   const scene = await Scene.open({ handshakeInterval: 200 });
   const refused = nextEvent(scene.pull, "handshake:error:other");

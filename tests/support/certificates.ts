@@ -5,6 +5,8 @@
  */
 
 import { createPrivateKey } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type CertificateSetup, type Credentials, makeCertificate } from "../../cli/x509.ts";
 
 /** The hosts that certificates of servers are for. */
@@ -42,6 +44,17 @@ let made: Promise<TestCertificates> | undefined;
 /** Returns the certificates. */
 export function testCertificates(): Promise<TestCertificates> {
   return made ??= make();
+}
+
+/** Writes the files that `hawser certificates` makes. */
+export async function writeCertificates(folder: string): Promise<void> {
+  const { authority, server, client } = await testCertificates();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "authority.pem"), authority.certificate);
+  for (const [name, { certificate, key }] of Object.entries({ server, client })) {
+    writeFileSync(join(folder, `${name}.pem`), certificate);
+    writeFileSync(join(folder, `${name}-key.pem`), key);
+  }
 }
 
 /** Returns `key` encrypted with `passphrase`. */

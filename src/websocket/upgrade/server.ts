@@ -203,9 +203,10 @@ export function requestError(
   why: string,
   cause?: unknown,
 ): PeerError {
+  const reason = cause === undefined ? "" : `: ${cause instanceof Error ? cause.message : String(cause)}`;
   return new PeerError(
     "ERR_HTTP_REQUEST",
-    `No WebSocket for ${remoteAddress} at ${endpoint}: ${why}`,
+    `No WebSocket for ${remoteAddress} at ${endpoint}: ${why}${reason}`,
     cause === undefined ? undefined : { cause },
   );
 }

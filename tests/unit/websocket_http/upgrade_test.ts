@@ -249,7 +249,7 @@ test("a client asks with its own headers first, and the application's cannot rep
     "Connection: Upgrade",
     "Sec-WebSocket-Key: CQkJCQkJCQkJCQkJCQkJCQ==",
     "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Protocol: ZWS2.0/NULL,ZWS2.0",
+    "Sec-WebSocket-Protocol: ZWS2.0/NULL, ZWS2.0",
     "Authorization: Bearer x",
     "",
     "",
