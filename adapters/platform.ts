@@ -19,6 +19,14 @@ export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
   schemes: ["tcp", "ipc", "tls", "ws", "wss", "worker"],
-  features: { inproc, listening },
-  checkEndpoint: parseEndpoint,
+  // Read when they are needed: where all is in few files, this module is run before theirs.
+  features: {
+    get inproc() {
+      return inproc;
+    },
+    get listening() {
+      return listening;
+    },
+  },
+  checkEndpoint: (address, role) => parseEndpoint(address, role),
 };
