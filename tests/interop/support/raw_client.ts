@@ -83,9 +83,9 @@ export class RawClient {
     });
   }
 
-  /** Connects to `endpoint`, a `tcp://` endpoint. */
+  /** Connects to the port of `endpoint`, a `tcp://` or `ws://` endpoint. */
   static async open(endpoint: string): Promise<RawClient> {
-    const port = Number(endpoint.slice(endpoint.lastIndexOf(":") + 1));
+    const port = parseInt(endpoint.slice(endpoint.lastIndexOf(":") + 1), 10);
     const stream = connect({ port, host: "127.0.0.1" });
     const client = new RawClient(stream);
     const opened = new Promise<void>((resolve, reject) => {
