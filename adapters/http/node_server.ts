@@ -16,9 +16,10 @@ import {
   withoutQuery,
 } from "../../src/websocket/upgrade/policy.ts";
 import { refusalResponse } from "../../src/websocket/upgrade/server.ts";
+import { offer } from "../kit/offer.ts";
 import { NodeStream } from "../node/stream.ts";
 import { host } from "../shared_host.ts";
-import { type BoundPath, type BoundPaths, offerStream } from "../websocket/bound_paths.ts";
+import { type Accepting, type BoundPath, type BoundPaths, offerStream } from "../websocket/bound_paths.ts";
 import type { HttpRequestLike, HttpServerLike, UpgradedSocket } from "./types.ts";
 
 type UpgradeListener = (request: HttpRequestLike, socket: UpgradedSocket, head: Uint8Array) => void;
@@ -72,7 +73,6 @@ export class Attachment {
   }
 
   #take(bound: BoundPath, request: HttpRequestLike, socket: UpgradedSocket, head: Uint8Array): void {
-    const scheme = socket.encrypted === true ? "wss" : "ws";
     const stream = new NodeStream({ socket, reads: undefined }, describe);
     // A server's time-out is for requests; ours are heartbeats.
     socket.setTimeout?.(0);
@@ -82,14 +82,14 @@ export class Attachment {
       host.microtask(() => stream.open());
       return stream;
     };
-    offerStream(bound, raw, {
-      scheme,
+    const accepting: Accepting = {
+      scheme: socket.encrypted === true ? "wss" : "ws",
       loopback: isLoopbackServer(this.#server),
       defaults: this.#defaults,
       request: { head: headOf(request), rest: head },
       host,
-    });
-    if (!stream.attached) socket.destroy();
+    };
+    offer((attach) => offerStream(bound, attach, accepting), raw, () => socket.destroy());
   }
 }
 

@@ -14,6 +14,7 @@ interface BunServer {
 interface DenoServer {
   readonly addr: { readonly port: number };
   readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
 }
 
 interface Globals {
@@ -31,6 +32,8 @@ export interface WebServer {
   readonly port: number;
   /** Cuts what is open. */
   stop(): Promise<void>;
+  /** Leaves open what is; resolves when the port is free. */
+  stopListening(): Promise<void>;
 }
 
 const { Bun, Deno } = globalThis as unknown as Globals;
@@ -39,12 +42,12 @@ const { Bun, Deno } = globalThis as unknown as Globals;
 export const hasWebServer: boolean = Bun !== undefined || Deno !== undefined;
 
 /** Serves pages `page /path`, and the sockets that are bound at `web`. */
-export function serveWeb(web: WebSocketListener): WebServer {
+export function serveWeb(web: WebSocketListener, port = 0): WebServer {
   const page = (request: Request): Response => new Response(`page ${new URL(request.url).pathname}`);
   if (Bun !== undefined) {
     const server = Bun.serve({
       hostname: "127.0.0.1",
-      port: 0,
+      port,
       // deno-lint-ignore no-explicit-any
       fetch: (request: any, server: any) => web.fetch(request, server) ?? page(request),
       websocket: web.bunHandlers,
@@ -55,11 +58,15 @@ export function serveWeb(web: WebSocketListener): WebServer {
         server.stop(true);
         return Promise.resolve();
       },
+      stopListening: () => {
+        void server.stop(false);
+        return Promise.resolve();
+      },
     };
   }
   const stop = new AbortController();
   const server = Deno!.serve(
-    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen: () => {} },
+    { hostname: "127.0.0.1", port, signal: stop.signal, onListen: () => {} },
     (request, info) => web.fetch(request, info) ?? page(request),
   );
   return {
@@ -67,6 +74,11 @@ export function serveWeb(web: WebSocketListener): WebServer {
     stop: () => {
       stop.abort();
       return server.finished;
+    },
+    // It waits for what is open.
+    stopListening: () => {
+      void server.shutdown();
+      return Promise.resolve();
     },
   };
 }
