@@ -14,7 +14,6 @@ interface BunServer {
 interface DenoServer {
   readonly addr: { readonly port: number };
   readonly finished: Promise<void>;
-  shutdown(): Promise<void>;
 }
 
 interface Globals {
@@ -32,8 +31,6 @@ export interface WebServer {
   readonly port: number;
   /** Cuts what is open. */
   stop(): Promise<void>;
-  /** Leaves open what is; resolves when the port is free. */
-  stopListening(): Promise<void>;
 }
 
 const { Bun, Deno } = globalThis as unknown as Globals;
@@ -42,12 +39,12 @@ const { Bun, Deno } = globalThis as unknown as Globals;
 export const hasWebServer: boolean = Bun !== undefined || Deno !== undefined;
 
 /** Serves pages `page /path`, and the sockets that are bound at `web`. */
-export function serveWeb(web: WebSocketListener, port = 0): WebServer {
+export function serveWeb(web: WebSocketListener): WebServer {
   const page = (request: Request): Response => new Response(`page ${new URL(request.url).pathname}`);
   if (Bun !== undefined) {
     const server = Bun.serve({
       hostname: "127.0.0.1",
-      port,
+      port: 0,
       // deno-lint-ignore no-explicit-any
       fetch: (request: any, server: any) => web.fetch(request, server) ?? page(request),
       websocket: web.bunHandlers,
@@ -58,15 +55,11 @@ export function serveWeb(web: WebSocketListener, port = 0): WebServer {
         server.stop(true);
         return Promise.resolve();
       },
-      stopListening: () => {
-        void server.stop(false);
-        return Promise.resolve();
-      },
     };
   }
   const stop = new AbortController();
   const server = Deno!.serve(
-    { hostname: "127.0.0.1", port, signal: stop.signal, onListen: () => {} },
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen: () => {} },
     (request, info) => web.fetch(request, info) ?? page(request),
   );
   return {
@@ -74,11 +67,6 @@ export function serveWeb(web: WebSocketListener, port = 0): WebServer {
     stop: () => {
       stop.abort();
       return server.finished;
-    },
-    // It waits for what is open.
-    stopListening: () => {
-      void server.shutdown();
-      return Promise.resolve();
     },
   };
 }
