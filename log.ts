@@ -20,8 +20,9 @@
  * @module
  */
 
-import { openPlatformFiles, type PlatformFilesInit } from "#files";
+import { logFeatures, openPlatformFiles, type PlatformFilesInit } from "#files";
 import type { FileStoresInit } from "./adapters/store/file_store.ts";
+import { connectLogWith, type ConnectOptions } from "./src/log/client/connect.ts";
 import { checkObject } from "./src/log/client/log_options.ts";
 import { type EmbeddedOptions, makeStores, openEmbeddedLog } from "./src/log/client/open.ts";
 import type { Log } from "./src/log/client/log_client.ts";
@@ -53,7 +54,30 @@ import { Context } from "./src/socket/context.ts";
  * ```
  */
 export function openLog(options: EmbeddedOptions = {}): Promise<Log> {
-  return openEmbeddedLog(options, (dir) => openFileStores({ dir }));
+  return openEmbeddedLog(options, (dir) => openFileStores({ dir }), logFeatures);
+}
+
+/**
+ * A log at a broker elsewhere. `endpoints` are all of the same broker: they are tried in turn. Resolves when the broker has
+ * answered for the first time; from then on a lost connection is made again until the log is closed.
+ *
+ * Rejects with `LogError`: `ERR_LOG_DISCONNECTED` (no answer within `connectTimeoutMs`, or at once where this process has no
+ * permission to connect; `cause` is why the last attempt came to nothing), `ERR_LOG_UNSUPPORTED`, `ERR_LOG_ABORTED`; with `MisuseError` (`ERR_ENDPOINT`, `ERR_OPTION`, `ERR_CLOSED`). Nothing
+ * is left behind then.
+ *
+ * ```ts
+ * import { connectLog, startBroker } from "hawser/log";
+ *
+ * await using broker = await startBroker({ listen: ["tcp://127.0.0.1:0"] });
+ * await using log = await connectLog(broker.endpoints);
+ * console.log(await log.publisher("orders").publish("one pair of socks"));
+ * ```
+ */
+export function connectLog(
+  endpoints: string | readonly string[],
+  options: ConnectOptions = {},
+): Promise<Log> {
+  return connectLogWith(endpoints, options, logFeatures);
 }
 
 /** Options of {@link startBroker}: the broker's, and where it runs. `http` is for the command `hawser broker` alone. */
@@ -116,7 +140,14 @@ export function openFileStores(options: FileStoresOptions): Promise<StoreFactory
 }
 
 export type { FileStoresInit };
-export { connectLog, type ConnectOptions } from "./src/log/client/connect.ts";
+export type { ConnectOptions };
+export {
+  type Consuming,
+  consuming,
+  type LogFeatures,
+  type Publishing,
+  publishing,
+} from "./src/log/client/log_features.ts";
 export type { EmbeddedOptions } from "./src/log/client/open.ts";
 export type { LogOptions } from "./src/log/client/log_options.ts";
 export type { Log, LogStatus, TopicInfo } from "./src/log/client/log_client.ts";
@@ -147,11 +178,8 @@ export type {
   TopicEvent,
 } from "./src/log/client/log_events.ts";
 export type { LogWaitOptions } from "./src/log/client/waits.ts";
-export type {
-  From,
-  PublisherOptions as PublisherSettings,
-  SubscribeOptions as SubscribeSettings,
-} from "./src/log/configuration/client.ts";
+export type { PublisherOptions as PublisherSettings } from "./src/log/configuration/publisher.ts";
+export type { From, SubscribeOptions as SubscribeSettings } from "./src/log/configuration/client.ts";
 export type {
   BrokerInput as BrokerOptions,
   BrokerOptions as BrokerSettings,

@@ -19,6 +19,9 @@ export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
   schemes: ["tcp", "ipc", "tls", "ws", "wss", "worker"],
-  features: { inproc, listening },
+  // Not at once: in the package's bundle they are in a file that imports this one.
+  get features() {
+    return { inproc, listening };
+  },
   checkEndpoint: parseEndpoint,
 };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PeerError } from "../../src/errors.ts";
+import type { PeerError } from "../../src/errors.ts";
 import type { WebSocketOptions } from "../../src/transport_options.ts";
 import { bridgeLink } from "../../src/websocket/link_bridge.ts";
 import type { OpenMessageLink } from "../../src/websocket/message_link.ts";

@@ -62,9 +62,12 @@ function parse(address: string): WebUrl {
   return url;
 }
 
-/** Bare `ZWS2.0` is for peers that know no mechanisms; it comes last, as with libzmq. */
+/**
+ * What a page can ask for. The names of RFC 45, `ZWS2.0/NULL`, have a slash, which a `WebSocket` refuses: hawser
+ * knows them with a dot. Other servers, like libzmq, know the bare `ZWS2.0`, which has no handshake.
+ */
 function protocolsOf(mechanism: string): string[] {
-  const named = `ZWS2.0/${mechanism}`;
+  const named = `ZWS2.0.${mechanism}`;
   return mechanism === "NULL" ? [named, "ZWS2.0"] : [named];
 }
 

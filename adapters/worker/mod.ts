@@ -9,13 +9,12 @@
 import { MisuseError } from "../../src/errors.ts";
 import type { Dial, Listen, TransportFactory } from "../../src/ports.ts";
 import { builtin } from "../builtin.ts";
-import { detectRuntime } from "../detect.ts";
 import { offer } from "../kit/offer.ts";
 import { Directory } from "./directory.ts";
 import { checkWorker, Family, isWebWorker } from "./family.ts";
 import { PortStream, refused, refusePort } from "./port_stream.ts";
 import { hasThreads, Threads } from "./threads.ts";
-import type { Channel, Port, WebWorker } from "./types.ts";
+import { type Channel, isBun, type Port, type WebWorker } from "./types.ts";
 
 export type { WebWorker, WorkerMessage } from "./types.ts";
 
@@ -104,7 +103,7 @@ function parseName(address: string, role: "bind" | "connect"): string {
  */
 export function connectWorker(worker: WebWorker): () => void {
   checkWorker(worker);
-  if (detectRuntime() === "bun") {
+  if (isBun) {
     throw new MisuseError(
       "ERR_STATE",
       "On Bun, use Worker of node:worker_threads, which needs no connectWorker()",

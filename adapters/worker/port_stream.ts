@@ -13,8 +13,8 @@ import { host } from "../shared_host.ts";
 import type { Port } from "./types.ts";
 
 /** Bytes that may be on their way in one direction, besides the piece that crosses the bound. */
-const WINDOW_BYTES = 1_048_576;
-/** Larger chunks are sent in pieces, because a piece is allocated at once. */
+const WINDOW_BYTES = 2_097_152;
+/** What is written together leaves in pieces of this size: each costs a turn of the port. */
 const PIECE_BYTES = 262_144;
 /** Consumed bytes are reported in such amounts. */
 const REPORT_BYTES = 131_072;
@@ -150,29 +150,47 @@ export class PortStream implements Transport {
   /** Sends what there is room for. Forgets the lent chunks when their memory is free. */
   #send(): void {
     const port = this.#port as Port;
-    const chunks = this.#lent;
-    while (this.#lentIndex < chunks.length) {
+    while (this.#lentIndex < this.#lent.length) {
       if (this.#sentBytes >= WINDOW_BYTES) return;
-      const chunk = chunks[this.#lentIndex]!;
-      const from = this.#lentOffset;
-      const to = Math.min(chunk.length, from + PIECE_BYTES);
-      this.#sentBytes += to - from;
+      const chunk = this.#lent[this.#lentIndex]!;
       if (isShared(chunk)) {
         this.#sharedLent = true;
-        port.postMessage(chunk.subarray(from, to));
+        this.#sentBytes += chunk.length;
+        port.postMessage(chunk);
+        this.#lentIndex += 1;
       } else {
-        const bytes = new Uint8Array(to - from);
-        bytes.set(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+        const bytes = this.#nextPiece();
+        this.#sentBytes += bytes.length;
         port.postMessage(bytes.buffer, [bytes.buffer]);
       }
-      this.#lentOffset = to;
-      if (to < chunk.length) continue;
-      this.#lentIndex += 1;
-      this.#lentOffset = 0;
     }
     if (this.#sharedLent && (this.#writing || this.#sentBytes > 0)) return;
     this.#sharedLent = false;
     this.#lent = NOTHING;
+  }
+
+  /** Copies the next chunks, or as much of one as a piece holds. */
+  #nextPiece(): Uint8Array {
+    const chunks = this.#lent;
+    let room = PIECE_BYTES;
+    let bytes = -this.#lentOffset;
+    for (let i = this.#lentIndex; i < chunks.length && bytes < room && !isShared(chunks[i]!); i++) {
+      bytes += chunks[i]!.length;
+    }
+    room = Math.min(room, bytes);
+    const piece = new Uint8Array(room);
+    for (let at = 0; at < room;) {
+      const chunk = chunks[this.#lentIndex]!;
+      const from = this.#lentOffset;
+      const to = Math.min(chunk.length, from + room - at);
+      piece.set(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), at);
+      at += to - from;
+      this.#lentOffset = to;
+      if (to < chunk.length) break;
+      this.#lentIndex += 1;
+      this.#lentOffset = 0;
+    }
+    return piece;
   }
 
   /** Passes on what has arrived. Each call may pause or close the stream, or lead back here. */

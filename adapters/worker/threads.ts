@@ -7,14 +7,17 @@
  */
 
 import { builtin } from "../builtin.ts";
-import { detectRuntime } from "../detect.ts";
 import { host } from "../shared_host.ts";
 import type { Finder, LocalNames } from "./directory.ts";
 import { refusePort } from "./port_stream.ts";
-import { type Broadcast, MARK, type NodeWorkerThreads, type Port } from "./types.ts";
+import { type Broadcast, isDeno, MARK, type NodeWorkerThreads, type Port } from "./types.ts";
 
-/** What the other threads answer within this time after the channel was opened, is all they have to say. */
-const SYNC_MS = 50;
+/**
+ * What the other threads answer in so many steps after the channel was opened is all they have to say. Steps,
+ * because on a machine that is short of processors each of them takes longer, as their answers do.
+ */
+const SYNC_STEPS = 10;
+const SYNC_STEP_MS = 5;
 
 /**
  * Deno's channels are deaf if they are opened while the last one is still being closed, which takes some turns
@@ -99,7 +102,7 @@ export class Threads implements Finder {
   #start(): void {
     builtin("node:process").on("workerMessage", this.#onMessage);
     const sinceMs = host.nowMs() - this.#closedAtMs;
-    if (detectRuntime() !== "deno" || sinceMs > DENO_REOPEN_MS) return this.#open();
+    if (!isDeno || sinceMs > DENO_REOPEN_MS) return this.#open();
     this.#cancelWait = host.schedule(DENO_REOPEN_MS - sinceMs, () => this.#open(), true);
   }
 
@@ -111,7 +114,12 @@ export class Threads implements Finder {
     channel.onmessage = ({ data }) => this.#hear(data as Notice);
     this.#channel = channel;
     this.#tell({ kind: "hello", thread: this.#threads.threadId });
-    this.#cancelWait = host.schedule(SYNC_MS, () => {
+    this.#sync(SYNC_STEPS);
+  }
+
+  #sync(steps: number): void {
+    this.#cancelWait = host.schedule(SYNC_STEP_MS, () => {
+      if (steps > 1) return this.#sync(steps - 1);
       this.#synced = true;
       this.#wake();
     }, true);

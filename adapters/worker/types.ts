@@ -61,3 +61,10 @@ export interface WorkerMessage {
 
 /** The key of every message of ours that passes where a program's own messages pass. */
 export const MARK = "hawser:worker";
+
+const { Bun, Deno } = globalThis as { readonly Bun?: unknown; readonly Deno?: unknown };
+
+// Not by detect.ts, which names every adapter: this folder is for pages as well.
+
+export const isBun: boolean = Bun !== undefined;
+export const isDeno: boolean = Deno !== undefined;

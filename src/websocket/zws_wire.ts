@@ -11,6 +11,9 @@
  * has no handshake either: the first message in each direction is the sender's identity. Subscriptions are
  * messages, `01 topic` and `00 topic`, and heartbeats are the control frames PING and PONG of WebSocket.
  *
+ * A page cannot ask for a sub-protocol with a slash, which no token of HTTP has (RFC 9110 §5.6.2). Of hawser it
+ * asks for `ZWS2.0.NULL`, which is the same otherwise.
+ *
  * Between hawser peers a READY (PLAIN: INITIATE and READY) has one more property, which no engine sees:
  * ```
  *   X-Hawser-Flow   how many bytes of bodies its sender wants to have under way to it, in decimal. 0: no
@@ -83,7 +86,7 @@ export interface ZwsProtocol {
   readonly bare: boolean;
 }
 
-const PROTOCOL = /^ZWS2\.0\/([A-Z][A-Z0-9_-]*)$/;
+const PROTOCOL = /^ZWS2\.0[/.]([A-Z][A-Z0-9_-]*)$/;
 
 /** Reads the name of a sub-protocol; `undefined` if it is not one of ZWS 2.0. */
 export function parseProtocol(name: string): ZwsProtocol | undefined {

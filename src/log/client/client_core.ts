@@ -19,6 +19,9 @@ export interface Closable {
   abandon(error: LogError): void;
 }
 
+/** What a log shows of what it holds. */
+export type ClosableKind = "publishers" | "subscriptions" | "consumers";
+
 /** See the module. */
 export interface ClientCore {
   readonly host: Host;
@@ -36,7 +39,7 @@ export interface ClientCore {
   /** A random u64, not 0. */
   readonly newSession: () => bigint;
   /** It is to end with its log. */
-  remember(closable: Closable): void;
+  remember(closable: Closable, kind: ClosableKind): void;
   /** It has ended. */
   forget(closable: Closable): void;
 }

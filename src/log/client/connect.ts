@@ -12,6 +12,7 @@ import { checkGiven, type Fields, fillDefaults, msField, show } from "../configu
 import type { TlsOptions, WebSocketOptions } from "../../transport_options.ts";
 import { transportOptions } from "../links/transport_options.ts";
 import { EndpointsLink } from "./endpoints_link.ts";
+import type { LogFeatures } from "./log_features.ts";
 import { type Log, LogClient } from "./log_client.ts";
 import { checkObject, LOG_FIELDS, type LogOptions } from "./log_options.ts";
 import { refusedWait } from "./waits.ts";
@@ -39,27 +40,13 @@ const CONNECT_FIELDS: Fields = {
   retryMaxMs: msField("that this grows to", 5_000, 1),
 };
 
-/**
- * A log at a broker elsewhere. `endpoints` are all of the same broker: they are tried in turn. Resolves when the broker has
- * answered for the first time; from then on a lost connection is made again until the log is closed.
- *
- * Rejects with `LogError`: `ERR_LOG_DISCONNECTED` (no answer within `connectTimeoutMs`, or at once where this process has no
- * permission to connect; `cause` is why the last attempt came to nothing), `ERR_LOG_UNSUPPORTED`, `ERR_LOG_ABORTED`; with `MisuseError` (`ERR_ENDPOINT`, `ERR_OPTION`, `ERR_CLOSED`). Nothing
- * is left behind then.
- *
- * ```ts
- * import { connectLog, startBroker } from "hawser/log";
- *
- * await using broker = await startBroker({ listen: ["tcp://127.0.0.1:0"] });
- * await using log = await connectLog(broker.endpoints);
- * console.log(await log.publisher("orders").publish("one pair of socks"));
- * ```
- */
-export async function connectLog(
+/** See `connectLog` in log.ts. `features`: what a log can do that is given nothing else. */
+export async function connectLogWith(
   endpoints: string | readonly string[],
-  options: ConnectOptions = {},
+  options: ConnectOptions,
+  defaults: LogFeatures,
 ): Promise<Log> {
-  const { context = sharedContext(), signal, tls, webSocket, ...rest } = checkObject(options);
+  const { context = sharedContext(), signal, tls, webSocket, features, ...rest } = checkObject(options);
   const filled = fillDefaults(CONNECT_FIELDS, checkGiven("a log", CONNECT_FIELDS, rest));
   const settings = filled as Readonly<Record<string, number>>;
   const list = checkEndpoints(context, endpoints);
@@ -81,6 +68,7 @@ export async function connectLog(
         retryMaxMs: retryMaxMs!,
         socket,
       }),
+    features: { ...defaults, ...features },
     closed: () => Promise.resolve(),
   });
   try {

@@ -112,7 +112,7 @@ export class Consumer extends RecordSource {
         ended: (error) => this.#lost(error),
       },
     });
-    core.remember(this);
+    core.remember(this, "consumers");
     connection.add(connection.consumers, this);
     const { signal } = options;
     if (signal?.aborted === true) this.#onAbort();

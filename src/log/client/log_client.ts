@@ -8,12 +8,8 @@ import { crc32Of } from "../../bytes/crc32.ts";
 import { MisuseError } from "../../errors.ts";
 import type { Context } from "../../socket/context.ts";
 import type { BrokerStatus } from "../broker/status.ts";
-import {
-  checkPublisherOptions,
-  checkSubscribeOptions,
-  type PublisherInput,
-  type SubscribeInput,
-} from "../configuration/client.ts";
+import { checkSubscribeOptions, type SubscribeInput } from "../configuration/client.ts";
+import { type PublisherInput } from "../configuration/publisher.ts";
 import { isName, NAME_ALLOWED, show } from "../configuration/fields.ts";
 import { checkTopicName, checkTopicRequest, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
@@ -21,12 +17,13 @@ import { showAs } from "../../inspect.ts";
 import type { Durability } from "../store/store.ts";
 import type { TopicOptions } from "../topic_options.ts";
 import type { Welcome } from "../wire/messages.ts";
-import type { ClientCore, Closable } from "./client_core.ts";
+import type { ClientCore, Closable, ClosableKind } from "./client_core.ts";
 import type { ClientLinkEvents } from "./client_link.ts";
 import { Connection, type RenewedLink } from "./connection.ts";
-import { Consumer, type ConsumerInput } from "./consumer.ts";
+import type { Consumer, ConsumerInput } from "./consumer.ts";
 import { LogEvents, type LogEventType, type LogListener } from "./log_events.ts";
-import { LogPublisher } from "./publisher.ts";
+import type { LogFeatures } from "./log_features.ts";
+import type { LogPublisher } from "./publisher.ts";
 import { TopicRequests } from "./requests.ts";
 import { Subscription } from "./subscription.ts";
 import { type LogWaitOptions, Waits } from "./waits.ts";
@@ -129,6 +126,8 @@ export interface LogClientInit {
   readonly requestTimeoutMs: number;
   /** Within which publishers are done when the log is closed. */
   readonly closeTimeoutMs: number;
+  /** What it can do besides subscribing. */
+  readonly features: LogFeatures;
   /** Called last. */
   readonly closed: () => Promise<void>;
 }
@@ -140,12 +139,8 @@ const BATCH_BYTES_MAX = 1_048_576;
 export class LogClient implements Log, ClientCore {
   static {
     showAs(LogClient.prototype, "Log", (one) => {
-      const kinds = [[LogPublisher, "publishers"], [Subscription, "subscriptions"], [
-        Consumer,
-        "consumers",
-      ]] as const;
-      const open = kinds.map(([kind, name]) => {
-        const count = [...one.#open].filter((one) => one instanceof kind).length;
+      const open = (["publishers", "subscriptions", "consumers"] as const).map((name) => {
+        const count = [...one.#open.values()].filter((kind) => kind === name).length;
         return [name, count === 0 ? undefined : count] as const;
       });
       const state = one.#closing === undefined ? one.connection.state : "closed";
@@ -166,7 +161,7 @@ export class LogClient implements Log, ClientCore {
   readonly #init: LogClientInit;
   readonly #requests: TopicRequests;
   readonly #connects: Waits<undefined, void>;
-  readonly #open: Set<Closable> = new Set();
+  readonly #open: Map<Closable, ClosableKind> = new Map();
   #error: LogError | undefined;
   #closing: Promise<void> | undefined;
   #lastFailure: Error | undefined;
@@ -226,10 +221,10 @@ export class LogClient implements Log, ClientCore {
   }
 
   publisher(topic: string, options: PublisherInput = {}): LogPublisher {
-    const { batchBytesMax } = this;
-    const checked = checkPublisherOptions(options, { batchBytesMax });
+    const { publishing = missing("publishing") } = this.#init.features;
+    const checked = publishing.check(options, this.batchBytesMax);
     this.#assertOpen();
-    return LogPublisher.create(this, checkTopicName(topic), checked);
+    return publishing.publisher(this, checkTopicName(topic), checked);
   }
 
   subscribe(topic: string, options: SubscribeInput = {}): Subscription {
@@ -239,12 +234,13 @@ export class LogClient implements Log, ClientCore {
   }
 
   consumer(topic: string, name: string, options: ConsumerInput = {}): Consumer {
+    const { consuming = missing("consuming") } = this.#init.features;
     const checked = checkSubscribeOptions(options, "earliest");
     if (typeof name !== "string" || !isName(name)) {
       throw new MisuseError("ERR_OPTION", `Cannot name a consumer ${show(name)}: allowed is ${NAME_ALLOWED}`);
     }
     this.#assertOpen();
-    return Consumer.create(this, this.#requests, checkTopicName(topic), name, checked);
+    return consuming.consumer(this, this.#requests, checkTopicName(topic), name, checked);
   }
 
   async trim(topic: string, before: bigint, wait: LogWaitOptions = {}): Promise<bigint> {
@@ -279,8 +275,8 @@ export class LogClient implements Log, ClientCore {
     return this.close();
   }
 
-  remember(closable: Closable): void {
-    this.#open.add(closable);
+  remember(closable: Closable, kind: ClosableKind): void {
+    this.#open.set(closable, kind);
   }
 
   forget(closable: Closable): void {
@@ -309,7 +305,7 @@ export class LogClient implements Log, ClientCore {
   async #close(): Promise<void> {
     const cancel = this.host.schedule(this.#init.closeTimeoutMs, () => this.#abandon(closedError()), false);
     try {
-      await Promise.all([...this.#open].map((one) => one.close()));
+      await Promise.all([...this.#open.keys()].map((one) => one.close()));
     } finally {
       cancel();
     }
@@ -325,7 +321,7 @@ export class LogClient implements Log, ClientCore {
   };
 
   #abandon(error: LogError): void {
-    for (const one of [...this.#open]) one.abandon(error);
+    for (const one of [...this.#open.keys()]) one.abandon(error);
     this.#requests.fail(error);
     this.#connects.rejectAll(error);
   }
@@ -340,6 +336,14 @@ export class LogClient implements Log, ClientCore {
 }
 
 const POSITION_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** A browser's build leaves out what few pages need. */
+function missing(feature: keyof LogFeatures): never {
+  throw new MisuseError(
+    "ERR_STATE",
+    `This log has no ${feature}: in a browser it must be given that, features: { ${feature} } among its options`,
+  );
+}
 
 function closedError(): LogError {
   return new LogError("ERR_LOG_CLOSED", "The log is closed");

@@ -6,12 +6,18 @@
 
 import { isPlainObject } from "../../arguments.ts";
 import type { Context } from "../../socket/context.ts";
+import type { LogFeatures } from "./log_features.ts";
 import { type Fields, msField, refuseValue } from "../configuration/fields.ts";
 
 /** Options of a log, wherever it is. */
 export interface LogOptions {
   /** Time, chance and sockets. Default: the runtime's. */
   readonly context?: Context | undefined;
+  /**
+   * In a browser, what the log can do besides subscribing: `{ publishing }` for publishers, `{ consuming }` for
+   * named consumers. Both are exported by `hawser/log`. Node, Deno and Bun have them anyway.
+   */
+  readonly features?: LogFeatures | undefined;
   /** Milliseconds within which a question is answered. Default 30 000. */
   readonly requestTimeoutMs?: number | undefined;
   /** Milliseconds within which publishers are done when the log is closed. Default 5 000. */

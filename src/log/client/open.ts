@@ -12,6 +12,7 @@ import type { LogError } from "../errors.ts";
 import { MemoryStores } from "../store/memory_store.ts";
 import type { StoreFactory } from "../store/store.ts";
 import { EmbeddedLink } from "./embedded_link.ts";
+import type { LogFeatures } from "./log_features.ts";
 import { type Log, LogClient } from "./log_client.ts";
 import { checkObject, LOG_FIELDS, type LogOptions } from "./log_options.ts";
 
@@ -29,6 +30,7 @@ export interface EmbeddedOptions extends LogOptions, Omit<BrokerInput, "listen" 
 /** What an embedded log may be given. */
 const EMBEDDED_NAMES: readonly string[] = [
   "context",
+  "features",
   "notice",
   "stores",
   ...Object.keys(LOG_FIELDS),
@@ -45,9 +47,20 @@ export type OpenStores = (dir: string) => Promise<StoreFactory>;
  *
  * Rejects with `LogError`: `ERR_LOG_LOCKED`, `ERR_LOG_STORE_FAILED`; with `MisuseError` (`ERR_OPTION`, `ERR_CLOSED`).
  */
-export async function openEmbeddedLog(options: EmbeddedOptions, openStores: OpenStores): Promise<Log> {
-  const { context = sharedContext(), notice, requestTimeoutMs, closeTimeoutMs, stores: own, ...broker } =
-    checkObject(options);
+export async function openEmbeddedLog(
+  options: EmbeddedOptions,
+  openStores: OpenStores,
+  defaults: LogFeatures,
+): Promise<Log> {
+  const {
+    context = sharedContext(),
+    notice,
+    requestTimeoutMs,
+    closeTimeoutMs,
+    stores: own,
+    features,
+    ...broker
+  } = checkObject(options);
   const times = { requestTimeoutMs, closeTimeoutMs };
   const stores = await makeStores(own, broker, openStores, () => {
     const served = ["listen", "http"].find((name) => Object.hasOwn(broker, name));
@@ -66,6 +79,7 @@ export async function openEmbeddedLog(options: EmbeddedOptions, openStores: Open
       link: (events) => new EmbeddedLink(runtime, machine, events),
       // Bytes from a disk, or from a store of somebody else's, are checked; those that were never away are not.
       inMemory: stores instanceof MemoryStores,
+      features: { ...defaults, ...features },
       closed,
     });
     await client.connected(undefined);

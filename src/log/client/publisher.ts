@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PublisherInput, PublisherOptions } from "../configuration/client.ts";
+import type { PublisherInput, PublisherOptions } from "../configuration/publisher.ts";
 import { MisuseError } from "../../errors.ts";
 import { LogError, type LogErrorCode } from "../errors.ts";
 import { showAs } from "../../inspect.ts";
@@ -130,7 +130,7 @@ export class LogPublisher implements AsyncDisposable {
       resolvesAtOnce: () => this.#options.ack === 0 || this.#session.level === 0,
     });
     this.#bind();
-    core.remember(this);
+    core.remember(this, "publishers");
     connection.add(connection.publishers, this);
   }
 

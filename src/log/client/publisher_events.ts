@@ -5,7 +5,7 @@
  */
 
 import { MisuseError } from "../../errors.ts";
-import { checkPublisherForTopic, type PublisherOptions } from "../configuration/client.ts";
+import { checkPublisherForTopic, type PublisherOptions } from "../configuration/publisher.ts";
 import { LogError } from "../errors.ts";
 import type { PublisherEvent, PublisherLink } from "../publisher/publisher_types.ts";
 import type { BrokerMessage, Welcome } from "../wire/messages.ts";

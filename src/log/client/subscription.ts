@@ -203,7 +203,7 @@ export class Subscription extends RecordSource {
     this.topic = topic;
     this.#core = core;
     this.#options = options;
-    core.remember(this);
+    core.remember(this, "subscriptions");
     this.stream = new RecordStream(core.holds, (batch: DeliveredBatch) => this.#user.cursor.consumed(batch));
     this.#user = new CursorUser(
       core,

@@ -6,7 +6,8 @@
  */
 
 import { BROKER_FIELDS, DEFAULT_ENDPOINT, isEndpoint } from "./broker.ts";
-import { PUBLISHER_FIELDS, SUBSCRIBE_FIELDS } from "./client.ts";
+import { SUBSCRIBE_FIELDS } from "./client.ts";
+import { PUBLISHER_FIELDS } from "./publisher.ts";
 import { type Field, type Fields, textsField } from "./fields.ts";
 import { TOPIC_FIELDS } from "./topic.ts";
 import { TLS_FIELDS, WEB_SOCKET_FIELDS } from "./transports.ts";

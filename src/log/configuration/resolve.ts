@@ -8,13 +8,8 @@
 import { MisuseError } from "../../errors.ts";
 import { isPlainObject } from "../../arguments.ts";
 import { ANY_TOPIC, type BrokerOptions, checkBrokerOptions, topicOptionsFor } from "./broker.ts";
-import {
-  checkLease,
-  checkPublisherOptions,
-  checkSubscribeOptions,
-  type PublisherOptions,
-  type SubscribeOptions,
-} from "./client.ts";
+import { checkSubscribeOptions, type SubscribeOptions } from "./client.ts";
+import { checkLease, checkPublisherOptions, type PublisherOptions } from "./publisher.ts";
 import {
   checkField,
   type Field,

@@ -5,7 +5,7 @@
  */
 
 import { PubPattern } from "../../pattern/pub.ts";
-import { type WaitOptions } from "../call_options.ts";
+import type { WaitOptions } from "../call_options.ts";
 import type { ConflateOptions, PublishOptions, SendOptions, SocketOptions } from "../options.ts";
 import { type ContextOption, defineOptions, SendingSocket } from "../socket.ts";
 import { SubscriptionWaits } from "../subscription_waits.ts";

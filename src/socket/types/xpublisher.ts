@@ -6,7 +6,7 @@
 
 import { MisuseError } from "../../errors.ts";
 import { XPubPattern } from "../../pattern/xpub.ts";
-import { type WaitOptions } from "../call_options.ts";
+import type { WaitOptions } from "../call_options.ts";
 import {
   ownBytes,
   type PublishOptions,

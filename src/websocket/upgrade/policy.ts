@@ -42,6 +42,11 @@ export interface Admitted {
   readonly key: string;
 }
 
+/** A page cannot ask for a name with a slash, and writes a dot instead: `ZWS2.0.NULL`. */
+function slashed(protocol: string): string {
+  return protocol.replace("ZWS2.0.", "ZWS2.0/");
+}
+
 /** Splits a request line (RFC 9112 §3). */
 export function parseRequestLine(line: string): Omit<RequestHead, "headers"> | Refusal {
   const parts = line.split(" ");
@@ -118,7 +123,7 @@ export function admit(request: RequestHead, policy: UpgradePolicy): Admitted | R
   const refusal = checkHost(request, policy) ?? checkOrigin(request, policy);
   if (refusal !== undefined) return refusal;
   const offered = listItems(headers.get("sec-websocket-protocol"));
-  const protocol = offered.find((name) => policy.protocols.includes(name));
+  const protocol = offered.find((name) => policy.protocols.includes(slashed(name)));
   if (protocol !== undefined) return { protocol, key };
   const told = offered.length === 0 ? "none" : shownText(offered.join(", "));
   return {

@@ -7,14 +7,13 @@ import {
   durabilityOf,
   topicOptionsFor,
 } from "../../../src/log/configuration/broker.ts";
+import { checkSubscribeOptions, SUBSCRIBE_FIELDS } from "../../../src/log/configuration/client.ts";
 import {
   checkLease,
   checkPublisherForTopic,
   checkPublisherOptions,
-  checkSubscribeOptions,
   PUBLISHER_FIELDS,
-  SUBSCRIBE_FIELDS,
-} from "../../../src/log/configuration/client.ts";
+} from "../../../src/log/configuration/publisher.ts";
 import { type Fields, show } from "../../../src/log/configuration/fields.ts";
 import {
   checkTopicName,
