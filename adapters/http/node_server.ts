@@ -6,7 +6,7 @@
 
 import type { Dial, TransportInfo } from "../../src/ports.ts";
 import { formatTcpEndpoint } from "../../src/socket/endpoint.ts";
-import type { WebSocketOptions } from "../../src/transport_options.ts";
+import type { TlsInfo, WebSocketOptions } from "../../src/transport_options.ts";
 import { Headers, REQUEST_SINGLES, shownText } from "../../src/websocket/upgrade/http_head.ts";
 import {
   isLoopbackName,
@@ -19,6 +19,8 @@ import { refusalResponse } from "../../src/websocket/upgrade/server.ts";
 import { offer } from "../kit/offer.ts";
 import { NodeStream } from "../node/stream.ts";
 import { host } from "../shared_host.ts";
+import { peerCertificate, presentedBy } from "../tls/certificate.ts";
+import type { TlsSocket } from "../tls/types.ts";
 import { type Accepting, type BoundPath, type BoundPaths, offerStream } from "../websocket/bound_paths.ts";
 import type { HttpRequestLike, HttpServerLike, UpgradedSocket } from "./types.ts";
 
@@ -93,11 +95,23 @@ export class Attachment {
   }
 }
 
+/** A server of `node:https` may ask for certificates without insisting on valid ones: those are not shown. */
+function describeTls(socket: UpgradedSocket & Partial<TlsSocket>): TlsInfo {
+  const { servername, authorized } = socket;
+  const certificate = authorized === true ? presentedBy(socket as TlsSocket) : undefined;
+  return {
+    protocol: socket.getProtocol?.() ?? "",
+    serverName: typeof servername === "string" && servername !== "" ? servername : undefined,
+    peerCertificate: certificate === undefined ? undefined : peerCertificate(certificate),
+  };
+}
+
 function describe(socket: UpgradedSocket): TransportInfo {
   const { localAddress = "0.0.0.0", localPort = 0, remoteAddress = "0.0.0.0", remotePort = 0 } = socket;
   return {
     localAddress: formatTcpEndpoint(localAddress, localPort),
     remoteAddress: formatTcpEndpoint(remoteAddress, remotePort),
+    tls: socket.encrypted === true ? describeTls(socket) : undefined,
   };
 }
 
