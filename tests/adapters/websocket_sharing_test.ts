@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect } from "node:net";
 import { Pair, Pull, Push } from "../../mod.ts";
 import { within } from "../interop/support/deadline.ts";
@@ -9,7 +9,7 @@ import { errorOf } from "./support.ts";
 
 // Sockets of one process that listen at one port, each at its own path.
 
-const { server, authority } = await testCertificates();
+const { server, renewedServer, authority } = await testCertificates();
 const tls = { certificate: server.certificate, key: server.key, authorities: authority.certificate };
 
 for (const scheme of ["ws", "wss"] as const) {
@@ -69,6 +69,30 @@ test("sockets that share a port of wss have the same options of TLS", async () =
   assertStringIncludes(error.message, "other options of TLS");
   await assertReaches(same, `${place}/same`, { tls });
   await assertReaches(none, `${place}/none`, { tls });
+});
+
+test("a certificate is renewed for all that share a port, and events have the facts of TLS and HTTP", async () => {
+  await using one = new Pull({ tls });
+  await using two = new Pull({ tls });
+  await one.bind("wss://127.0.0.1:*/one");
+  const place = one.lastEndpoint!.slice(0, -"/one".length);
+  await two.bind(`${place}/two`);
+  const client = async (): Promise<string | undefined> => {
+    await using push = new Push({ tls });
+    const handshakes = Promise.all([nextEvent(push, "handshake"), nextEvent(two, "handshake")]);
+    push.connect(`${place}/two?query`);
+    const [{ peer: server }, { peer }] = await handshakes;
+    assertEquals(peer.http?.path, "/two?query");
+    assertEquals(peer.http?.host, place.slice("wss://".length));
+    assertMatch(peer.tls!.protocol, /^TLSv1/);
+    assertMatch(peer.remoteAddress!, /^wss:\/\/127\.0\.0\.1:/);
+    return server.tls?.peerCertificate?.fingerprint;
+  };
+  const before = await client();
+  one.tls = { ...tls, certificate: renewedServer.certificate, key: renewedServer.key };
+  await one.renewTls();
+  const after = await client();
+  assert(before !== undefined && after !== undefined && before !== after, `${before} ${after}`);
 });
 
 test("two binds that begin at once share the port", async () => {
