@@ -21,7 +21,8 @@ const globals = globalThis as unknown as Globals;
 // Node's own modules still have the real clocks and timers where a test runner's fake ones are there first,
 // as with Jest's `enableGlobally`.
 const isNode = hasBuiltins() && globals.Deno === undefined && globals.Bun === undefined;
-const timers: Timers = isNode ? builtin("node:timers") : STANDARD_CLOCKS.timers;
+// A copy: a test runner's fake timers replace the functions of the module, too.
+const timers: Timers = isNode ? { ...builtin("node:timers") } : STANDARD_CLOCKS.timers;
 const nextTick = hasBuiltins() ? builtin("node:process").nextTick : undefined;
 const performance: Performance = isNode ? builtin("node:perf_hooks").performance : globals.performance;
 const monotonicMs = performance.now.bind(performance);

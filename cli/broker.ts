@@ -26,7 +26,7 @@ exits with 0. A second signal stops it at once. Without --dir, topics are kept i
   async run(input: CommandInput): Promise<number> {
     expectOperands(brokerCommand, input.operands, 0, 0);
     const { terminal } = input;
-    const { broker: options, tls, webSocket } = await readConfiguration(input);
+    const { broker: options, tls, webSocket } = readConfiguration(input);
     letHeapGrow();
     const interruption = new Interruption(terminal);
     const notice = (text: string): void => {

@@ -39,7 +39,7 @@ publish and subscribe take theirs without the prefix "publisher-" or "subscribe-
       await write(input.terminal.stdout, `${JSON.stringify(await configurationJsonSchema(), null, 2)}\n`);
       return 0;
     }
-    const { settings } = await readConfiguration(input);
+    const { settings } = readConfiguration(input);
     const text = input.values["json"] === true
       ? `${JSON.stringify(settings.map(({ value = null, ...rest }) => ({ ...rest, value })), null, 2)}\n`
       : formatTable(["option", "value", "from"], settings.map(rowOf));

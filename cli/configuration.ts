@@ -20,9 +20,9 @@ const FILE_VARIABLE = "HAWSER_CONFIG";
  * @throws {UsageError} The file cannot be read, or is no YAML.
  * @throws {MisuseError} `ERR_OPTION`: see {@link resolveConfiguration}.
  */
-export async function readConfiguration(
+export function readConfiguration(
   { terminal, values, configuration }: CommandInput,
-): Promise<Configuration> {
+): Configuration {
   const { environment } = terminal;
   const file = values["config"] ?? environment[FILE_VARIABLE] ?? "";
   const yaml = typeof file === "string" && file !== "" ? { file, document: readYaml(file) } : undefined;

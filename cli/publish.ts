@@ -51,7 +51,7 @@ If a record is too large for the broker, the command fails: the records before i
     expectOperands(publishCommand, input.operands, 1, Infinity);
     const [topic = "", ...names] = input.operands;
     const { terminal } = input;
-    const configuration = await readConfiguration(input);
+    const configuration = readConfiguration(input);
     checkTopicName(topic);
     const sources = findSources(names.length === 0 ? [STDIN] : names);
     const interruption = new Interruption(terminal);

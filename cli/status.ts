@@ -36,7 +36,7 @@ the broker started.`,
     expectOperands(statusCommand, input.operands, 0, 0);
     const { terminal, values } = input;
     const everyMs = parseEvery(values["every"]);
-    const configuration = await readConfiguration(input);
+    const configuration = readConfiguration(input);
     const interruption = new Interruption(terminal);
     let log: Log | undefined;
     try {

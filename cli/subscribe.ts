@@ -57,7 +57,7 @@ earliest by default.`,
   async run(input: CommandInput): Promise<number> {
     expectOperands(subscribeCommand, input.operands, 1, 1);
     const { terminal, values } = input;
-    const configuration = await readConfiguration(input);
+    const configuration = readConfiguration(input);
     const request = readRequest(input);
     const interruption = new Interruption(terminal);
     let log: Log | undefined;

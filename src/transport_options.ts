@@ -23,7 +23,7 @@ export interface TlsOptions {
   readonly keyFile?: string;
   /** The text that {@link key} is encrypted with. */
   readonly keyPassphrase?: string;
-  /** The authorities that may vouch for a peer, instead of the system's. */
+  /** The authorities that may vouch for a peer, instead of the runtime's own. */
   readonly authorities?: Pem | readonly Pem[];
   /** The file of {@link authorities}. */
   readonly authoritiesFile?: string;

@@ -17,8 +17,15 @@ const BUFFERED_BYTES_LOW = 262_144;
 /** First looks come with the next turns of the loop, later ones after this. */
 const LOOK_MS = 1;
 const TURN_LOOKS = 8;
+/** RFC 6455 §7.4.1: no code that may be sent says that a connection was cut, and Deno cannot cut one. */
+const CLOSE_ABNORMAL = 1006;
 /** What Deno takes in one message. */
 const MESSAGE_BYTES_MAX = 67_108_864;
+
+/** Codes of RFC 6455 but 1000 are refused by Deno; those from 3000 on are the applications'. */
+function privateCode(code: number): number {
+  return code < 3000 ? code + 3000 : code;
+}
 
 /** See the module. */
 export class DenoLink implements ServedLink<DenoSocketLike> {
@@ -56,7 +63,7 @@ export class DenoLink implements ServedLink<DenoSocketLike> {
       socket.onopen = this.#open ? null : () => socket.close();
       socket.onmessage = socket.onclose = null;
       socket.onerror = () => {};
-      if (this.#open) socket.close(failure?.code ?? 1000, failure?.reason);
+      if (this.#open) socket.close(privateCode(failure?.code ?? CLOSE_ABNORMAL), failure?.reason);
     }
     host.turn(() => this.handlers!.close());
   }

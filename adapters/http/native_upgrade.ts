@@ -5,9 +5,10 @@
  * @module
  */
 
-import { PeerError } from "../../src/errors.ts";
+import type { PeerError } from "../../src/errors.ts";
 import type { WebSocketOptions } from "../../src/transport_options.ts";
 import { bridgeLink } from "../../src/websocket/link_bridge.ts";
+import type { OpenMessageLink } from "../../src/websocket/message_link.ts";
 import {
   admit,
   type Admitted,
@@ -19,6 +20,7 @@ import {
   type UpgradePolicy,
 } from "../../src/websocket/upgrade/policy.ts";
 import { forwardedAddress, refusalHeaders, requestError } from "../../src/websocket/upgrade/server.ts";
+import { offer } from "../kit/offer.ts";
 import { host } from "../shared_host.ts";
 import { type BoundPath, bridgeSetup, policyOf } from "../websocket/bound_paths.ts";
 import type { ServedLink } from "./served_link.ts";
@@ -75,15 +77,13 @@ class NativeUpgrade<Native> {
   /** Offers the stream to the socket. Returns whether it was taken. */
   #offer(): boolean {
     const { link } = this.#request;
-    const setup = bridgeSetup("server", this.#bound.options, host);
-    let taken = false;
-    this.#bound.accept((handlers) => {
-      taken = true;
-      return bridgeLink((told) => {
-        link.handlers = told;
-        return link;
-      }, setup)(handlers);
-    });
+    const open: OpenMessageLink = (told) => {
+      link.handlers = told;
+      return link;
+    };
+    const dial = bridgeLink(open, bridgeSetup("server", this.#bound.options, host));
+    let taken = true;
+    offer(this.#bound.accept, dial, () => taken = false);
     return taken;
   }
 

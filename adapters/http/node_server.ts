@@ -6,7 +6,7 @@
 
 import type { Dial, TransportInfo } from "../../src/ports.ts";
 import { formatTcpEndpoint } from "../../src/socket/endpoint.ts";
-import type { WebSocketOptions } from "../../src/transport_options.ts";
+import type { TlsInfo, WebSocketOptions } from "../../src/transport_options.ts";
 import { Headers, REQUEST_SINGLES, shownText } from "../../src/websocket/upgrade/http_head.ts";
 import {
   isLoopbackName,
@@ -16,9 +16,12 @@ import {
   withoutQuery,
 } from "../../src/websocket/upgrade/policy.ts";
 import { refusalResponse } from "../../src/websocket/upgrade/server.ts";
+import { offer } from "../kit/offer.ts";
 import { NodeStream } from "../node/stream.ts";
 import { host } from "../shared_host.ts";
-import { type BoundPath, type BoundPaths, offerStream } from "../websocket/bound_paths.ts";
+import { peerCertificate, presentedBy } from "../tls/certificate.ts";
+import type { TlsSocket } from "../tls/types.ts";
+import { type Accepting, type BoundPath, type BoundPaths, offerStream } from "../websocket/bound_paths.ts";
 import type { HttpRequestLike, HttpServerLike, UpgradedSocket } from "./types.ts";
 
 type UpgradeListener = (request: HttpRequestLike, socket: UpgradedSocket, head: Uint8Array) => void;
@@ -72,7 +75,6 @@ export class Attachment {
   }
 
   #take(bound: BoundPath, request: HttpRequestLike, socket: UpgradedSocket, head: Uint8Array): void {
-    const scheme = socket.encrypted === true ? "wss" : "ws";
     const stream = new NodeStream({ socket, reads: undefined }, describe);
     // A server's time-out is for requests; ours are heartbeats.
     socket.setTimeout?.(0);
@@ -82,15 +84,26 @@ export class Attachment {
       host.microtask(() => stream.open());
       return stream;
     };
-    offerStream(bound, raw, {
-      scheme,
+    const accepting: Accepting = {
+      scheme: socket.encrypted === true ? "wss" : "ws",
       loopback: isLoopbackServer(this.#server),
       defaults: this.#defaults,
       request: { head: headOf(request), rest: head },
       host,
-    });
-    if (!stream.attached) socket.destroy();
+    };
+    offer((attach) => offerStream(bound, attach, accepting), raw, () => socket.destroy());
   }
+}
+
+/** A server of `node:https` may ask for certificates without insisting on valid ones: those are not shown. */
+function describeTls(socket: UpgradedSocket & Partial<TlsSocket>): TlsInfo {
+  const { servername, authorized } = socket;
+  const certificate = authorized === true ? presentedBy(socket as TlsSocket) : undefined;
+  return {
+    protocol: socket.getProtocol?.() ?? "",
+    serverName: typeof servername === "string" && servername !== "" ? servername : undefined,
+    peerCertificate: certificate === undefined ? undefined : peerCertificate(certificate),
+  };
 }
 
 function describe(socket: UpgradedSocket): TransportInfo {
@@ -98,6 +111,7 @@ function describe(socket: UpgradedSocket): TransportInfo {
   return {
     localAddress: formatTcpEndpoint(localAddress, localPort),
     remoteAddress: formatTcpEndpoint(remoteAddress, remotePort),
+    tls: socket.encrypted === true ? describeTls(socket) : undefined,
   };
 }
 

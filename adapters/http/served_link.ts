@@ -14,7 +14,7 @@ export interface ServedLink<Native> extends MessageLink {
   handlers: MessageHandlers | undefined;
   /** Called if the bridge gives up before {@link ServedLink.switched} or {@link ServedLink.refused}. */
   abandoned: () => void;
-  /** What is told when the WebSocket is open. Set before the server switches: Bun opens it in the same call. */
+  /** What is told when the WebSocket is open. Set before the server switches: Bun opens it in that call. */
   info: MessageLinkInfo | undefined;
   /** The server has switched. */
   switched(native: Native): void;
@@ -39,8 +39,8 @@ export function closeCause(
   if (code === TOO_BIG || /too big|too large/i.test(reason)) {
     return new PeerError(
       "ERR_PEER_FRAME_SIZE",
-      `${remoteAddress} sent a frame of more than ${bytesMax} bytes, which this runtime's web server does not ` +
-        "take: listen at a port of hawser's own for larger ones",
+      `${remoteAddress} sent a frame of more than ${bytesMax} bytes, which this runtime's web server does ` +
+        "not take: listen at a port of hawser's own for larger ones",
     );
   }
   const what = code === 1006 ? "was lost" : `was closed with the code ${code}`;

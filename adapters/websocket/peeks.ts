@@ -19,8 +19,8 @@ const PEEKS_MAX = 1_000;
 /** What becomes of a stream. */
 export interface PeekEvents {
   /**
-   * The request is for this path; `undefined`: it is malformed, or there is none. `raw` is the stream from its
-   * beginning, which is dialled now or not at all: then it is aborted.
+   * The request is for this path; `undefined`: it is malformed, or there is none. `raw` is the stream from
+   * its beginning, which is dialled now or not at all: then it is aborted.
    */
   found(path: string | undefined, raw: Dial): void;
   /** The stream was given up. */

@@ -144,6 +144,12 @@ export class SharedListener {
   #renamed(cause: unknown, text: string): unknown {
     if (!(cause instanceof MisuseError)) return cause;
     const { innerAddress } = this.#place;
-    return new MisuseError(cause.code, cause.message.replaceAll(innerAddress, text), { cause });
+    // TLS may name what it runs over itself.
+    const place = innerAddress.substring(innerAddress.indexOf("://"));
+    const message = ["tls", "tcp"].reduce(
+      (said, scheme) => said.replaceAll(scheme + place, text),
+      cause.message,
+    );
+    return new MisuseError(cause.code, message, { cause });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The web listeners of this process by name (`hawser/http`), where the transport `ws` finds them: sockets bind
- * `ws://name/path`.
+ * The web listeners of this process by name (`hawser/http`), where the transport `ws` finds them: sockets
+ * bind `ws://name/path`.
  *
  * @module
  */
@@ -57,7 +57,7 @@ function noListener(text: string, name: string): MisuseError {
   const known = listeners.size === 0 ? "there is none" : `there are ${[...listeners.keys()].join(", ")}`;
   return new MisuseError(
     "ERR_ADDRESS",
-    `Cannot bind ${text}: no web listener is called "${name}" (${known}). Make one with webSocketListener of ` +
-      `hawser/http, or add a port to listen at: ws://127.0.0.1:8080${text.endsWith("/") ? "/" : "/path"}`,
+    `Cannot bind ${text}: no web listener is called "${name}" (${known}). Make one with webSocketListener ` +
+      `of hawser/http, or add a port to listen at: ws://127.0.0.1:8080${text.endsWith("/") ? "/" : "/path"}`,
   );
 }

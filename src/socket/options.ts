@@ -88,7 +88,7 @@ export interface SocketOptions {
   /** Undecoded bytes that one connection may hold before it is paused. Default 10 MiB. */
   pendingBytesMax?: number;
   /**
-   * Certificates and authorities of `tls://` and `wss://`. `null`: none of our own, and the system's
+   * Certificates and authorities of `tls://` and `wss://`. `null`: none of our own, and the runtime's
    * authorities. Bytes are copied. Default null.
    */
   tls?: TlsOptions | null;

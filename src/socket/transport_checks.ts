@@ -60,10 +60,16 @@ function hasOnly<Options>(value: unknown, checks: Checks<Options>): value is Rec
     );
 }
 
-/** RFC 9110 §5: names are tokens; values have no line ends, which would begin another header. */
+/**
+ * RFC 9110 §5: names are tokens; values have no line ends, which would begin another header. What the upgrade
+ * itself sends is not for the application to say.
+ */
 function isHeaders(value: unknown): boolean {
   return isPlainObject(value) &&
     Object.entries(value).every(([name, text]) =>
-      /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && typeof text === "string" && /^[\t\x20-\x7e]*$/.test(text)
+      /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !OWN_HEADERS.test(name) && typeof text === "string" &&
+      /^[\t\x20-\x7e]*$/.test(text)
     );
 }
+
+const OWN_HEADERS = /^(?:host|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;

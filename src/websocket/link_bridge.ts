@@ -183,6 +183,9 @@ class LinkBridge implements Transport {
 
   closed(cause?: unknown): void {
     if (this.#over) return;
+    // A peer that closes in order has ended, too. What we still had to send is lost: it hears nothing more.
+    const ended = cause === undefined && this.#closing === undefined && this.#session !== undefined;
+    if (ended) this.#handlers.end();
     this.#over = true;
     this.#cancelPing?.();
     this.#handlers.close(this.#failure ?? cause);

@@ -8,7 +8,7 @@ import { startProgram } from "./support.ts";
 test("the adapter that is loaded is that of the runtime", async () => {
   const adapter = await loadAdapter();
   assertEquals(adapter.name, detectRuntime());
-  assertEquals([...adapter.transports.keys()], ["tcp", "ipc", "tls"]);
+  assertEquals([...adapter.transports.keys()], ["tcp", "ipc", "tls", "ws", "wss", "worker"]);
 });
 
 test("sockets that name no context share one of the class that every entry exports", () => {

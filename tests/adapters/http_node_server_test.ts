@@ -1,4 +1,5 @@
 import { createServer, get, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -6,6 +7,7 @@ import { Pair, Pull, Push } from "../../mod.ts";
 import { webSocketListener } from "../../adapters/http/mod.ts";
 import { within } from "../interop/support/deadline.ts";
 import { nextEvent } from "../interop/support/events.ts";
+import { testCertificates } from "../support/certificates.ts";
 
 // Sockets on the port of a server of node:http, on every runtime.
 
@@ -90,6 +92,40 @@ test("two sockets and pages share the port of a server, and events name the requ
     assertMatch(peer.remoteAddress!, /^ws:\/\/127\.0\.0\.1:\d+$/);
   } finally {
     for (const socket of [feed, jobs, reader, worker]) socket.close();
+    await close(server);
+  }
+});
+
+test("a server of node:https serves wss, and events name the client's certificate", async () => {
+  const { server: own, client, authority } = await testCertificates();
+  const server = createSecureServer({
+    cert: own.certificate,
+    key: own.key,
+    ca: authority.certificate,
+    requestCert: true,
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { readonly port: number };
+  using web = webSocketListener({ name: "secure" });
+  web.attach(server);
+  const tls = { authorities: authority.certificate, certificate: client.certificate, key: client.key };
+  const [left, right] = [new Pair(), new Pair({ tls })];
+  try {
+    await left.bind("ws://secure/path");
+    const handshake = nextEvent(left, "handshake");
+    right.connect(`wss://127.0.0.1:${port}/path`);
+    await within(right.send("x".repeat(300_000)), "a message");
+    assertEquals((await within(text(left), "the message")).length, 300_000);
+    await left.send("back");
+    assertEquals(await within(text(right), "the message back"), "back");
+    const { peer } = await handshake;
+    assertMatch(peer.remoteAddress!, /^wss:\/\/127\.0\.0\.1:\d+$/);
+    assertMatch(peer.tls!.protocol, /^TLSv1\.[23]$/);
+    assertMatch(peer.tls!.peerCertificate!.subject, /^CN=/);
+    assertEquals(peer.http!.path, "/path");
+  } finally {
+    left.close();
+    right.close();
     await close(server);
   }
 });

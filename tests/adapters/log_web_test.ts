@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { connectLog, LogError, startBroker } from "../../log.ts";
-import { PeerError } from "../../mod.ts";
+import type { PeerError } from "../../mod.ts";
 import { freshAddress } from "../interop/support/addresses.ts";
 import { within } from "../interop/support/deadline.ts";
 import { testCertificates } from "../support/certificates.ts";

@@ -64,9 +64,10 @@ export function commentBlocks(path: string, text: string): Block[] {
   return blocks;
 }
 
-/** Whether a block is a program that can be run. */
+/** Whether a block is a program that can be run here: those marked `browser` are run in one (tests/browser). */
 export function isProgram({ language, marks }: Block): boolean {
-  return ["ts", "typescript", "js", "javascript"].includes(language) && !marks.includes("ignore");
+  return ["ts", "typescript", "js", "javascript"].includes(language) &&
+    !["ignore", "browser"].some((mark) => marks.includes(mark));
 }
 
 /** What a program says that it prints: the comments behind `console.log(…);`, in order. */

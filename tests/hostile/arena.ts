@@ -33,10 +33,14 @@ export class Arena {
     this.#good = good;
   }
 
-  /** Binds a socket with these options and connects the peer that behaves. */
-  static async open(type: AttackedType, options: object = {}): Promise<Arena> {
+  /** Binds a socket with these options at `address` and connects the peer that behaves. */
+  static async open(
+    type: AttackedType,
+    options: object = {},
+    address = "tcp://127.0.0.1:*",
+  ): Promise<Arena> {
     const [socket, good] = socketsOf(type, options);
-    await socket.bind("tcp://127.0.0.1:*");
+    await socket.bind(address);
     good.connect(socket.lastEndpoint!);
     await within(socket.ready(), "the good peer");
     const arena = new Arena(socket, good);

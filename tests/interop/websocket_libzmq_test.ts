@@ -4,7 +4,7 @@ import { Pull, Push } from "../../mod.ts";
 import { converse, LEGAL_PAIRS, MESSAGES, openCouple } from "./support/conversations.ts";
 import { within } from "./support/deadline.ts";
 import { hasNodePeer, startNodePeer } from "./support/libzmq.ts";
-import { type PeerProcess } from "./support/peer_process.ts";
+import type { PeerProcess } from "./support/peer_process.ts";
 import { PeerSpeaker } from "./support/speakers.ts";
 
 // The npm package zeromq has libzmq's WebSocket transport, which is in no released libzmq. Every legal pair of socket

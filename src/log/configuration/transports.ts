@@ -21,7 +21,7 @@ export const TLS_FIELDS: Fields = {
   ),
   keyFile: textField("PEM file of its private key", "the path of a file", isFile),
   authoritiesFile: textField(
-    "PEM file of the authorities that may vouch for the other side, instead of the system's",
+    "PEM file of the authorities that may vouch for the other side, instead of the runtime's",
     "the path of a file",
     isFile,
   ),

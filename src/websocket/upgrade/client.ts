@@ -83,6 +83,10 @@ export class ClientUpgrade implements Opening {
         : "perhaps it is no WebSocket server";
       return this.#fail(`its response is not HTTP: ${reader.failure.why}${first}. Check the port; ${remedy}`);
     }
+    // Who speaks first and is no HTTP server, such as SSH, may never end its head.
+    if (reader.hasLine && !isStatusLine(reader.line)) {
+      return this.#fail(`its response is not HTTP/1.1: ${shownText(reader.line)}. Check the port`);
+    }
     if (reader.whole) this.#judge(rest);
   }
 
@@ -120,11 +124,8 @@ export class ClientUpgrade implements Opening {
 
   #judge(rest: Uint8Array): void {
     const { line, headers: { values } } = this.#reader;
-    const [version, code = ""] = line.split(" ", 2);
-    if (version !== "HTTP/1.1" || !/^[1-5][0-9][0-9]$/.test(code)) {
-      return this.#fail(`its response is not HTTP/1.1: ${shownText(line)}. Check the port`);
-    }
-    if (code !== "101") return this.#refused(Number(code), rest);
+    const status = Number(line.substring(STATUS_AT, STATUS_AT + 3));
+    if (status !== 101) return this.#refused(status, rest);
     if (!listHas(values.get("upgrade"), "websocket") || !listHas(values.get("connection"), "upgrade")) {
       return this.#fail("it switches to something else than a WebSocket (status 101)");
     }
@@ -169,7 +170,7 @@ export class ClientUpgrade implements Opening {
 
   #refused(status: number, body: Uint8Array): void {
     const { line, headers: { values } } = this.#reader;
-    const reason = shownText(line.substring("HTTP/1.1 ".length));
+    const reason = shownText(line.substring(STATUS_AT));
     const location = values.get("location");
     const remedy = status >= 300 && status < 400 && location !== undefined
       ? `It redirects to ${shownText(location)}: connect there`
@@ -192,6 +193,13 @@ export class ClientUpgrade implements Opening {
     this.#state = next(UPGRADE_TRANSITIONS, this.#state, input);
   }
 }
+
+/** RFC 9112 §4: the reason is for people, and may be missing. */
+function isStatusLine(line: string): boolean {
+  return /^HTTP\/1\.1 [1-5][0-9][0-9](?: |$)/.test(line);
+}
+
+const STATUS_AT = "HTTP/1.1 ".length;
 
 /** What to do about a status. */
 const REMEDIES: ReadonlyMap<number, string> = new Map([

@@ -63,6 +63,8 @@ export function handshakeBytes(type: string, options: { readonly minor?: number 
 export class RawClient {
   /** Bytes that came so far. */
   receivedBytes = 0;
+  /** The first of them, one character each. */
+  receivedStart = "";
   /** Resolves when the connection is gone, however. */
   readonly closed: Promise<void>;
   readonly #stream: Stream;
@@ -72,7 +74,10 @@ export class RawClient {
   private constructor(stream: Stream) {
     this.#stream = stream;
     stream.setNoDelay(true);
-    stream.on("data", (chunk) => this.receivedBytes += chunk.length);
+    stream.on("data", (chunk) => {
+      this.receivedBytes += chunk.length;
+      if (this.receivedStart.length < 1_000) this.receivedStart += chunk.toString("latin1");
+    });
     // A reset is one of the ways in which a server may close.
     stream.on("error", () => {});
     this.closed = new Promise((resolve) => {
@@ -83,9 +88,9 @@ export class RawClient {
     });
   }
 
-  /** Connects to `endpoint`, a `tcp://` endpoint. */
+  /** Connects to the port of `endpoint`. */
   static async open(endpoint: string): Promise<RawClient> {
-    const port = Number(endpoint.slice(endpoint.lastIndexOf(":") + 1));
+    const port = Number(/:([0-9]+)(?:\/|$)/.exec(endpoint)![1]);
     const stream = connect({ port, host: "127.0.0.1" });
     const client = new RawClient(stream);
     const opened = new Promise<void>((resolve, reject) => {
