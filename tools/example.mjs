@@ -1,4 +1,4 @@
-// `npm run example -- NAME`: runs an example, `examples/NAME.ts` or `examples/NAME/main.ts`.
+// `npm run example -- NAME`: runs the example of that name, a file or a folder with a main.ts.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

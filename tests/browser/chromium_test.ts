@@ -143,6 +143,27 @@ test(
 );
 
 test(
+  "a page publishes in a log if it was given publishers, and is told so if not",
+  { skip },
+  () =>
+    inPlace("a page", async (run, context) => {
+      await using broker = await startBroker({
+        context,
+        listen: ["ws://127.0.0.1:0/log", "tcp://127.0.0.1:0"],
+      });
+      const [page, node] = broker.endpoints;
+      assertEquals(await run("publish", page, "clicks", ["a", "b", "c"]), ["0", "1", "2"]);
+      await using log = await connectLog(node!);
+      const values: string[] = [];
+      for await (const { value } of log.subscribe("clicks", { from: "earliest" })) {
+        if (values.push(new TextDecoder().decode(value)) === 3) break;
+      }
+      assertEquals(values, ["a", "b", "c"]);
+      assertStringIncludes(await run("withoutPublishing", page) as string, "features: { publishing }");
+    }),
+);
+
+test(
   "a page is told what may be wrong where it cannot connect",
   { skip },
   () =>

@@ -6,7 +6,7 @@
  */
 
 import { Request, Subscriber } from "hawser";
-import { connectLog } from "hawser/log";
+import { connectLog, publishing } from "hawser/log";
 
 const decoder = new TextDecoder();
 const text = (frame: Uint8Array | undefined): string => decoder.decode(frame);
@@ -49,6 +49,28 @@ const scenes = {
     }
     await log.close();
     return values;
+  },
+
+  /** Publishes in a topic, and returns the positions. */
+  async publish(endpoint: string, topic: string, values: readonly string[]): Promise<string[]> {
+    const log = await connectLog(endpoint, { features: { publishing } });
+    const publisher = log.publisher(topic);
+    const published = await Promise.all(values.map((value) => publisher.publish(value)));
+    await log.close();
+    return published.map(({ position }) => String(position));
+  },
+
+  /** What a log says that was not given publishers. */
+  async withoutPublishing(endpoint: string): Promise<string> {
+    const log = await connectLog(endpoint);
+    try {
+      log.publisher("orders");
+      return "";
+    } catch (error) {
+      return String(error);
+    } finally {
+      await log.close();
+    }
   },
 
   /** Reads a flood for a while, and tells how a timer of the page fared meanwhile. */

@@ -8,6 +8,7 @@ import { resolvePath } from "../../tools/tidy_rules.ts";
 
 interface Target {
   readonly types: string;
+  readonly browser: string;
   readonly module: string;
   readonly node: string;
   readonly default: string;
@@ -75,12 +76,34 @@ test("both manifests offer the same entries, versions and licence", () => {
   ]);
 });
 
+/** The conditions in the order in which they count: what is for browsers wins where a bundler knows more than one. */
+const CONDITIONS = ["types", "browser", "module", "node", "default"];
+
+/** What browsers have in place of a source. */
+const BROWSER_SOURCES: Readonly<Record<string, string>> = {
+  "./adapters/platform.ts": "./adapters/web/platform.ts",
+  "./adapters/store/platform_files.ts": "./adapters/web/files.ts",
+};
+
 /** What the build makes of a source. */
 function builtFrom(source: string): Target {
   const path = source.replace(/^\.\//, "").replace(/\.ts$/, "");
   const file = `./dist/${path}.js`;
-  return { types: `./dist/${path}.d.ts`, module: file, node: `./dist/bundle/${path}.js`, default: file };
+  const browser = (BROWSER_SOURCES[source] ?? source).replace(/^\.\//, "./dist/").replace(/\.ts$/, ".js");
+  return {
+    types: `./dist/${path}.d.ts`,
+    browser,
+    module: file,
+    node: `./dist/bundle/${path}.js`,
+    default: file,
+  };
 }
+
+test("the conditions of every entry are in the order in which they count", () => {
+  for (const target of [...Object.values(npm.exports), ...Object.values(npm.imports)]) {
+    assertEquals(Object.keys(target), CONDITIONS);
+  }
+});
 
 test("an npm entry is what the build makes of the JSR entry", () => {
   for (const [name, target] of entries) assertEquals(npm.exports[name], builtFrom(target), name);
