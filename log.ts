@@ -20,7 +20,7 @@
  * @module
  */
 
-import { logFeatures, openPlatformFiles, type PlatformFilesInit } from "#files";
+import { logFeatures, openPlatformFiles } from "#files";
 import type { FileStoresInit } from "./adapters/store/file_store.ts";
 import { connectLogWith, type ConnectOptions } from "./src/log/client/connect.ts";
 import { checkObject } from "./src/log/client/log_options.ts";
@@ -118,7 +118,7 @@ export async function startBroker(options: BrokerServerOptions = {}): Promise<Br
 }
 
 /** Options of {@link openFileStores}: a folder, and what a `DiskStores` takes besides. */
-export type FileStoresOptions = PlatformFilesInit;
+export type FileStoresOptions = Omit<FileStoresInit, "host"> & Partial<Pick<FileStoresInit, "host">>;
 
 /**
  * Opens `dir` for this process alone and answers stores of files in it, one folder for each topic, as `openLog({ dir })` does: for

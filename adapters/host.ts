@@ -18,8 +18,8 @@ interface Globals {
 }
 
 const globals = globalThis as unknown as Globals;
-// Node's own modules still have the real clocks and timers where a test runner's fake ones are there first, as
-// with Jest's `enableGlobally`.
+// Node's own modules still have the real clocks and timers where a test runner's fake ones are there first,
+// as with Jest's `enableGlobally`.
 const isNode = hasBuiltins() && globals.Deno === undefined && globals.Bun === undefined;
 // A copy: a test runner's fake timers replace the functions of the module, too.
 const timers: Timers = isNode ? { ...builtin("node:timers") } : STANDARD_CLOCKS.timers;

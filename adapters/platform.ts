@@ -19,7 +19,7 @@ export const platform: Platform = {
   createHost: detectHost,
   loadAdapter,
   schemes: ["tcp", "ipc", "tls", "ws", "wss", "worker"],
-  // Not at once: in the package's bundle they are in a file that imports this one.
+  // In the package's bundle this module and that of the features import each other.
   get features() {
     return { inproc, listening };
   },

@@ -1,6 +1,6 @@
 /**
- * A {@link Host} over what every runtime has: Node, Deno, Bun, pages and workers. What only some have is added
- * by host.ts.
+ * A {@link Host} over what every runtime has: Node, Deno, Bun, pages and workers. What only some have is
+ * added by host.ts.
  *
  * @module
  */
@@ -44,8 +44,8 @@ interface Globals extends Timers {
   readonly MessageChannel?: new () => { readonly port1: Port; readonly port2: Port };
 }
 
-// Everything is read once, when the module loads: a test runner's fake timers, which replace the globals for a
-// while, must neither stop a socket nor remain in a host that is created meanwhile.
+// Everything is read once, when the module loads: a test runner's fake timers, which replace the globals for
+// a while, must neither stop a socket nor remain in a host that is created meanwhile.
 const globals = globalThis as unknown as Globals;
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, MessageChannel } =
   globals;

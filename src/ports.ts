@@ -198,8 +198,8 @@ export interface Host {
   /** Keeps the process alive while on. Cheap to call. A switch, not a counter: a host serves one context. */
   keepAlive(on: boolean): void;
   /**
-   * Optional: calls `listener` whenever the machine, or a page, may be back from a sleep or from being offline:
-   * who waits to reconnect does so at once. The returned function ends that.
+   * Optional: calls `listener` whenever the machine, or a page, may be back from a sleep or from being
+   * offline: who waits to reconnect does so at once. The returned function ends that.
    */
   wakes?(listener: () => void): () => void;
   /** Surfaces an error of the application as an uncaught one. Default: it is thrown in a microtask. */

@@ -59,14 +59,17 @@ function entriesOf(root, { exports, imports, bin }) {
  */
 function sharedChunks(root) {
   const entries = ["adapters/detect.js", "adapters/shared_host.js", "src/core.js", "mod.js"];
+  // The names that mean another file for each platform are imports of the package, which rollup does not follow.
+  const platforms = ["adapters/platform.js", "log.js", "adapters/store/platform_files.js"];
   let reached;
   return (id, { getModuleInfo }) => {
-    reached ??= entries.map((entry) => reachable(join(root, entry), getModuleInfo));
-    const [detect, host, core, sockets] = reached.map((modules) => modules.has(id));
+    reached ??= [...entries, ...platforms].map((entry) => reachable(join(root, entry), getModuleInfo));
+    const [detect, host, core, sockets, platform, log, files] = reached.map((modules) => modules.has(id));
     if (detect || host) return "host";
-    if (entries.some((entry) => join(root, entry) === id)) return undefined;
-    if (sockets) return core ? "engine" : "sockets";
-    return core && id.startsWith(join(root, "src", "log")) ? "wire" : undefined;
+    if ([...entries, ...platforms].some((entry) => join(root, entry) === id)) return undefined;
+    if (sockets || platform) return core ? "engine" : "sockets";
+    if (!id.startsWith(join(root, "src", "log"))) return undefined;
+    return core ? "wire" : log || files ? "log" : undefined;
   };
 }
 

@@ -22,6 +22,7 @@ import { SEGMENT_TRANSITIONS } from "../src/log/store/segment.ts";
 import { SYNCER_TRANSITIONS } from "../src/log/store/syncer.ts";
 import { WRITER_TRANSITIONS } from "../src/log/store/writer.ts";
 import { ACCEPT_TRANSITIONS, INPROC_TRANSITIONS, SESSION_TRANSITIONS } from "../src/session/states.ts";
+import { SOCKET_TRANSITIONS } from "../src/websocket/states.ts";
 
 /** The machines of sockets, by the heading under which docs/PROTOCOL.md shows them. */
 export const DIAGRAMS: Readonly<Record<string, string>> = {
@@ -32,6 +33,7 @@ export const DIAGRAMS: Readonly<Record<string, string>> = {
   "Session": draw(SESSION_TRANSITIONS),
   "An end over inproc": draw(INPROC_TRANSITIONS),
   "Accepted connection": draw(ACCEPT_TRANSITIONS),
+  "WebSocket": draw(SOCKET_TRANSITIONS),
 };
 
 /** The machines of the log, by the heading under which docs/ARCHITECTURE.md shows them. */

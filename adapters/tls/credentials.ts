@@ -17,6 +17,8 @@ export interface Credentials {
   readonly context: SecureContext;
   /** Describes our certificate; `undefined` if we have none. */
   readonly own: string | undefined;
+  /** Whom we trust; empty: whom the runtime trusts. */
+  readonly trusted: readonly X509[];
 }
 
 /**
@@ -64,15 +66,16 @@ export class CredentialSource {
     return this.#credentials = credentials;
   }
 
-  #make(certificateText: string, keyText: string, trusted: readonly Block[]): Credentials {
+  #make(certificateText: string, keyText: string, authorities: readonly Block[]): Credentials {
     const own = this.#certificates("certificate", certificateText);
     const leaf = own[0]?.certificate;
-    const ca = trusted.length === 0 ? {} : { ca: trusted.map(({ text }) => text) };
+    const ca = authorities.length === 0 ? {} : { ca: authorities.map(({ text }) => text) };
     const common = { minVersion: "TLSv1.2", secureOptions: SECURE_OPTIONS, ...ca } as const;
+    const trusted = authorities.map(({ certificate }) => certificate);
     const { createSecureContext } = builtin("node:tls");
     if (leaf === undefined) {
       if (keyText !== "") throw this.#unusable("there is a key, but no certificate that it belongs to");
-      return { context: createSecureContext(common), own: undefined };
+      return { context: createSecureContext(common), own: undefined, trusted };
     }
     if (keyText === "") throw this.#unusable("the key of the certificate is missing (key or keyFile)");
     const key = this.#privateKey(keyText);
@@ -84,7 +87,11 @@ export class CredentialSource {
       key: String(key.export({ type: "pkcs8", format: "pem" })),
     };
     try {
-      return { context: createSecureContext({ ...common, ...pair }), own: describeCertificate(leaf) };
+      return {
+        context: createSecureContext({ ...common, ...pair }),
+        own: describeCertificate(leaf),
+        trusted,
+      };
     } catch (cause) {
       throw this.#unusable(`the certificate cannot be used: ${reasonOf(cause)}`, cause);
     }

@@ -199,7 +199,7 @@ function acceptTls(
   runtime: TlsRuntime,
   wire: Wire,
   handlers: TransportHandlers,
-  { context, own, clientCertificates }: Present,
+  { context, own, trusted, clientCertificates }: Present,
 ): Transport {
   const socket = new (builtin("node:tls").TLSSocket)(wire.stream, {
     isServer: true,
@@ -214,7 +214,7 @@ function acceptTls(
     wire,
     role: "server",
     own,
-    judge: () => judgeClient(socket, { peer: peer(), clientCertificates }),
+    judge: () => judgeClient(socket, { peer: peer(), clientCertificates, trusted }),
     info: () => describe(wire, socket, undefined),
     peer,
     mayBeAsked: () => false,

@@ -15,11 +15,11 @@ export interface TlsSocket extends NodeSocket {
   readonly servername?: unknown;
   /** Undocumented, but what `tls.Server` itself asks: why the client's certificate is not valid. */
   readonly ssl?: { verifyError?(): unknown } | null | undefined;
+  isSessionReused?(): boolean;
   getProtocol(): string | null | undefined;
   getPeerCertificate(detailed: false): { readonly raw?: Uint8Array } | null | undefined;
   /** Client: a list that is empty unless the server asked for a certificate. Node only. */
   getSharedSigalgs?(): readonly unknown[];
-  disableRenegotiation?(): void;
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
   on(event: "error", listener: (cause: unknown) => void): unknown;
   on(event: "connect" | "end" | "close" | "secure" | "secureConnect", listener: () => void): unknown;

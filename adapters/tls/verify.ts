@@ -47,11 +47,13 @@ export interface ClientExpectation {
   /** The client's address, for messages. */
   readonly peer: string;
   readonly clientCertificates: "none" | "request" | "require";
+  /** The authorities that may vouch for a client; empty: those of the runtime. */
+  readonly trusted: readonly X509[];
 }
 
 /** Returns why a listener refuses a client's certificate; `undefined` if it is valid, or none is needed. */
 export function judgeClient(socket: TlsSocket, expected: ClientExpectation): PeerError | undefined {
-  const { peer, clientCertificates } = expected;
+  const { peer, clientCertificates, trusted } = expected;
   if (clientCertificates === "none") return undefined;
   const certificate = presentedBy(socket);
   if (certificate === undefined) {
@@ -61,12 +63,27 @@ export function judgeClient(socket: TlsSocket, expected: ClientExpectation): Pee
       `Refused ${peer}: the client presented no certificate, but clientCertificates is "require"`,
     );
   }
-  const { ssl } = socket;
-  // A runtime that does not say what it found has not said that the certificate is valid.
-  const judged = typeof ssl?.verifyError === "function" ? ssl.verifyError() : "UNSPECIFIED";
+  const judged = socket.isSessionReused?.() === true ? judgeAgain(certificate, trusted) : judgmentOf(socket);
   if (judged === null || judged === "") return undefined;
   const fault = faultOf(certificate, "client", judged, true, false);
   return refusal(fault, { peer, certificate, host: "", role: "client" });
+}
+
+const NOT_VALID = "UNSPECIFIED";
+
+/** A runtime that does not say what it found has not said that the certificate is valid. */
+function judgmentOf({ ssl }: TlsSocket): unknown {
+  return typeof ssl?.verifyError === "function" ? ssl.verifyError() : NOT_VALID;
+}
+
+/**
+ * Judges the certificate of a session that a client resumed. Only Deno cannot be kept from resuming sessions,
+ * and it does not look at their certificates again, although the authorities may be others by now.
+ */
+function judgeAgain(certificate: X509, trusted: readonly X509[]): unknown {
+  const isValid = isInDate(certificate, host.wallMs()) && isFor(certificate, "client") &&
+    trusted.some(({ subject, publicKey }) => certificate.issuer === subject && certificate.verify(publicKey));
+  return isValid ? null : NOT_VALID;
 }
 
 /**

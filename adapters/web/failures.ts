@@ -1,6 +1,7 @@
 /**
  * Why a WebSocket failed, as far as a page is told: next to nothing. A refused connection, an answer that is
- * no WebSocket, a bad certificate and a forbidden address all look alike, so the error lists what to look for.
+ * no WebSocket, a bad certificate and a forbidden address all look alike, so the error lists what to look
+ * for.
  *
  * @module
  */
@@ -18,8 +19,8 @@ export function openingFailed(address: string, told: string): PeerError {
     ...(secure
       ? ["its certificate is not trusted: open the same address with https:// in a tab to see why"]
       : []),
-    "a Content-Security-Policy without this address in connect-src, or a local network that the user did not " +
-    "allow: the console says so",
+    "a Content-Security-Policy without this address in connect-src, or a local network that the user did " +
+    "not allow: the console says so",
   ];
   const said = told === "" ? "a page is not told why" : told;
   return new PeerError(

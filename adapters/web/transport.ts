@@ -23,8 +23,8 @@ function dial(address: string, options: StreamOptions, host: Host): Dial {
   if (options.webSocket?.headers !== undefined) {
     throw new MisuseError(
       "ERR_OPTION",
-      `Cannot connect to "${address}" with headers: a page cannot set them. Send a token as the query of the ` +
-        `endpoint, or in the "metadata" of the socket`,
+      `Cannot connect to "${address}" with headers: a page cannot set them. Send a token as the query of ` +
+        `the endpoint, or in the "metadata" of the socket`,
     );
   }
   const place = {
@@ -63,8 +63,8 @@ function parse(address: string): WebUrl {
 }
 
 /**
- * What a page can ask for. The names of RFC 45, `ZWS2.0/NULL`, have a slash, which a `WebSocket` refuses: hawser
- * knows them with a dot. Other servers, like libzmq, know the bare `ZWS2.0`, which has no handshake.
+ * What a page can ask for. The names of RFC 45, `ZWS2.0/NULL`, have a slash, which a `WebSocket` refuses:
+ * hawser knows them with a dot. Other servers, like libzmq, know the bare `ZWS2.0`, which has no handshake.
  */
 function protocolsOf(mechanism: string): string[] {
   const named = `ZWS2.0.${mechanism}`;

@@ -78,8 +78,8 @@ export class Backoff {
 }
 
 /**
- * Runs `run` once: after `delayMs`, or as soon as the host says that the machine is back. The returned function
- * prevents it.
+ * Runs `run` once: after `delayMs`, or as soon as the host says that the machine is back. The returned
+ * function prevents it.
  */
 export function waitToRetry(host: Host, delayMs: number, run: () => void): () => void {
   const cancel = (): void => {

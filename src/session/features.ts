@@ -1,7 +1,7 @@
 /**
- * What sockets can do besides connecting over a byte stream. The runtimes' platforms have all of it. That of a
- * browser has none, so that a page which only connects need not load the rest, and gets it from those who need
- * it: `new Context({ features: { inproc } })`.
+ * What sockets can do besides connecting over a byte stream. The runtimes' platforms have all of it. That of
+ * a browser has none, so that a page which only connects need not load the rest, and gets it from those who
+ * need it: `new Context({ features: { inproc } })`.
  *
  * @module
  */

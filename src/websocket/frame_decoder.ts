@@ -1,7 +1,8 @@
 /**
  * Reads WebSocket frames (RFC 6455 §5) and turns what is in them into ZMTP *in place*: a frame of ZWS is
- * never shorter than the same frame of ZMTP, apart from unmasked ones of 256 to 65 535 bytes, so a chunk of many
- * messages becomes one chunk of ZMTP without memory of its own. Bodies of large frames stay where they are.
+ * never shorter than the same frame of ZMTP, apart from unmasked ones of 256 to 65 535 bytes, so a chunk of
+ * many messages becomes one chunk of ZMTP without memory of its own. Bodies of large frames stay where they
+ * are.
  *
  * ```
  *   chunk   │ hdr key f body │ hdr key f body │ hdr …          read from `at`

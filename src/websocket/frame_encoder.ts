@@ -7,6 +7,8 @@
  */
 
 import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
+import { readSize } from "../zmtp/frame_decoder.ts";
+import { FLAG_LONG, FLAG_MORE, LONG_HEADER_BYTES } from "../zmtp/wire.ts";
 import { FIN, HEADER_BYTES_MAX, MASK, PING, PONG, WHOLE_BINARY, writeHeader } from "./frame_wire.ts";
 import { copyInto, keyAfter, maskInto, type MaskKeys, type Words, wordsOf } from "./mask.ts";
 import {
@@ -67,6 +69,17 @@ export class FrameEncoder {
   /** Whether no frame has begun that is not finished, so that a control frame may follow. */
   get between(): boolean {
     return this.#outbound.between && this.#sourceAt === this.#sourceEnd;
+  }
+
+  /** Bytes of the engine's chunk that are not written yet. */
+  get bytesLeft(): number {
+    const rest = this.#sourceEnd - this.#sourceAt;
+    return this.#used ? rest : rest + this.#chunk.bytes.length - this.#outbound.at;
+  }
+
+  /** Whether large bodies go out where they are. */
+  get refers(): boolean {
+    return this.#keys === undefined;
   }
 
   /** The engine's next chunk. The one before it is used up. */
@@ -131,7 +144,7 @@ export class FrameEncoder {
     }
   }
 
-  /** Whole messages of up to 255 bytes. */
+  /** Messages whose bodies are copied and fit: they lie whole in the chunk, and find room in the buffer. */
   #walk(): void {
     const outbound = this.#outbound;
     const credit = this.#credit;
@@ -146,27 +159,34 @@ export class FrameEncoder {
     let to = this.#end;
     while (at + 2 <= from.length && credit.sentBytes < credit.limitBytes) {
       const flags = from[at]!;
-      const bytes = from[at + 1]!;
-      // Neither a long header nor a command.
-      if (flags > 1 || at + 2 + bytes > from.length || to + bytes > last) break;
+      let bytes = from[at + 1]!;
+      let bodyAt = at + 2;
+      if (flags >= FLAG_LONG) {
+        // Commands, and what is cut off or may go out by reference, are left to the slow path.
+        if (flags > FLAG_LONG + FLAG_MORE || at + LONG_HEADER_BYTES > from.length) break;
+        bodyAt = at + LONG_HEADER_BYTES;
+        bytes = readSize(from, at + 1);
+        if (bytes >= REFERENCE_BYTES_MIN) break;
+      }
+      if (bodyAt + bytes > from.length || to + bytes > last) break;
       credit.sentBytes += bytes;
-      into[to] = WHOLE_BINARY;
       if (bytes < 125) {
+        into[to] = WHOLE_BINARY;
         into[to + 1] = mask | (bytes + 1);
         to += 2;
       } else to = writeHeader(into, to, WHOLE_BINARY, mask, bytes + 1);
       if (keys === undefined) {
-        into[to] = flags;
-        copyInto(chunk, at + 2, buffer, to + 1, bytes);
+        into[to] = flags & FLAG_MORE;
+        copyInto(chunk, bodyAt, buffer, to + 1, bytes);
       } else {
         const key = keys.next();
         buffer.view.setInt32(to, key, true);
         to += 4;
-        into[to] = flags ^ key;
-        maskInto(chunk, at + 2, buffer, to + 1, bytes, (key >>> 8) | (key << 24));
+        into[to] = (flags & FLAG_MORE) ^ key;
+        maskInto(chunk, bodyAt, buffer, to + 1, bytes, (key >>> 8) | (key << 24));
       }
       to += 1 + bytes;
-      at += 2 + bytes;
+      at = bodyAt + bytes;
     }
     outbound.skipTo(at);
     this.#end = to;

@@ -82,15 +82,14 @@ export class FrameSender {
     this.resume();
   }
 
-  /** Sends a PONG. Of those that wait only the latest is sent (RFC 6455 §5.5.3). */
+  /** A PONG leaves with {@link resume}. Of those that wait only the latest is sent (RFC 6455 §5.5.3). */
   pong(payload: Uint8Array): void {
     this.#pong = copyOf(payload);
-    this.resume();
   }
 
-  /** Whether the peer's credit was used up. */
-  get blocked(): boolean {
-    return this.#encoder !== undefined && this.#encoder.blocked;
+  /** Whether what was read may let something leave: a PONG waits, or did credit. */
+  get waits(): boolean {
+    return this.#pong !== undefined || (this.#encoder !== undefined && this.#encoder.blocked);
   }
 
   /** Goes on: the peer granted credit, or a control frame waits. */
@@ -155,7 +154,7 @@ export class FrameSender {
     if (bytes !== undefined) return this.#writer.write([bytes]);
     const encoder = this.#encoder;
     if (encoder === undefined || !this.#hasWork(encoder)) return false;
-    const buffer = takeBuffer(this.#bytesAtMost(encoder));
+    const buffer = takeBuffer(this.#bytesToCopy(encoder));
     encoder.open(buffer);
     if (encoder.between) this.#writeControls(encoder);
     this.#writeChunks(encoder);
@@ -180,10 +179,11 @@ export class FrameSender {
     return controls && encoder.between;
   }
 
-  /** How much may be written, for the choice of a buffer. */
-  #bytesAtMost(encoder: FrameEncoder): number {
-    if (!encoder.used || this.#chunks.length - this.#begun > 1) return LARGE_BUFFER_BYTES;
-    return this.#begun < this.#chunks.length ? this.#chunks[this.#begun]!.length : 0;
+  /** How much of what our engine handed over may be copied, for the choice of a buffer. */
+  #bytesToCopy(encoder: FrameEncoder): number {
+    let bytes = encoder.bytesLeft;
+    for (let i = this.#begun; i < this.#chunks.length; i++) bytes += this.#chunks[i]!.length;
+    return encoder.refers ? Math.min(bytes, LARGE_BUFFER_BYTES) : bytes;
   }
 
   #writeControls(encoder: FrameEncoder): void {

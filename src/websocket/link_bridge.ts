@@ -1,6 +1,6 @@
 /**
- * The bridge over a native WebSocket, which sends and receives whole messages: to our engine it is a stream of
- * ZMTP, to the peer it is ZWS 2.0 (zws_wire.ts). The bridge over bytes is stream_bridge.ts.
+ * The bridge over a native WebSocket, which sends and receives whole messages: to our engine it is a stream
+ * of ZMTP, to the peer it is ZWS 2.0 (zws_wire.ts). The bridge over bytes is stream_bridge.ts.
  *
  * @module
  */
@@ -56,8 +56,8 @@ const SCRATCH_BYTES = 65_536;
 
 /**
  * One connection. What the engine writes is read message by message; a message leaves when it is whole, the
- * link took the one before it, and the peer's credit allows it. Until the end of a chunk has left, the chunk is
- * lent.
+ * link took the one before it, and the peer's credit allows it. Until the end of a chunk has left, the chunk
+ * is lent.
  */
 class LinkBridge implements Transport {
   readonly #handlers: TransportHandlers;

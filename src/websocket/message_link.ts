@@ -27,8 +27,8 @@ export interface MessageLink {
   /** Sends a PING. Absent where the runtime does not let us. */
   ping?(payload: Uint8Array): void;
   /**
-   * `"flush"`: sends what it has and closes with 1000. `"abort"`: at once; `failure` is what the peer is told,
-   * where that is possible. `handlers.close` follows.
+   * `"flush"`: sends what it has and closes with 1000. `"abort"`: at once; `failure` is what the peer is
+   * told, where that is possible. `handlers.close` follows.
    */
   close(mode: "flush" | "abort", failure?: LinkFailure): void;
   /** Whether it keeps the process alive. */

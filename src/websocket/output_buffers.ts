@@ -11,23 +11,32 @@ import { type Words, wordsOf } from "./mask.ts";
 export const SMALL_BUFFER_BYTES = 2_048;
 /** Enough for a segment of 64 KiB of messages that are not tiny. */
 export const LARGE_BUFFER_BYTES = 131_072;
+/** For large bodies that must be masked: each write that a stream keeps costs a turn of the event loop. */
+export const HUGE_BUFFER_BYTES = 524_288;
 
-const SMALL_KEPT = 64;
-const LARGE_KEPT = 8;
+/** One size of memory, and what of it is free. */
+interface Kind {
+  readonly bytes: number;
+  readonly kept: number;
+  readonly free: Words[];
+}
 
-const small: Words[] = [];
-const large: Words[] = [];
+const KINDS: readonly Kind[] = [
+  { bytes: SMALL_BUFFER_BYTES, kept: 64, free: [] },
+  { bytes: LARGE_BUFFER_BYTES, kept: 8, free: [] },
+  { bytes: HUGE_BUFFER_BYTES, kept: 2, free: [] },
+];
 
 /** Memory for what becomes of `bytes` of ZMTP: all of it if that is little, else a part of it at a time. */
 export function takeBuffer(bytes: number): Words {
   // A frame grows at most from 2 bytes to 8; a control frame or two may go in front.
-  if (bytes <= SMALL_BUFFER_BYTES / 8) return small.pop() ?? wordsOf(new Uint8Array(SMALL_BUFFER_BYTES));
-  return large.pop() ?? wordsOf(new Uint8Array(LARGE_BUFFER_BYTES));
+  const kind = KINDS[bytes <= SMALL_BUFFER_BYTES / 8 ? 0 : bytes <= LARGE_BUFFER_BYTES ? 1 : 2]!;
+  return kind.free.pop() ?? wordsOf(new Uint8Array(kind.bytes));
 }
 
 /** Nobody reads it any longer. Memory that a stream may still read is never given back. */
 export function giveBuffer(buffer: Words): void {
-  if (buffer.bytes.length === SMALL_BUFFER_BYTES) {
-    if (small.length < SMALL_KEPT) small.push(buffer);
-  } else if (large.length < LARGE_KEPT) large.push(buffer);
+  for (const { bytes, kept, free } of KINDS) {
+    if (buffer.bytes.length === bytes && free.length < kept) free.push(buffer);
+  }
 }

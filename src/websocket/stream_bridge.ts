@@ -150,8 +150,8 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
     if (this.#state === "upgrading") return this.#opening.receive(chunk);
     if (this.#state !== "open") return;
     this.#decoder!.receive(chunk);
-    // A CREDIT may have been among it.
-    if (this.#sender.blocked) this.#sender.resume();
+    // PINGs, or credit, may have been among it.
+    if (this.#sender.waits) this.#sender.resume();
   }
 
   #bodyMemory(): Uint8Array | undefined {

@@ -11,8 +11,8 @@
  * has no handshake either: the first message in each direction is the sender's identity. Subscriptions are
  * messages, `01 topic` and `00 topic`, and heartbeats are the control frames PING and PONG of WebSocket.
  *
- * A page cannot ask for a sub-protocol with a slash, which no token of HTTP has (RFC 9110 §5.6.2). Of hawser it
- * asks for `ZWS2.0.NULL`, which is the same otherwise.
+ * A page cannot ask for a sub-protocol with a slash, which no token of HTTP has (RFC 9110 §5.6.2). Of hawser
+ * it asks for `ZWS2.0.NULL`, which is the same otherwise.
  *
  * Between hawser peers a READY (PLAIN: INITIATE and READY) has one more property, which no engine sees:
  * ```

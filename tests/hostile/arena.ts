@@ -33,7 +33,7 @@ export class Arena {
     this.#good = good;
   }
 
-  /** Binds a socket with these options and connects the peer that behaves. */
+  /** Binds a socket with these options at `address` and connects the peer that behaves. */
   static async open(
     type: AttackedType,
     options: object = {},

@@ -80,6 +80,12 @@ export class Entries {
       const path = join(entry.parentPath, entry.name);
       cpSync(path, join(root, relative(from, path).replace(/\.d\.ts$/, ".ts")));
     }
+    // Only the names of its own: `#files` is one of a type, too.
+    const { imports } = JSON.parse(readFileSync(join(PROJECT, "deno.json"), "utf8")) as {
+      imports: Readonly<Record<string, string>>;
+    };
+    const own = Object.entries(imports).filter(([name]) => name.startsWith("#"));
+    writeFileSync(join(root, "deno.json"), JSON.stringify({ imports: Object.fromEntries(own) }));
     return new Entries(root, false);
   }
 

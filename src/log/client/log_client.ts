@@ -9,7 +9,7 @@ import { MisuseError } from "../../errors.ts";
 import type { Context } from "../../socket/context.ts";
 import type { BrokerStatus } from "../broker/status.ts";
 import { checkSubscribeOptions, type SubscribeInput } from "../configuration/client.ts";
-import { type PublisherInput } from "../configuration/publisher.ts";
+import type { PublisherInput } from "../configuration/publisher.ts";
 import { isName, NAME_ALLOWED, show } from "../configuration/fields.ts";
 import { checkTopicName, checkTopicRequest, type TopicInput } from "../configuration/topic.ts";
 import { LogError } from "../errors.ts";
