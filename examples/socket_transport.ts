@@ -21,7 +21,7 @@ export const netTransport: TransportFactory = {
         server.on("error", (error) => reject(new MisuseError("ERR_ADDRESS_IN_USE", error.message)));
         server.listen(port, "127.0.0.1", () => {
           const bound = (server.address() as { port: number }).port;
-          resolve({ address: `net://${bound}`, close: async () => void server.close() });
+          resolve({ address: `net://${bound}`, close: () => Promise.resolve(void server.close()) });
         });
       });
   },

@@ -1,7 +1,7 @@
 /**
  * The compliance suite for transports. Ten lines are enough to use it:
  *
- * ```ts
+ * ```ts ignore
  * import { test } from "node:test";
  * import { transportSuite } from "hawser/testing";
  * import { myTransport } from "./my_transport.ts";

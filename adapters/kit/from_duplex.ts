@@ -59,10 +59,10 @@ export interface DuplexOptions extends StreamAddresses {
  * @example
  * ```ts
  * import { connect } from "node:net";
- * import { fromDuplex } from "hawser/transport";
+ * import { fromDuplex, type TransportHandlers } from "hawser/transport";
  *
  * const addresses = { localAddress: "unix://client", remoteAddress: "unix:///run/app.sock" };
- * const dial = fromDuplex(connect("/run/app.sock"), addresses);
+ * const dial = (handlers: TransportHandlers) => fromDuplex(connect("/run/app.sock"), addresses)(handlers);
  * ```
  */
 export function fromDuplex<Stream extends DuplexStream>(

@@ -1,9 +1,10 @@
 /**
  * A stream over a `MessagePort`.
  *
- * Bytes travel as `ArrayBuffer`s of their exact size, which are transferred; each is the one copy that is made
- * of them. A port takes whatever it is given, so the receiver reports what it has passed on, and the sender
- * lends what would exceed {@link WINDOW_BYTES}. Besides there are words: `open`, `refused`, `end`, `abort`.
+ * Bytes travel as `ArrayBuffer`s of their exact size, which are transferred; each is the one copy that is
+ * made of them. A port takes whatever it is given, so the receiver reports what it has passed on, and the
+ * sender lends what would exceed {@link WINDOW_BYTES}. Besides there are words: `open`, `refused`, `end`,
+ * `abort`.
  *
  * @module
  */

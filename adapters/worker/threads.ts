@@ -20,8 +20,8 @@ const SYNC_STEPS = 10;
 const SYNC_STEP_MS = 5;
 
 /**
- * Deno's channels are deaf if they are opened while the last one is still being closed, which takes some turns
- * and which nothing reports.
+ * Deno's channels are deaf if they are opened while the last one is still being closed, which takes some
+ * turns and which nothing reports.
  */
 const DENO_REOPEN_MS = 25;
 

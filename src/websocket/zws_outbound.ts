@@ -2,7 +2,7 @@
  * Reads the ZMTP that our engine writes, in pieces that are cut anywhere, and says message by message what a
  * bridge is to send. Bodies are not copied: they are ranges of the chunks that the engine gave.
  *
- * ```ts
+ * ```
  * outbound.begin(chunk);
  * for (;;) {
  *   switch (outbound.next()) {

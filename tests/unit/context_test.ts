@@ -16,9 +16,15 @@ test("the error of an unknown scheme names every scheme of the context once, bef
   const context = new Context({ transports: { mine: network } });
   const pull = new Pull({ context });
   const message = (): string => assertThrows(() => pull.connect("udp://127.0.0.1:1"), MisuseError).message;
-  assertEquals(message(), 'Unknown transport "udp": this context has inproc, tcp, ipc, tls, mine');
+  assertEquals(
+    message(),
+    'Unknown transport "udp": this context has inproc, tcp, ipc, tls, ws, wss, worker, mine',
+  );
   await context.transport("tcp");
-  assertEquals(message(), 'Unknown transport "udp": this context has inproc, tcp, ipc, tls, mine');
+  assertEquals(
+    message(),
+    'Unknown transport "udp": this context has inproc, tcp, ipc, tls, ws, wss, worker, mine',
+  );
 });
 
 test("bind resolves with the endpoint that others connect to", async () => {
