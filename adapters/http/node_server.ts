@@ -95,10 +95,14 @@ export class Attachment {
   }
 }
 
-/** A server of `node:https` may ask for certificates without insisting on valid ones: those are not shown. */
+/**
+ * A server of `node:https` may ask for certificates without insisting on valid ones: those are not shown.
+ * The sockets of Bun's show none at all.
+ */
 function describeTls(socket: UpgradedSocket & Partial<TlsSocket>): TlsInfo {
   const { servername, authorized } = socket;
-  const certificate = authorized === true ? presentedBy(socket as TlsSocket) : undefined;
+  const shows = authorized === true && socket.getPeerCertificate !== undefined;
+  const certificate = shows ? presentedBy(socket as TlsSocket) : undefined;
   return {
     protocol: socket.getProtocol?.() ?? "",
     serverName: typeof servername === "string" && servername !== "" ? servername : undefined,

@@ -106,8 +106,8 @@ export class WebSocketListener {
   /**
    * Responds to a request of `Bun.serve` or `Deno.serve` for a WebSocket at a path that a socket is bound to.
    * Returns `undefined` for every other request, so that the rest of the program follows a `??`. Pass what
-   * the runtime passes as the second argument: Bun cannot switch without it, and Deno tells the peer's address by
-   * it.
+   * the runtime passes as the second argument: Bun cannot switch without it, and Deno tells the peer's
+   * address by it.
    *
    * ```ts ignore
    * Bun.serve({

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Pair, Pull, Push } from "../../mod.ts";
+import { detectRuntime } from "../../adapters/detect.ts";
 import { webSocketListener } from "../../adapters/http/mod.ts";
 import { within } from "../interop/support/deadline.ts";
 import { nextEvent } from "../interop/support/events.ts";
@@ -120,8 +121,10 @@ test("a server of node:https serves wss, and events name the client's certificat
     assertEquals(await within(text(right), "the message back"), "back");
     const { peer } = await handshake;
     assertMatch(peer.remoteAddress!, /^wss:\/\/127\.0\.0\.1:\d+$/);
-    assertMatch(peer.tls!.protocol, /^TLSv1\.[23]$/);
-    assertMatch(peer.tls!.peerCertificate!.subject, /^CN=/);
+    // Bun's server says neither.
+    if (detectRuntime() === "bun") assertEquals(peer.tls?.protocol, "");
+    else assertMatch(peer.tls!.protocol, /^TLSv1\.[23]$/);
+    assertEquals(peer.tls!.peerCertificate === undefined, detectRuntime() === "bun");
     assertEquals(peer.http!.path, "/path");
   } finally {
     left.close();

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Pair, Pull, Push } from "../../mod.ts";
 import { webSocketListener, type WebSocketListenerOptions } from "../../adapters/http/mod.ts";
+import { detectRuntime } from "../../adapters/detect.ts";
 import { within } from "../interop/support/deadline.ts";
 import { nextEvent } from "../interop/support/events.ts";
 import { serveWeb, type WebServer } from "../support/web_servers.ts";
@@ -134,6 +135,27 @@ test("a server that sends faster than its client receives waits, and loses nothi
       assertEquals(content!.length, 65_536);
     }
     await sending;
+  }));
+
+test("a message that is larger than the server takes ends its connection, and the event says what to do", () =>
+  withServer({ messageBytesMax: 100_000 }, async ({ port }, web) => {
+    await using pull = new Pull();
+    await using push = new Push({ reconnectInterval: 10 });
+    await pull.bind(`ws://${web.name}/`);
+    const lost = nextEvent(pull, "disconnect");
+    const first = nextEvent(push, "handshake");
+    push.connect(`ws://127.0.0.1:${port}/`);
+    await first;
+    const again = nextEvent(push, "handshake");
+    // Deno's maximum is its own.
+    await push.send(new Uint8Array(detectRuntime() === "bun" ? 100_000 : 67_108_864));
+    const { error } = await lost;
+    assertEquals((error as { readonly code?: string }).code, "ERR_PEER_FRAME_SIZE", error?.message);
+    assertStringIncludes(error!.message, detectRuntime() === "bun" ? "100000 bytes" : "67108864 bytes");
+    // What is sent before the next connection may go down with this one.
+    await again;
+    await push.send("small");
+    assertEquals(new TextDecoder().decode((await within(pull.receive(), "small"))[0]), "small");
   }));
 
 test("refusals are responses to the client and events of the socket", () =>
