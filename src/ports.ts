@@ -155,7 +155,7 @@ export interface StreamOptions {
   readonly backlog?: number;
   /** Give up opening after this many milliseconds. 0 or omitted: the system's own limit. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds that a handshake may take. The core sees to it from the moment it was offered the stream. */
+  /** Milliseconds that a handshake may take. The core sees to it once it was offered the stream. */
   readonly handshakeTimeoutMs?: number;
   /** Whether TCP keep-alive is on. Default: the system's. */
   readonly tcpKeepalive?: boolean;
