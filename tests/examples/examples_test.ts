@@ -49,7 +49,7 @@ test("the example push_pull deals tasks out in turn and ends by itself", async (
 });
 
 test("no example is left out", () => {
-  const parts = ["duplex_transport"];
+  const parts = ["duplex_transport", "queue_transport", "socket_transport"];
   const names = readdirSync("examples").filter((name) => name.endsWith(".ts")).map((name) =>
     name.slice(0, -3)
   );
