@@ -48,6 +48,7 @@ export function webSocketTransport(
 function dialWebSocket(endpoint: WebSocketEndpoint, raw: Dial, options: StreamOptions, host: Host): Dial {
   const { text, path, port } = endpoint;
   const setup = bridgeSetup("client", options, host);
+  let tokens = false;
   return (handlers) => {
     const upgrade = new ClientUpgrade({
       endpoint: text,
@@ -56,6 +57,9 @@ function dialWebSocket(endpoint: WebSocketEndpoint, raw: Dial, options: StreamOp
       port,
       path,
       mechanism: options.mechanism,
+      tokens,
+      // The next attempt uses the other names.
+      malformed: () => tokens = !tokens,
       headers: options.webSocket?.headers,
       random: (into) => host.random(into),
     });

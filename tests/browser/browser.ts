@@ -29,9 +29,18 @@ export function launch(): Promise<Browser> {
 }
 
 /** Bundles a program as a browser gets it, from the built package. */
-export async function bundle(entry: string, root: string): Promise<string> {
+export function bundle(entry: string, root: string): Promise<string> {
+  return build({ entryPoints: [join(root, entry)] });
+}
+
+/** Bundles the text of a program that stands in `root`. */
+export function bundleText(text: string, root: string): Promise<string> {
+  return build({ stdin: { contents: text, resolveDir: root, loader: "ts" } });
+}
+
+async function build(program: esbuild.BuildOptions): Promise<string> {
   const { outputFiles } = await esbuild.build({
-    entryPoints: [join(root, entry)],
+    ...program,
     bundle: true,
     minify: true,
     format: "esm",

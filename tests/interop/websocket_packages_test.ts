@@ -211,3 +211,26 @@ test("the messages are of every length that a frame can tell, and not all alike"
   assert(new Set(MESSAGES.flat().map(({ length }) => length)).size > 200);
   assert(concat(MESSAGES.flat()).some((byte) => byte > 200));
 });
+
+test("a socket finds a server of the package ws, which refuses sub-protocols with a slash, at the second attempt", async () => {
+  const server = createServer();
+  const sockets = new WebSocketServer({ server, handleProtocols: () => "ZWS2.0" });
+  sockets.on("connection", (socket) => {
+    socket.send(ANONYMOUS);
+    socket.on("message", (data) => {
+      if (Buffer.compare(data as Buffer, ANONYMOUS) !== 0) socket.send(data);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const pair = new Pair({ reconnectInterval: 1 });
+  const refused: string[] = [];
+  pair.events.on("connect:delay", ({ error }) => refused.push(error.message));
+  pair.connect(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await within(pair.send("echo"), "the message to leave");
+  const [echoed] = await within(pair.receive(), "the echo");
+  assertEquals(new TextDecoder().decode(echoed), "echo");
+  assertEquals(refused.length, 1, refused.join("\n"));
+  pair.close();
+  sockets.close();
+  await new Promise((resolve) => server.close(resolve));
+});

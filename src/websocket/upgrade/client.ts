@@ -35,6 +35,13 @@ export interface ClientUpgradeInit {
   readonly path: string;
   /** The security mechanism of the socket. Default `NULL`. */
   readonly mechanism?: string | undefined;
+  /**
+   * Offer sub-protocols without a slash, `ZWS2.0.NULL`: RFC 6455 §4.1 allows none, RFC 45 has one, and many
+   * servers refuse the request for it. Default false.
+   */
+  readonly tokens?: boolean | undefined;
+  /** The server refused the request as malformed, status 400. */
+  readonly malformed?: (() => void) | undefined;
   /** Headers of the application. Those that the upgrade itself sends are left out. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For the key. */
@@ -58,7 +65,8 @@ export class ClientUpgrade implements Opening {
 
   constructor(init: ClientUpgradeInit) {
     this.#init = init;
-    this.#protocols = protocolsOf(init.mechanism);
+    const protocols = protocolsOf(init.mechanism);
+    this.#protocols = init.tokens === true ? protocols.map((name) => name.replace("/", ".")) : protocols;
     const key = new Uint8Array(KEY_BYTES);
     init.random(key);
     this.#key = encodeBase64(key);
@@ -169,6 +177,7 @@ export class ClientUpgrade implements Opening {
   }
 
   #refused(status: number, body: Uint8Array): void {
+    if (status === 400) this.#init.malformed?.();
     const { line, headers: { values } } = this.#reader;
     const reason = shownText(line.substring(STATUS_AT));
     const location = values.get("location");
