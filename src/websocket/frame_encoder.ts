@@ -169,7 +169,7 @@ export class FrameEncoder {
         if (bytes >= REFERENCE_BYTES_MIN) break;
       }
       if (bodyAt + bytes > from.length || to + bytes > last) break;
-      credit.sentBytes += bytes;
+      credit.sentBytes += 1 + bytes;
       if (bytes < 125) {
         into[to] = WHOLE_BINARY;
         into[to + 1] = mask | (bytes + 1);

@@ -9,18 +9,26 @@
 import { PeerError } from "../errors.ts";
 import { type Violation, violation } from "./zws_wire.ts";
 
-/** What a link that cannot pause lets its peer have under way, in bytes. */
+/**
+ * What a link that cannot pause lets its peer have under way: bytes of messages with their flags byte, so that
+ * empty frames are not free.
+ */
 export const RECEIVE_WINDOW_BYTES = 4_194_304;
 
 /** Credit is granted when this part of the window was used. */
 const GRANT_PARTS = 4;
+
+/** Bytes of commands that may arrive while we are paused: they are beyond credit, and cannot be dropped. */
+const PAUSED_COMMAND_BYTES_MAX = 1_048_576;
+/** What may follow, while we are paused, of a message that began before and so cannot be dropped. */
+const PAUSED_MESSAGE_BYTES_MAX = 67_108_864;
 
 /** Dropped messages are told in lots of this many, after the first one. */
 const DROPS_TOLD = 1_024;
 
 /** The bytes that we may still send. Commands are not counted, and never wait. */
 export class SendCredit {
-  /** Bytes of bodies whose frames were begun. */
+  /** Bytes of flags and bodies whose frames were begun. */
   sentBytes = 0;
   /** A frame may begin while fewer were sent. */
   limitBytes: number = Infinity;
@@ -39,7 +47,7 @@ export class SendCredit {
 
   /** A frame with this body began. */
   begun(bodyBytes: number): void {
-    this.sentBytes += bodyBytes;
+    this.sentBytes += 1 + bodyBytes;
   }
 
   /** The peer has used `totalBytes` in all. An old total changes nothing. */
@@ -61,6 +69,9 @@ export class ReceiveFlow {
   #receivedBytes = 0;
   #grantedBytes = 0;
   #paused = false;
+  /** What was taken since we are paused, in spite of it. */
+  #commandBytes = 0;
+  #messageBytes = 0;
   /** How the peer is held back while we are paused. */
   #holds: "credit" | "drop" | undefined;
   /** Whether a frame of the message that is arriving was taken, or dropped; `undefined` between messages. */
@@ -89,6 +100,7 @@ export class ReceiveFlow {
    */
   setPaused(paused: boolean): boolean {
     this.#paused = paused;
+    if (!paused) this.#commandBytes = this.#messageBytes = 0;
     return this.#holds !== undefined;
   }
 
@@ -96,19 +108,31 @@ export class ReceiveFlow {
   admit(bodyBytes: number, more: boolean): Admission {
     if (this.#holds === "credit") {
       if (this.#receivedBytes >= this.#grantedBytes + this.windowBytes) {
-        const error = new PeerError(
-          "ERR_PEER_PENDING",
-          `Cannot keep up with peer: it sent more than the ${this.windowBytes} bytes that it may`,
-        );
-        return { error, closeCode: 1008 };
+        return tooMuch(`it sent more than the ${this.windowBytes} bytes that it may`);
       }
-      this.#receivedBytes += bodyBytes;
+      this.#receivedBytes += 1 + bodyBytes;
       return "take";
     }
     const admission = this.#message ?? (this.#paused && this.#holds === "drop" ? "drop" : "take");
     this.#message = more ? admission : undefined;
-    if (admission === "drop" && !more) this.#dropped++;
+    if (admission === "drop") {
+      if (!more) this.#dropped++;
+    } else if (this.#paused && this.#holds === "drop") {
+      this.#messageBytes += 2 + bodyBytes;
+      if (this.#messageBytes > PAUSED_MESSAGE_BYTES_MAX) {
+        return tooMuch(`${PAUSED_MESSAGE_BYTES_MAX} more bytes of one message came while nothing was received`);
+      }
+    }
     return admission;
+  }
+
+  /** A command for our engine arrives. */
+  admitCommand(bodyBytes: number): Violation | undefined {
+    if (!this.#paused || this.#holds === undefined) return undefined;
+    this.#commandBytes += 2 + bodyBytes;
+    return this.#commandBytes <= PAUSED_COMMAND_BYTES_MAX
+      ? undefined
+      : tooMuch(`it sent more than ${PAUSED_COMMAND_BYTES_MAX} bytes of commands while nothing was received`);
   }
 
   /** The total that is to be granted to the peer now, or -1. It counts as granted from then on. */
@@ -128,4 +152,8 @@ export class ReceiveFlow {
     this.#dropped = 0;
     return count;
   }
+}
+
+function tooMuch(why: string): Violation {
+  return { error: new PeerError("ERR_PEER_PENDING", `Cannot keep up with peer: ${why}`), closeCode: 1008 };
 }

@@ -66,7 +66,9 @@ export class ZwsInbound {
     const session = this.#session;
     if (!session.peerReady && session.readable) return this.#beginHandshake(flags, bodyBytes);
     if (flags === ZWS_COMMAND) {
-      return session.readable && bodyBytes <= COMMAND_BYTES_MAX ? INBOUND_COLLECT : INBOUND_PASS;
+      if (session.readable && bodyBytes <= COMMAND_BYTES_MAX) return INBOUND_COLLECT;
+      const excess = session.receiveFlow.admitCommand(bodyBytes);
+      return excess === undefined ? INBOUND_PASS : this.#refuse(excess);
     }
     if (session.receiveFlow.windowBytes === 0) return INBOUND_PASS;
     const admission = session.receiveFlow.admit(bodyBytes, flags === ZWS_MORE);
@@ -84,6 +86,11 @@ export class ZwsInbound {
         ? session.sendCredit.granted(readU53(credit, 0))
         : violation("a CREDIT without a total of 8 bytes");
       if (wrong !== undefined) this.#refuse(wrong);
+      return NO_BYTES;
+    }
+    const excess = session.receiveFlow.admitCommand(body.length);
+    if (excess !== undefined) {
+      this.#refuse(excess);
       return NO_BYTES;
     }
     if (commandData(body, "PING") !== undefined) session.pingedInBand = true;

@@ -155,9 +155,9 @@ test("commands other than CREDIT go up; a PING as a command wants its PONG as on
 test("CREDIT raises the limit and goes no further; more than was sent is refused", () => {
   const peer = new Peer().ready(["X-Hawser-Flow", asciiBytes("100")]);
   const credit = peer.session.sendCredit;
-  credit.begun(99);
+  credit.begun(98);
   assert(credit.maySend, "a frame may begin below the limit");
-  credit.begun(50);
+  credit.begun(49);
   assert(!credit.maySend);
   peer.sends(2, encodeCredit(49));
   assert(!credit.maySend, "149 are under way of 149");
@@ -174,18 +174,48 @@ test("CREDIT raises the limit and goes no further; more than was sent is refused
 test("a link that cannot pause grants what was used, and nothing while we are paused", () => {
   const peer = new Peer({ windowBytes: 100 }).ready(["X-Hawser-Flow", asciiBytes("0")]);
   const flow = peer.session.receiveFlow;
-  peer.sends(0, new Uint8Array(24));
+  peer.sends(0, new Uint8Array(23));
   assertEquals(flow.takeGrant(), -1);
-  peer.sends(0, new Uint8Array(1));
+  peer.sends(0, NO_BYTES);
   assertEquals(flow.takeGrant(), 25);
   assertEquals(flow.takeGrant(), -1);
   assert(flow.setPaused(true), "the peer is held back");
-  peer.sends(0, new Uint8Array(99)).sends(0, new Uint8Array(1_000));
+  peer.sends(0, new Uint8Array(98)).sends(0, new Uint8Array(999));
   assertEquals([flow.takeGrant(), peer.refusal], [-1, undefined]);
   assertEquals(peer.sends(0, NO_BYTES).refusal, "ERR_PEER_PENDING 1008");
   flow.setPaused(false);
   assertEquals(flow.takeGrant(), 1_124);
 });
+
+test("what costs no credit is bounded, too: empty frames, commands, the rest of a message of a SUB", () => {
+  const floods: readonly [string, Peer, () => [number, Uint8Array], number][] = [
+    ["empty frames", hawserPeer(), () => [0, NO_BYTES], 100],
+    ["empty parts", hawserPeer(), () => [1, NO_BYTES], 100],
+    ["short commands", hawserPeer(), () => [2, encodeCommand("PING", new Uint8Array(18))], 50_000],
+    ["long commands", hawserPeer(), () => [2, encodeCommand("X", new Uint8Array(1_000))], 1_100],
+    ["parts of a message that was begun", subPeer(), () => [1, new Uint8Array(999_998)], 68],
+  ];
+  for (const [what, peer, next, most] of floods) {
+    assert(peer.session.receiveFlow.setPaused(true), what);
+    let count = 0;
+    for (; count <= most && peer.refusal === undefined; count++) {
+      peer.sends(...next());
+      peer.chunks.length = 0;
+    }
+    assertEquals(peer.refusal, "ERR_PEER_PENDING 1008", `${count} ${what}`);
+  }
+});
+
+function hawserPeer(): Peer {
+  return new Peer({ windowBytes: 100 }).ready(["X-Hawser-Flow", asciiBytes("0")]);
+}
+
+/** In the middle of a message. */
+function subPeer(): Peer {
+  const peer = new Peer({ windowBytes: 100 });
+  peer.session.weAre("SUB");
+  return peer.ready().sends(1, NO_BYTES);
+}
 
 test("a SUB over a link that cannot pause loses whole messages of other peers, the newest, and says so", () => {
   const peer = new Peer({ windowBytes: 100 });
