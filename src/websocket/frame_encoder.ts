@@ -21,7 +21,7 @@ import {
   ZWS_WHOLE,
   type ZwsOutbound,
 } from "./zws_outbound.ts";
-import type { SendCredit } from "./zws_flow.ts";
+import { FRAME_COST_BYTES, type SendCredit } from "./zws_flow.ts";
 
 /** Larger bodies of a server go out where they are. */
 const REFERENCE_BYTES_MIN = 16_384;
@@ -169,7 +169,7 @@ export class FrameEncoder {
         if (bytes >= REFERENCE_BYTES_MIN) break;
       }
       if (bodyAt + bytes > from.length || to + bytes > last) break;
-      credit.sentBytes += 1 + bytes;
+      credit.sentBytes += FRAME_COST_BYTES + bytes;
       if (bytes < 125) {
         into[to] = WHOLE_BINARY;
         into[to + 1] = mask | (bytes + 1);

@@ -9,11 +9,11 @@
 import { PeerError } from "../errors.ts";
 import { type Violation, violation } from "./zws_wire.ts";
 
-/**
- * What a link that cannot pause lets its peer have under way: bytes of messages with their flags byte, so that
- * empty frames are not free.
- */
+/** What a link that cannot pause lets its peer have under way, in bytes of frames as they are counted. */
 export const RECEIVE_WINDOW_BYTES = 4_194_304;
+
+/** What a frame counts besides its body: an empty one takes memory, too, while it waits. */
+export const FRAME_COST_BYTES = 64;
 
 /** Credit is granted when this part of the window was used. */
 const GRANT_PARTS = 4;
@@ -28,7 +28,7 @@ const DROPS_TOLD = 1_024;
 
 /** The bytes that we may still send. Commands are not counted, and never wait. */
 export class SendCredit {
-  /** Bytes of flags and bodies whose frames were begun. */
+  /** What the frames that were begun count. */
   sentBytes = 0;
   /** A frame may begin while fewer were sent. */
   limitBytes: number = Infinity;
@@ -47,7 +47,7 @@ export class SendCredit {
 
   /** A frame with this body began. */
   begun(bodyBytes: number): void {
-    this.sentBytes += 1 + bodyBytes;
+    this.sentBytes += FRAME_COST_BYTES + bodyBytes;
   }
 
   /** The peer has used `totalBytes` in all. An old total changes nothing. */
@@ -110,7 +110,7 @@ export class ReceiveFlow {
       if (this.#receivedBytes >= this.#grantedBytes + this.windowBytes) {
         return tooMuch(`it sent more than the ${this.windowBytes} bytes that it may`);
       }
-      this.#receivedBytes += 1 + bodyBytes;
+      this.#receivedBytes += FRAME_COST_BYTES + bodyBytes;
       return "take";
     }
     const admission = this.#message ?? (this.#paused && this.#holds === "drop" ? "drop" : "take");
@@ -120,7 +120,9 @@ export class ReceiveFlow {
     } else if (this.#paused && this.#holds === "drop") {
       this.#messageBytes += 2 + bodyBytes;
       if (this.#messageBytes > PAUSED_MESSAGE_BYTES_MAX) {
-        return tooMuch(`${PAUSED_MESSAGE_BYTES_MAX} more bytes of one message came while nothing was received`);
+        return tooMuch(
+          `${PAUSED_MESSAGE_BYTES_MAX} more bytes of one message came while nothing was received`,
+        );
       }
     }
     return admission;

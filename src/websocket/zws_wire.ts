@@ -16,14 +16,14 @@
  *
  * Between hawser peers a READY (PLAIN: INITIATE and READY) has one more property, which no engine sees:
  * ```
- *   X-Hawser-Flow   how many bytes of bodies its sender wants to have under way to it, in decimal. 0: no
- *                   limit, it can stop reading. Who sends it also obeys the other's, and understands PING and
+ *   X-Hawser-Flow   how much its sender wants to have under way to it: bytes in decimal, where each frame of
+ *                   a message counts its body and 64. 0: no limit, it can stop reading. Who sends it also obeys the other's, and understands PING and
  *                   PONG as commands.
  * ```
  * Who set a limit raises it with a command, in front of or between messages:
  * ```
- *   ┌────┬─────────────┬─────────┐    total: bytes of bodies of messages (not of commands) that were received
- *   │ 06 │ C R E D I T │ total 8 │    and used since the beginning. Up to the limit beyond it may be under way;
+ *   ┌────┬─────────────┬─────────┐    total: what was received and used since the beginning, counted likewise,
+ *   │ 06 │ C R E D I T │ total 8 │    without commands. Up to the limit beyond it may be under way;
  *   └────┴─────────────┴─────────┘    a frame that begins below the limit may end above it.
  * ```
  *

@@ -392,17 +392,17 @@ test("a PING leaves when nothing else did for the interval, and nothing keeps th
 
 test("credit: no frame begins at the peer's limit, and CREDIT lets the next ones begin", () => {
   for (const role of ROLES) {
-    const one = new One({ role, properties: [["X-Hawser-Flow", text("100")]] });
+    const one = new One({ role, properties: [["X-Hawser-Flow", text("164")]] });
     const message = encodeFrame(0, new Uint8Array(60));
     assert(!one.transport.write(concat([message, message, message, message])));
     assertEquals(one.left, "2:61 2:61", "the second one began below the limit");
     one.gets(0x89, NO_BYTES);
     assertEquals(one.left, "2:61 2:61 a:0", "control frames do not wait");
-    one.hears(2, encodeCredit(20));
-    assertEquals(one.left, "2:61 2:61 a:0", "120 of 120");
-    one.hears(2, encodeCredit(60));
+    one.hears(2, encodeCredit(84));
+    assertEquals(one.left, "2:61 2:61 a:0", "248 of 248: a frame counts its body and 64");
+    one.hears(2, encodeCredit(124));
     assertEquals([one.left, one.handlers.drains], ["2:61 2:61 a:0 2:61", 0]);
-    one.hears(2, encodeCredit(180));
+    one.hears(2, encodeCredit(372));
     assertEquals([one.left, one.handlers.drains], ["2:61 2:61 a:0 2:61 2:61", 1]);
     assertEquals(concat(one.handlers.chunks).length, 7, "of all that our engine saw a sign of life");
     assert(one.transport.write(NO_BYTES));
@@ -410,11 +410,11 @@ test("credit: no frame begins at the peer's limit, and CREDIT lets the next ones
 });
 
 test("credit: not a byte of a frame is taken above the limit, and what is used up ends in order", () => {
-  const one = new One({ properties: [["X-Hawser-Flow", text("60")]] });
+  const one = new One({ properties: [["X-Hawser-Flow", text("124")]] });
   const message = encodeFrame(0, new Uint8Array(60));
   assert(one.transport.write(message), "all of it left, and nothing waits");
   assert(!one.transport.write(message.subarray(0, 1)));
-  one.hears(2, encodeCredit(60));
+  one.hears(2, encodeCredit(124));
   assertEquals([one.left, one.handlers.drains], ["2:61", 1]);
   assert(one.transport.write(message.subarray(1)));
   one.transport.close("flush");
