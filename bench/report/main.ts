@@ -10,7 +10,17 @@ import { join } from "node:path";
 import { type Line, readLines } from "./lines.ts";
 import { replaceParts } from "./markers.ts";
 import { drawSvg, type Plot, plotsOf } from "./plots.ts";
-import { growthTable, machineText, matrixTable, readmeTable, targetTable } from "./tables.ts";
+import {
+  growthTable,
+  isTransport,
+  machineText,
+  matrixTable,
+  readmeTable,
+  targetTable,
+  transportTable,
+  transportTargets,
+  transportTrips,
+} from "./tables.ts";
 
 const PLOTS = "benchmarks";
 
@@ -21,7 +31,7 @@ export async function writeReport(
   { readme }: { readonly readme: boolean },
 ): Promise<string[]> {
   const lines = readLines(files.map((file) => readFileSync(file, "utf8")).join("\n"));
-  const plots = plotsOf(lines);
+  const plots = plotsOf(lines.filter((line) => !isTransport(line)));
   const written = ["docs/BENCHMARKS.md"];
   mkdirSync(join(root, "docs", PLOTS), { recursive: true });
   for (const plot of plots) {
@@ -43,9 +53,17 @@ function partsOf(lines: readonly Line[], plots: readonly Plot[]): Record<string,
   const has = (wanted: (line: Line) => boolean): boolean => lines.some(wanted);
   const part = (needed: boolean, ...texts: readonly string[]): string =>
     needed ? texts.filter((text) => text !== "").join("\n\n") : "";
-  const outcomes = has((line) => line.kind === "outcome");
+  const outcomes = has((line) => line.kind === "outcome" && !isTransport(line));
+  const transports = lines.filter(isTransport);
   return {
-    machine: outcomes ? machineText(lines) : "",
+    machine: outcomes ? machineText(lines.filter((line) => !isTransport(line))) : "",
+    transports: part(
+      transports.length > 0,
+      machineText(transports),
+      transportTable(lines),
+      transportTargets(lines),
+      transportTrips(lines),
+    ),
     // Of everything or not at all: a few figures in place of all of them would look as if nothing else were missed.
     table: part(
       outcomes,

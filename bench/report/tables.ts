@@ -28,9 +28,81 @@ export function machineText(lines: readonly Line[]): string {
 
 /** Everything that is held against a floor, or against libzmq, where we lose first. */
 export function targetTable(lines: readonly Line[]): string {
-  const rows = inOrder(lines.filter((line) => !isMatrix(line)).flatMap(rowsOf));
+  return tableOfRows(inOrder(lines.filter((line) => !isMatrix(line) && !isTransport(line)).flatMap(rowsOf)));
+}
+
+function tableOfRows(rows: readonly Row[]): string {
   const head = ["case", "of", "hawser", "against", "", "ratio", "floor", "goal", "", "cpu-s/M, both"];
   return table(head, rows.map(targetCells));
+}
+
+/** Whether a line is about tls, ws, wss or worker. */
+export function isTransport(line: Line): line is OutcomeLine {
+  return line.kind === "outcome" && line.group === "transports";
+}
+
+const WEB_TRANSPORTS = ["tls", "ws", "wss", "worker"];
+const RUNTIMES = ["node", "deno", "bun"];
+
+/** What of tls, ws, wss and worker is held against a floor. */
+export function transportTargets(lines: readonly Line[]): string {
+  return tableOfRows(
+    inOrder(lines.filter(isTransport).flatMap(rowsOf).filter(({ target }) => target !== undefined)),
+  );
+}
+
+/** Messages per second over tls, ws, wss and worker on each runtime, with ratios to whatever they are held against. */
+export function transportTable(lines: readonly Line[]): string {
+  const found = lines.filter(isTransport).filter(({ name }) => name.includes("/throughput"));
+  const rows = WEB_TRANSPORTS.flatMap((transport) =>
+    ["", "from-server"].flatMap((way) =>
+      [...SIZES, 65_536].flatMap((bytes) => {
+        const cases = RUNTIMES.map((runtime) =>
+          found.find((line) =>
+            line.transport === transport && line.bytes === bytes && line.name.includes(`/${runtime}/`) &&
+            line.name.endsWith(way === "" ? "/throughput" : `/${way}`)
+          )
+        );
+        if (cases.every((line) => line === undefined)) return [];
+        const named = way === "" ? transport : `${transport}, sent by the server`;
+        return [[
+          named,
+          String(bytes),
+          ...cases.map((line) => line === undefined ? "–" : rateAndRatios(line)),
+        ]];
+      })
+    )
+  );
+  return table(["transport", "bytes", "Node", "Deno", "Bun"], rows);
+}
+
+const RATIO_NAMES: Readonly<Record<string, string>> = {
+  tcp: "tcp",
+  raw: "raw",
+  "ws-package": "ws",
+  zeromqjs: "libzmq",
+};
+
+function rateAndRatios({ messagesPerSecond, ratios }: OutcomeLine): string {
+  const said = Object.entries(RATIO_NAMES).flatMap(([rival, name]) => {
+    const ratio = ratios[rival];
+    return typeof ratio === "number" ? [`${ratio.toFixed(2)} × ${name}`] : [];
+  });
+  return [`**${rateText(messagesPerSecond ?? 0)}**`, ...said].join(", ");
+}
+
+/** Round trips over tls, ws and wss: p50, and how much that is more than over the bare stream. */
+export function transportTrips(lines: readonly Line[]): string {
+  const rows = lines.filter(isTransport).filter(({ name }) => name.includes("/round-trip")).map((line) => {
+    const p50 = (contender: string): number | undefined =>
+      line.contenders[contender]?.median.p50Us ?? undefined;
+    const [ours, raw, tcp] = [p50("hawser"), p50("raw"), p50("tcp")];
+    const shown = (us: number | undefined): string => us === undefined ? "–" : `${us.toFixed(1)} µs`;
+    const more = ours === undefined || raw === undefined ? "–" : shown(ours - raw);
+    const [, , transport = "", , , runtime = ""] = line.name.split("/");
+    return [transport, runtime, shown(ours), shown(raw), more, shown(tcp)];
+  });
+  return table(["transport", "runtime", "p50", "bare stream", "more", "our tcp"], rows);
 }
 
 function isMatrix(line: Line): boolean {
