@@ -197,12 +197,13 @@ function transportCases(): Case[] {
       const tls = small ? [ofTcp(0.35, 0.5)] : [];
       if (onNode && bytes === 65_536) tls.push({ rival: "raw", metric: "rate", floor: 0.8, goal: 1 });
       cases.push({ ...row, transport: "tls", rivals: ["raw", "tcp"], targets: tls });
-      const webRivals: readonly Rival[] = onNode ? ["raw", "tcp", "ws-package", "zeromqjs"] : ["raw", "tcp"];
+      const webRivals: readonly Rival[] = onNode ? ["tcp", "ws-package", "zeromqjs"] : ["raw", "tcp"];
       const ofPackage: Target = { rival: "ws-package", metric: "rate", floor: 5, goal: 10 };
       const web = { ...row, transport: "ws", rivals: webRivals } as const;
       cases.push({ ...web, targets: small ? [ofTcp(0.4, 0.5), ofPackage] : [] });
       cases.push({ ...web, fromServer: true, rivals: ["tcp"], targets: small ? [ofTcp(0.5, 0.65)] : [] });
-      cases.push({ ...row, transport: "wss", rivals: ["raw", "tcp"], targets: [] });
+      const secureRivals: readonly Rival[] = onNode ? ["tcp", "ws-package"] : ["raw", "tcp"];
+      cases.push({ ...row, transport: "wss", rivals: secureRivals, targets: [] });
       cases.push({ ...row, transport: "worker", rivals: [], targets: [] });
     }
     for (const transport of ["tls", "ws", "wss"] as const) {
@@ -214,7 +215,8 @@ function transportCases(): Case[] {
         measure: "round-trip",
         transport,
       } as const;
-      cases.push({ ...trip, rivals: ["raw", "tcp"], targets: [] });
+      const bare = onNode && transport !== "tls" ? "ws-package" : "raw";
+      cases.push({ ...trip, rivals: [bare, "tcp"], targets: [] });
     }
   }
   return cases;

@@ -244,7 +244,7 @@ function commandMaker(
         return scriptChild(setting, { runtime, script, label, values });
       }
       case "ws-package":
-        return scriptChild(setting, { runtime: "node", script: "ws_package", label, values });
+        return scriptChild(setting, { runtime: "node", script: "raw_websocket", label, values });
       case "zeromqjs":
         return scriptChild(setting, { runtime: "node", script: "zeromqjs", label, values });
       case "libzmq": {

@@ -1,10 +1,13 @@
 /**
- * The WebSockets of Deno and Bun themselves: `Deno.serve` or `Bun.serve` on one side and the global `WebSocket` on the
- * other, a message in a frame of its own, no compression. Over wss too.
+ * WebSockets without hawser: those of Deno and Bun themselves (`Deno.serve` or `Bun.serve` on one side and the global
+ * `WebSocket` on the other), and on Node the npm package `ws`. A message in a frame of its own, no compression. The
+ * sender is the client, so its frames are masked. Over wss too.
  */
 
 import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
 import { join } from "node:path";
+import * as ws from "ws";
 import {
   fail,
   follow,
@@ -45,8 +48,32 @@ function pem(name: string): string {
 }
 
 function accept(serve: Serve): void {
-  const port = "Bun" in globalThis ? serveBun(serve) : serveDeno(serve);
+  if ("Bun" in globalThis) return ready(serveBun(serve));
+  if ("Deno" in globalThis) return ready(serveDeno(serve));
+  serveNode(serve);
+}
+
+function ready(port: number): void {
   sayReady(`${encrypted ? "wss" : "ws"}://127.0.0.1:${port}`);
+}
+
+function serveNode(serve: Serve): void {
+  const options = { perMessageDeflate: false };
+  const secure = encrypted
+    ? createServer({ cert: pem("server.pem"), key: pem("server-key.pem") })
+    : undefined;
+  const sockets = secure === undefined
+    ? new ws.WebSocketServer({ ...options, host: "127.0.0.1", port: 0 })
+    : new ws.WebSocketServer({ ...options, server: secure });
+  sockets.on("error", fail);
+  sockets.on("connection", (socket) => {
+    socket.on("message", (data: Uint8Array<ArrayBuffer>) => {
+      const reply = serve(data);
+      if (reply !== undefined) socket.send(reply);
+    });
+  });
+  sockets.on("listening", () => ready((sockets.address() as { readonly port: number }).port));
+  secure?.listen(0, "127.0.0.1");
 }
 
 function serveBun(serve: Serve): number {
@@ -86,14 +113,24 @@ function serveDeno(serve: Serve): number {
   return server.addr.port;
 }
 
-/** How the runtimes are told whom to trust: Bun by an option, Deno by a client. */
-function connect(opened: (socket: WebSocket) => void): void {
-  const trust = !encrypted
-    ? undefined
-    : "Bun" in globalThis
+/** What the loops below need of a WebSocket. */
+type Sender = Pick<WebSocket, "send" | "bufferedAmount" | "onmessage">;
+
+/** How they are told whom to trust: Bun and the package by an option, Deno by a client. */
+function socketTo(endpoint: string): WebSocket {
+  if (!("Bun" in globalThis) && !("Deno" in globalThis)) {
+    const trust = encrypted ? { ca: pem("authority.pem") } : {};
+    return new ws.WebSocket(endpoint, { perMessageDeflate: false, ...trust }) as unknown as WebSocket;
+  }
+  if (!encrypted) return new WebSocket(endpoint);
+  const trust = "Bun" in globalThis
     ? { tls: { ca: pem("authority.pem") } }
     : { client: Deno.createHttpClient({ caCerts: [pem("authority.pem")] }) };
-  const socket = new WebSocket(parameters.endpoint, trust as unknown as string[]);
+  return new WebSocket(endpoint, trust as unknown as string[]);
+}
+
+function connect(opened: (socket: Sender) => void): void {
+  const socket = socketTo(parameters.endpoint);
   socket.binaryType = "arraybuffer";
   socket.onerror = (event) => fail((event as ErrorEvent).message);
   socket.onopen = () => opened(socket);

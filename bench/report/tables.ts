@@ -96,13 +96,13 @@ export function transportTrips(lines: readonly Line[]): string {
   const rows = lines.filter(isTransport).filter(({ name }) => name.includes("/round-trip")).map((line) => {
     const p50 = (contender: string): number | undefined =>
       line.contenders[contender]?.median.p50Us ?? undefined;
-    const [ours, raw, tcp] = [p50("hawser"), p50("raw"), p50("tcp")];
+    const [ours, raw, tcp] = [p50("hawser"), p50("raw") ?? p50("ws-package"), p50("tcp")];
     const shown = (us: number | undefined): string => us === undefined ? "–" : `${us.toFixed(1)} µs`;
     const more = ours === undefined || raw === undefined ? "–" : shown(ours - raw);
     const [, , transport = "", , , runtime = ""] = line.name.split("/");
     return [transport, runtime, shown(ours), shown(raw), more, shown(tcp)];
   });
-  return table(["transport", "runtime", "p50", "bare stream", "more", "our tcp"], rows);
+  return table(["transport", "runtime", "p50", "bare stream, or ws", "more", "our tcp"], rows);
 }
 
 function isMatrix(line: Line): boolean {
