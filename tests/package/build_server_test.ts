@@ -19,6 +19,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 
 interface Machine {
   readonly pythonHasZmq: boolean;
+  readonly hasChromium: boolean;
   readonly userId: number;
   /** Exit codes of apt-get by its command; none: there is no apt-get. */
   readonly apt?: Readonly<Record<string, number>>;
@@ -28,7 +29,7 @@ interface Machine {
 const skip = process.platform === "win32" ? "the build server's command is a bash script" : false;
 
 /** Runs the command on such a machine: what it called, how it ended, and what it said. */
-function runBuildServer({ pythonHasZmq, userId, apt, npmCode = 0 }: Machine) {
+function runBuildServer({ pythonHasZmq, hasChromium, userId, apt, npmCode = 0 }: Machine) {
   const folder = mkdtempSync(join(tmpdir(), "hawser-build-server-"));
   const calls = join(folder, "calls");
   const program = (name: string, script: string): void => {
@@ -41,6 +42,7 @@ function runBuildServer({ pythonHasZmq, userId, apt, npmCode = 0 }: Machine) {
     }
     program("id", `echo ${userId}`);
     program("python3", `exit ${pythonHasZmq ? 0 : 1}`);
+    if (hasChromium) program("chromium", "exit 0");
     program("npm", `echo "npm $*" >> "${calls}"; exit ${npmCode}`);
     if (apt !== undefined) {
       const cases = Object.entries(apt).map(([command, code]) => `*" ${command}"*) exit ${code};;`).join(" ");
@@ -55,21 +57,23 @@ function runBuildServer({ pythonHasZmq, userId, apt, npmCode = 0 }: Machine) {
   }
 }
 
-test("the build server installs Python's zmq where it is missing and may be installed", { skip }, () => {
-  const { calls, status, said } = runBuildServer({ pythonHasZmq: false, userId: 0, apt: {} });
-  assertEquals(calls, ["apt-get update", "apt-get install python3-zmq", "npm test"]);
-  assertEquals({ status, said }, { status: 0, said: "" });
+test("the build server installs what is missing and may be installed", { skip }, () => {
+  const bare = runBuildServer({ pythonHasZmq: false, hasChromium: false, userId: 0, apt: {} });
+  const [zmq, chromium] = ["apt-get install python3-zmq", "apt-get install chromium"];
+  assertEquals(bare, { calls: ["apt-get update", zmq, chromium, "npm test"], status: 0, said: "" });
+  const some = runBuildServer({ pythonHasZmq: true, hasChromium: false, userId: 0, apt: {} });
+  assertEquals(some.calls, ["apt-get update", chromium, "npm test"]);
 });
 
 test(
-  "the build server installs nothing where Python has zmq, without root and without apt-get",
+  "the build server installs nothing where all is there, without root and without apt-get",
   { skip },
   () => {
     for (
       const machine of [
-        { pythonHasZmq: true, userId: 0, apt: {} },
-        { pythonHasZmq: false, userId: 1000, apt: {} },
-        { pythonHasZmq: false, userId: 0 },
+        { pythonHasZmq: true, hasChromium: true, userId: 0, apt: {} },
+        { pythonHasZmq: false, hasChromium: false, userId: 1000, apt: {} },
+        { pythonHasZmq: false, hasChromium: true, userId: 0 },
       ]
     ) {
       const { calls, status, said } = runBuildServer(machine);
@@ -78,12 +82,19 @@ test(
   },
 );
 
-test("the build server tests all the same when Python's zmq cannot be installed", { skip }, () => {
+test("the build server tests all the same when something cannot be installed", { skip }, () => {
   for (const apt of [{ update: 100 }, { install: 100 }]) {
-    const { calls, status, said } = runBuildServer({ pythonHasZmq: false, userId: 0, apt });
+    const { calls, status, said } = runBuildServer({
+      pythonHasZmq: false,
+      hasChromium: false,
+      userId: 0,
+      apt,
+    });
     assertEquals(calls.at(-1), "npm test");
     assertEquals(status, 0);
-    assertMatch(said, /python3-zmq could not be installed/);
+    for (const name of ["python3-zmq", "chromium"]) {
+      assertMatch(said, new RegExp(`${name} could not be installed`));
+    }
   }
-  assertEquals(runBuildServer({ pythonHasZmq: true, userId: 0, npmCode: 1 }).status, 1);
+  assertEquals(runBuildServer({ pythonHasZmq: true, hasChromium: true, userId: 0, npmCode: 1 }).status, 1);
 });
