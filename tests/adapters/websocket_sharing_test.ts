@@ -36,6 +36,23 @@ for (const scheme of ["ws", "wss"] as const) {
   });
 }
 
+for (const ipv6 of [false, true]) {
+  test(`ws: every interface${ipv6 ? ", IPv6 too," : ""} may be written as * and as its address`, async () => {
+    await using one = new Pull({ ipv6 });
+    await using two = new Pull({ ipv6 });
+    await using three = new Pull({ ipv6 });
+    await one.bind("ws://*:*/one");
+    const place = one.lastEndpoint!.slice(0, -"/one".length);
+    const port = place.slice(place.lastIndexOf(":") + 1);
+    await two.bind(`ws://*:${port}/two`);
+    await three.bind(`${place}/three`);
+    assertEquals([two.lastEndpoint, three.lastEndpoint], [`${place}/two`, `${place}/three`]);
+    await assertReaches(two, `ws://127.0.0.1:${port}/two`, {});
+    const error = await errorOf(() => two.bind(`tcp://*:${port}`));
+    assertEquals((error as { readonly code?: string }).code, "ERR_ADDRESS_IN_USE");
+  });
+}
+
 test("the same path twice is an address in use, and so is a port with another scheme", async () => {
   await using one = new Pull();
   await using two = new Pull({ tls });
