@@ -10,6 +10,7 @@ import { parseWebSocketEndpoint, type WebSocketEndpoint } from "../../src/socket
 import { bridgeStream } from "../../src/websocket/stream_bridge.ts";
 import { ClientUpgrade } from "../../src/websocket/upgrade/client.ts";
 import { bridgeSetup } from "./bound_paths.ts";
+import { renamed } from "./renamed.ts";
 import { type BindRequest, SharedListener, type SharedPlace } from "./shared_listener.ts";
 import { bindWebPath } from "./web_listeners.ts";
 
@@ -29,7 +30,11 @@ export function webSocketTransport(
   return {
     dial: (address, options) => {
       const endpoint = parse(address, scheme, "connect");
-      return dialWebSocket(endpoint, inner.dial(innerAddress(endpoint, options), options), options, host);
+      const place = innerAddress(endpoint, options);
+      const raw = inner.dial(place, options);
+      const telling: Dial = (handlers) =>
+        raw({ ...handlers, close: (cause) => handlers.close(renamed(cause, place, endpoint.text)) });
+      return dialWebSocket(endpoint, telling, options, host);
     },
     listen: (address, options) => {
       const endpoint = parse(address, scheme, "bind");

@@ -112,6 +112,20 @@ test("a certificate is renewed for all that share a port, and events have the fa
   assert(before !== undefined && after !== undefined && before !== after, `${before} ${after}`);
 });
 
+test("errors of TLS name the endpoint of wss", async () => {
+  await using pull = new Pull({ tls });
+  const endpoint = await pull.bind("wss://127.0.0.1:*/one");
+  await using push = new Push({ tls: { ...tls, serverName: "other.example" }, linger: 0 });
+  const refused = nextEvent(push, "connect:delay");
+  push.connect(endpoint);
+  const { error } = await within(refused, "the refusal");
+  assertEquals((error as { readonly code?: string }).code, "ERR_CERTIFICATE_HOST");
+  assertStringIncludes(error.message, `certificate of ${endpoint}:`);
+  const stale = await errorOf(() => pull.renewTls({ certificate: "none", key: "none" }));
+  assertEquals((stale as { readonly code?: string }).code, "ERR_CERTIFICATE_KEY");
+  assertStringIncludes(stale.message, `renew the certificate of ${endpoint}:`);
+});
+
 test("two binds that begin at once share the port", async () => {
   await using probe = new Pull();
   await probe.bind("tcp://127.0.0.1:*");
