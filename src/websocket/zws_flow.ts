@@ -120,7 +120,9 @@ export class ReceiveFlow {
     } else if (this.#paused && this.#holds === "drop") {
       this.#messageBytes += 2 + bodyBytes;
       if (this.#messageBytes > PAUSED_MESSAGE_BYTES_MAX) {
-        return tooMuch(`${PAUSED_MESSAGE_BYTES_MAX} more bytes of one message came while nothing was received`);
+        return tooMuch(
+          `${PAUSED_MESSAGE_BYTES_MAX} more bytes of one message came while nothing was received`,
+        );
       }
     }
     return admission;
