@@ -10,8 +10,8 @@ import { PeerError } from "../errors.ts";
 import { type Violation, violation } from "./zws_wire.ts";
 
 /**
- * What a link that cannot pause lets its peer have under way: bytes of messages with their flags byte, so that
- * empty frames are not free.
+ * What a link that cannot pause lets its peer have under way: bytes of messages with their flags byte, so
+ * that empty frames are not free.
  */
 export const RECEIVE_WINDOW_BYTES = 4_194_304;
 

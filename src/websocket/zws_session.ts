@@ -82,8 +82,8 @@ export class ZwsSession {
   }
 
   /**
-   * Whether PING and PONG go as commands. Also to a server that cannot pause, which is Deno's: it reads nothing
-   * more until its PONG to a PING frame was written, and so hears nothing while we stand still.
+   * Whether PING and PONG go as commands. Also to a server that cannot pause, which is Deno's: it reads
+   * nothing more until its PONG to a PING frame was written, and so hears nothing while we stand still.
    */
   get heartbeatInBand(): boolean {
     const spared = this.link.sparesServers === true && this.sendCredit.limitBytes !== Infinity;
