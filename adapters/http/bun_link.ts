@@ -5,7 +5,7 @@
  * @module
  */
 
-import { copyOf } from "../../src/bytes/bytes.ts";
+import { copyOf, NO_BYTES } from "../../src/bytes/bytes.ts";
 import { PeerError } from "../../src/errors.ts";
 import type { LinkFailure, MessageHandlers, MessageLinkInfo } from "../../src/websocket/message_link.ts";
 import { host } from "../shared_host.ts";
@@ -96,6 +96,11 @@ export class BunLink implements ServedLink<undefined> {
     this.handlers!.drain();
   }
 
+  /** Bun has answered; to us it is a sign of life. */
+  pinged(): void {
+    if (!this.#closed) this.handlers!.pong?.(NO_BYTES);
+  }
+
   pong(payload: unknown): void {
     if (!this.#closed && payload instanceof Uint8Array) this.handlers!.pong?.(copyOf(payload));
   }
@@ -130,6 +135,7 @@ export function bunHandlers(messageBytesMax: number): BunHandlers {
     open: (socket) => linkOf(socket).opened(socket),
     message: (socket, message) => linkOf(socket).message(message),
     drain: (socket) => linkOf(socket).drained(),
+    ping: (socket) => linkOf(socket).pinged(),
     pong: (socket, payload) => linkOf(socket).pong(payload),
     close: (socket, code, reason) => linkOf(socket).lost(code, reason),
     maxPayloadLength: messageBytesMax,

@@ -14,6 +14,7 @@ import {
   type Admitted,
   checkRequest,
   forwardedFor,
+  isPromise,
   type Refusal,
   type RequestHead,
   requestOf,
@@ -99,13 +100,13 @@ class NativeUpgrade<Native> {
       this.#refuse({ status: 500, why: "The application's accept failed" }, cause);
     try {
       const verdict = accept(requestOf(this.#request.head, this.#remoteAddress));
-      if (typeof verdict === "boolean") return decide(verdict);
+      if (!isPromise(verdict)) return decide(verdict);
       return new Promise((resolve) => {
         this.#request.link.abandoned = () => {
           this.#over = true;
           resolve(respond(BUSY));
         };
-        verdict.then(
+        Promise.resolve(verdict).then(
           (allowed) => this.#over || resolve(decide(allowed)),
           (cause) => this.#over || resolve(failed(cause)),
         );

@@ -74,6 +74,8 @@ export interface BunHandlers {
   // deno-lint-ignore no-explicit-any
   drain(socket: any): void;
   // deno-lint-ignore no-explicit-any
+  ping(socket: any, payload: any): void;
+  // deno-lint-ignore no-explicit-any
   pong(socket: any, payload: any): void;
   // deno-lint-ignore no-explicit-any
   close(socket: any, code: number, reason: string): void;

@@ -10,6 +10,7 @@ import { parseWebSocketEndpoint, type WebSocketEndpoint } from "../../src/socket
 import { bridgeStream } from "../../src/websocket/stream_bridge.ts";
 import { ClientUpgrade } from "../../src/websocket/upgrade/client.ts";
 import { bridgeSetup } from "./bound_paths.ts";
+import { renamed } from "./renamed.ts";
 import { type BindRequest, SharedListener, type SharedPlace } from "./shared_listener.ts";
 import { bindWebPath } from "./web_listeners.ts";
 
@@ -29,7 +30,11 @@ export function webSocketTransport(
   return {
     dial: (address, options) => {
       const endpoint = parse(address, scheme, "connect");
-      return dialWebSocket(endpoint, inner.dial(innerAddress(endpoint), options), options, host);
+      const place = innerAddress(endpoint, options);
+      const raw = inner.dial(place, options);
+      const telling: Dial = (handlers) =>
+        raw({ ...handlers, close: (cause) => handlers.close(renamed(cause, place, endpoint.text)) });
+      return dialWebSocket(endpoint, telling, options, host);
     },
     listen: (address, options) => {
       const endpoint = parse(address, scheme, "bind");
@@ -37,7 +42,7 @@ export function webSocketTransport(
         throw refusal(address, "a query (?) is for connect only: sockets are found by the path alone");
       }
       if (endpoint.web !== undefined) return listenAtWeb(endpoint, endpoint.web, options);
-      const place = { scheme, inner, innerAddress: innerAddress(endpoint), host };
+      const place = { scheme, inner, innerAddress: innerAddress(endpoint, options), host };
       // The scheme below finds fault with its own part of the endpoint now, and not only when it is bound.
       inner.listen(place.innerAddress, options);
       return (accept, failed) => listeners.bind(place, { endpoint, options, accept, failed });
@@ -115,8 +120,11 @@ function parse(address: string, scheme: "ws" | "wss", role: "bind" | "connect"):
   return endpoint;
 }
 
-function innerAddress({ scheme, hostKind, host, port }: WebSocketEndpoint): string {
-  return `${INNER[scheme]}://${hostKind === "ipv6" ? `[${host}]` : host}:${port}`;
+function innerAddress({ scheme, hostKind, host, port }: WebSocketEndpoint, options: StreamOptions): string {
+  let name = hostKind === "ipv6" ? `[${host}]` : host;
+  // As it is told once it is bound: sockets that share a port may write either.
+  if (hostKind === "any") name = options.ipv6 === true ? "[::]" : "0.0.0.0";
+  return `${INNER[scheme]}://${name}:${port}`;
 }
 
 function refusal(address: string, why: string): MisuseError {

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { MisuseError } from "../../src/errors.ts";
 import type { Accept, Attach, Host, Listener, StreamOptions, TransportFactory } from "../../src/ports.ts";
 import type { WebSocketEndpoint } from "../../src/socket/endpoint.ts";
 import { hostNameOf, isLoopbackName } from "../../src/websocket/upgrade/policy.ts";
 import { withScheme } from "../../src/websocket/upgrade/states.ts";
 import { type BoundPath, BoundPaths, inUse, offerStream } from "./bound_paths.ts";
 import { Peeks } from "./peeks.ts";
+import { renamed } from "./renamed.ts";
 import { sameTls } from "./same_tls.ts";
 
 /** Where a listener listens, and over what. */
@@ -90,7 +90,7 @@ export class SharedListener {
       this.#paths.delete(bound);
       this.#closing = true;
       this.#reportClosed();
-      throw this.#renamed(cause, text);
+      throw renamed(cause, this.#place.innerAddress, text);
     }
     bound.endpoint = withScheme(this.#listener.address, this.#place.scheme) + path;
     return this.#listenerOf(bound);
@@ -108,7 +108,11 @@ export class SharedListener {
         inner.setReferenced?.(this.#referenced.size > 0);
       },
       renew: async (options) => {
-        await inner.renew?.(options);
+        try {
+          await inner.renew?.(options);
+        } catch (cause) {
+          throw renamed(cause, inner.address, bound.endpoint);
+        }
         this.#tls = options.tls;
       },
     };
@@ -138,18 +142,5 @@ export class SharedListener {
     const address = this.#listener?.address ?? this.#place.innerAddress;
     const name = hostNameOf(address.substring(address.indexOf("://") + 3));
     return name !== undefined && isLoopbackName(name);
-  }
-
-  /** An error of `inner`, in terms of the endpoint that was bound. */
-  #renamed(cause: unknown, text: string): unknown {
-    if (!(cause instanceof MisuseError)) return cause;
-    const { innerAddress } = this.#place;
-    // TLS may name what it runs over itself.
-    const place = innerAddress.substring(innerAddress.indexOf("://"));
-    const message = ["tls", "tcp"].reduce(
-      (said, scheme) => said.replaceAll(scheme + place, text),
-      cause.message,
-    );
-    return new MisuseError(cause.code, message, { cause });
   }
 }

@@ -184,8 +184,10 @@ export class Engine {
         case "ping":
           break;
         case "pong":
-          // Before 3.1 there were no PONGs: who is that old, and never asked, would not know what it is.
-          if (!this.#output.legacySubscriptions || this.#liveness.wasPinged) this.#output.pushPong(NO_BYTES);
+          // Before 3.1 there were no PONGs: who is that old, and never sent any, would not know what it is.
+          if (!this.#output.legacySubscriptions || this.#liveness.peerKnowsPongs) {
+            this.#output.pushPong(NO_BYTES);
+          }
           break;
         case "handshakeTimeout":
           return this.#fail(

@@ -58,6 +58,7 @@ export class Liveness {
   #suspect: Set<TimerName> | undefined;
   #ttlMs = 0;
   #lastPingMs: number | undefined;
+  #wasPonged = false;
   #pongMs = PAUSED_PONG_MS_MAX;
   /** When the next PONG of a pause is due, also between pauses. */
   #pongAtMs: number | undefined;
@@ -110,13 +111,14 @@ export class Liveness {
     this.#lastPingMs = nowMs;
   }
 
-  /** Whether the peer has ever sent a PING. */
-  get wasPinged(): boolean {
-    return this.#lastPingMs !== undefined;
+  /** Whether the peer has ever sent a PING or a PONG: it knows them, whatever version it announced. */
+  get peerKnowsPongs(): boolean {
+    return this.#lastPingMs !== undefined || this.#wasPonged;
   }
 
   /** The peer sent a PONG, asked for or not. */
   ponged(context: Uint8Array, nowMs: number): void {
+    this.#wasPonged = true;
     this.#transfer?.answered(context, nowMs);
   }
 

@@ -178,7 +178,9 @@ class LinkBridge implements Transport {
   }
 
   pong(payload: Uint8Array): void {
-    if (!this.#over && this.#closing === undefined) this.#handlers.data(pongFrame(payload));
+    if (this.#over || this.#closing !== undefined) return;
+    const { established, readable } = this.#session!;
+    if (established && readable) this.#handlers.data(pongFrame(payload));
   }
 
   closed(cause?: unknown): void {

@@ -43,7 +43,8 @@ import {
 const CLOSE_MS = 1_000;
 
 /** What a stream can do: it pauses, and its frames include PING and PONG. */
-const STREAM = { pings: true, windowBytes: 0 } as const;
+const SERVER = { pings: true, windowBytes: 0 } as const;
+const CLIENT = { ...SERVER, sparesServers: true } as const;
 
 /**
  * Makes a transport of ZMTP of the stream that `raw` opens. `opening` is used for this one connection. The
@@ -212,7 +213,7 @@ class StreamBridge implements Transport, FrameDecoderSink, FrameSenderOwner {
   /** Makes the machines of an open WebSocket. */
   #begin(protocol: ZwsProtocol): void {
     const { role, frameBytesMax, host } = this.#setup;
-    const session = new ZwsSession(protocol, STREAM);
+    const session = new ZwsSession(protocol, role === "client" ? CLIENT : SERVER);
     const outbound = new ZwsOutbound(session);
     const keys = role === "client" ? maskKeysOf(host) : undefined;
     this.#session = session;

@@ -13,6 +13,8 @@ import { ReceiveFlow, SendCredit } from "./zws_flow.ts";
 export interface LinkAbilities {
   /** Whether it sends PING and PONG frames, and shows those of the peer. */
   readonly pings: boolean;
+  /** Whether PINGs go as commands to a hawser server that cannot pause: see `heartbeatInBand`. */
+  readonly sparesServers?: boolean;
   /** What the peer is told to have under way at most. 0 for a link that can pause. */
   readonly windowBytes: number;
 }
@@ -79,9 +81,13 @@ export class ZwsSession {
     return undefined;
   }
 
-  /** Whether PING and PONG go as commands. */
+  /**
+   * Whether PING and PONG go as commands. Also to a server that cannot pause, which is Deno's: it reads
+   * nothing more until its PONG to a PING frame was written, and so hears nothing while we stand still.
+   */
   get heartbeatInBand(): boolean {
-    return this.#peerIsHawser && !this.link.pings;
+    const spared = this.link.sparesServers === true && this.sendCredit.limitBytes !== Infinity;
+    return this.#peerIsHawser && (!this.link.pings || spared);
   }
 
   #chooseFlow(): void {

@@ -36,6 +36,23 @@ for (const scheme of ["ws", "wss"] as const) {
   });
 }
 
+for (const ipv6 of [false, true]) {
+  test(`ws: every interface${ipv6 ? ", IPv6 too," : ""} may be written as * and as its address`, async () => {
+    await using one = new Pull({ ipv6 });
+    await using two = new Pull({ ipv6 });
+    await using three = new Pull({ ipv6 });
+    await one.bind("ws://*:*/one");
+    const place = one.lastEndpoint!.slice(0, -"/one".length);
+    const port = place.slice(place.lastIndexOf(":") + 1);
+    await two.bind(`ws://*:${port}/two`);
+    await three.bind(`${place}/three`);
+    assertEquals([two.lastEndpoint, three.lastEndpoint], [`${place}/two`, `${place}/three`]);
+    await assertReaches(two, `ws://127.0.0.1:${port}/two`, {});
+    const error = await errorOf(() => two.bind(`tcp://*:${port}`));
+    assertEquals((error as { readonly code?: string }).code, "ERR_ADDRESS_IN_USE");
+  });
+}
+
 test("the same path twice is an address in use, and so is a port with another scheme", async () => {
   await using one = new Pull();
   await using two = new Pull({ tls });
@@ -93,6 +110,20 @@ test("a certificate is renewed for all that share a port, and events have the fa
   await one.renewTls();
   const after = await client();
   assert(before !== undefined && after !== undefined && before !== after, `${before} ${after}`);
+});
+
+test("errors of TLS name the endpoint of wss", async () => {
+  await using pull = new Pull({ tls });
+  const endpoint = await pull.bind("wss://127.0.0.1:*/one");
+  await using push = new Push({ tls: { ...tls, serverName: "other.example" }, linger: 0 });
+  const refused = nextEvent(push, "connect:delay");
+  push.connect(endpoint);
+  const { error } = await within(refused, "the refusal");
+  assertEquals((error as { readonly code?: string }).code, "ERR_CERTIFICATE_HOST");
+  assertStringIncludes(error.message, `certificate of ${endpoint}:`);
+  const stale = await errorOf(() => pull.renewTls({ certificate: "none", key: "none" }));
+  assertEquals((stale as { readonly code?: string }).code, "ERR_CERTIFICATE_KEY");
+  assertStringIncludes(stale.message, `renew the certificate of ${endpoint}:`);
 });
 
 test("two binds that begin at once share the port", async () => {

@@ -143,6 +143,11 @@ export function requestOf(head: RequestHead, remoteAddress: string): WebSocketRe
   };
 }
 
+/** Whether `accept` decides later. What it returns is the application's, and may be anything. */
+export function isPromise(verdict: unknown): verdict is PromiseLike<unknown> {
+  return typeof (verdict as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
+}
+
 /** The address that a trusted proxy names: the last one of `X-Forwarded-For`. `undefined` if it is none. */
 export function forwardedFor(headers: ReadonlyMap<string, string>): string | undefined {
   const last = listItems(headers.get("x-forwarded-for")).pop();

@@ -16,6 +16,7 @@ import {
   type Admitted,
   checkRequest,
   forwardedFor,
+  isPromise,
   parseRequestLine,
   pathOf,
   type Refusal,
@@ -153,8 +154,8 @@ export class ServerUpgrade implements Opening {
     };
     try {
       const verdict = accept(requestOf(head, this.#remoteAddress));
-      if (typeof verdict === "boolean") decide(verdict);
-      else verdict.then(decide, failed);
+      if (isPromise(verdict)) verdict.then(decide, failed);
+      else decide(verdict);
     } catch (cause) {
       failed(cause);
     }

@@ -143,6 +143,15 @@ test("an accept that throws or rejects costs its own request", async () => {
   }
 });
 
+test("an accept that forgets to return, or returns anything but true, lets nobody in", () => {
+  for (const verdict of [undefined, null, 1, "yes", {}]) {
+    const played = server({ accept: () => verdict as unknown as boolean });
+    played.receive(request());
+    assertMatch(played.written, /^HTTP\/1.1 403 /);
+    assertStringIncludes(played.error!.message, "does not accept");
+  }
+});
+
 test("nothing happens to a request whose stream is gone when accept returns", async () => {
   for (const result of [Promise.resolve(true), Promise.resolve(false)]) {
     const played = server({ accept: () => result });
