@@ -13,7 +13,7 @@ import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { HighWaterMark, Outgoing } from "./pipe/outbound_queue.ts";
 import type { Message, Pipe } from "./pipe/pipe.ts";
-import type { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
+import type { SubscriptionsTotalOwner } from "./subscriptions/subscriptions_total.ts";
 
 /** What happens to messages that arrive on a pipe of this pattern. */
 export type InboundKind =
@@ -59,8 +59,8 @@ export interface PatternInit {
   readonly random: (into: Uint8Array) => void;
   /** Calls `run` at the end of the current turn of the event loop. If omitted, nothing is put off. */
   readonly later?: (run: () => void) => void;
-  /** The bound on subscriptions that the socket shares with others. Default: none. */
-  readonly subscriptionsTotal?: SubscriptionsTotal;
+  /** Who has the bound on subscriptions that the socket shares with others. Default: there is none. */
+  readonly shared?: SubscriptionsTotalOwner;
 }
 
 /** The pattern of a socket type. */

@@ -57,7 +57,9 @@ export class XPubPattern extends Pattern {
     super(init);
     this.#random = init.random;
     this.#asked = new SubscriptionTree(init.random);
-    this.#total = init.subscriptionsTotal ?? new SubscriptionsTotal(Infinity);
+    this.#total = init.shared === undefined
+      ? new SubscriptionsTotal(Infinity)
+      : SubscriptionsTotal.of(init.shared);
     this.#later = init.later;
   }
 

@@ -7,7 +7,8 @@
  */
 
 import type { AcceptSession } from "./accept_session.ts";
-import { InprocBinding, InprocSession } from "./inproc_session.ts";
+import { InprocRegistry } from "./inproc_registry.ts";
+import { InprocBinding, type InprocRuntime, InprocSession } from "./inproc_session.ts";
 import { ListenSession } from "./listen_session.ts";
 import type { SessionOwner } from "./owner.ts";
 import type { Runtime } from "./runtime.ts";
@@ -54,6 +55,12 @@ export const listening: Listening = {
 /** `inproc://`. Node, Deno and Bun always have it. */
 export const inproc: Inproc = {
   connect: (owner, runtime, endpoint, routingId) =>
-    new InprocSession(owner, runtime, endpoint, true, routingId),
-  bind: (owner, runtime, endpoint, accepted) => new InprocBinding(owner, runtime, endpoint, accepted),
+    new InprocSession(owner, withNames(runtime), endpoint, true, routingId),
+  bind: (owner, runtime, endpoint, accepted) =>
+    new InprocBinding(owner, withNames(runtime), endpoint, accepted),
 };
+
+function withNames(runtime: Runtime): InprocRuntime {
+  runtime.inproc ??= new InprocRegistry();
+  return runtime as InprocRuntime;
+}

@@ -88,7 +88,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
       options: this.patternOptions,
       random: (into) => this.runtime.host.random(into),
       later: (run) => this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: run }),
-      subscriptionsTotal: this.runtime.subscriptionsTotal,
+      shared: this.runtime,
     });
     this.sender = new Sender(this.pattern, this.options, this.runtime);
     this.receiver = new Receiver(this.pattern, this.options, this.runtime);
