@@ -9,10 +9,12 @@
  * @module
  */
 
+import type { Inbound } from "../engine/link.ts";
 import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { HighWaterMark, Outgoing } from "./pipe/outbound_queue.ts";
 import type { Message, Pipe } from "./pipe/pipe.ts";
+import type { StreamPipe } from "./pipe/stream_pipe.ts";
 import type { SubscriptionsTotalOwner } from "./subscriptions/subscriptions_total.ts";
 
 /** What happens to messages that arrive on a pipe of this pattern. */
@@ -78,6 +80,10 @@ export abstract class Pattern {
     this.options = init.options;
   }
 
+  /** Returns what takes the messages that arrive on a connection of `pipe`, as {@link inbound} says. */
+  sinkOf(pipe: StreamPipe): Inbound {
+    return pipe.inbound;
+  }
   /** A pipe may be written to from now on. */
   abstract attach(pipe: Pipe): void;
   /** A pipe has ended: nothing more is sent on it. */

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { Inbound } from "../engine/link.ts";
+import type { StreamPipe } from "./pipe/stream_pipe.ts";
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { Arrivals } from "./subscriptions/arrivals.ts";
@@ -16,6 +18,7 @@ import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe/pipe.ts";
 import type { Random } from "./subscriptions/record_table.ts";
 import { type Retired, SubscriptionTree } from "./subscriptions/subscription_tree.ts";
+import { SubscriptionSink } from "./subscriptions/subscription_sink.ts";
 import { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
@@ -61,6 +64,10 @@ export class XPubPattern extends Pattern {
       ? new SubscriptionsTotal(Infinity)
       : SubscriptionsTotal.of(init.shared);
     this.#later = init.later;
+  }
+
+  override sinkOf(pipe: StreamPipe): Inbound {
+    return new SubscriptionSink(pipe, this);
   }
 
   attach(pipe: Pipe): void {
