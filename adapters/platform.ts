@@ -10,7 +10,7 @@
  */
 
 import type { Platform } from "../src/ports.ts";
-import { inproc, listening } from "../src/session/features.ts";
+import { inproc, listening } from "../src/socket/features.ts";
 import { parseEndpoint } from "../src/socket/endpoint.ts";
 import { detectHost, loadAdapter } from "./detect.ts";
 

@@ -258,7 +258,7 @@ export interface Platform {
   loadAdapter(): Adapter | Promise<Adapter>;
   /** The schemes that {@link loadAdapter} provides, known before it is called. */
   readonly schemes: readonly string[];
-  /** What contexts can do besides connecting: src/session/features.ts. */
+  /** What contexts can do besides connecting: src/socket/features.ts. */
   readonly features: Readonly<Record<string, unknown>>;
   /** Optional: throws for an endpoint that cannot be parsed, before its transport is loaded. */
   checkEndpoint?(address: string, role: "bind" | "connect"): void;

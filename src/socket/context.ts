@@ -7,7 +7,7 @@
 import { platform } from "#platform";
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
-import type { Features } from "../session/features.ts";
+import type { Features } from "./features.ts";
 import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";

@@ -6,15 +6,23 @@
  * @module
  */
 
-import type { AcceptSession } from "./accept_session.ts";
-import { InprocRegistry } from "./inproc_registry.ts";
-import { InprocBinding, type InprocRuntime, InprocSession } from "./inproc_session.ts";
-import { ListenSession } from "./listen_session.ts";
-import type { SessionOwner } from "./owner.ts";
-import type { Runtime } from "./runtime.ts";
+import type { AcceptSession } from "../session/accept_session.ts";
+import { InprocRegistry } from "../session/inproc_registry.ts";
+import { InprocBinding, type InprocRuntime, InprocSession } from "../session/inproc_session.ts";
+import { ListenSession } from "../session/listen_session.ts";
+import type { SessionOwner } from "../session/owner.ts";
+import type { Runtime } from "../session/runtime.ts";
+import { Bindings, type BindingsEvents } from "./bindings.ts";
+import type { EndpointsOwner } from "./endpoints.ts";
+
+/** What can be bound to. */
+export interface Binding {
+  /** @internal Makes what holds the bindings of a socket. */
+  bindings(core: EndpointsOwner, events: BindingsEvents): Bindings;
+}
 
 /** Accepting connections: `bind` over transports that can listen. */
-export interface Listening {
+export interface Listening extends Binding {
   /** @internal Makes what listens on an endpoint; `accepted` is called with every connection. */
   listen(
     owner: SessionOwner,
@@ -24,7 +32,7 @@ export interface Listening {
 }
 
 /** Connections over `inproc://`, within a context. */
-export interface Inproc {
+export interface Inproc extends Binding {
   /** @internal */
   connect(
     owner: SessionOwner,
@@ -49,16 +57,22 @@ export interface Features {
 
 /** Accepting connections. Node, Deno and Bun always have it. */
 export const listening: Listening = {
+  bindings: makeBindings,
   listen: (owner, runtime, accepted) => new ListenSession(owner, runtime, accepted),
 };
 
 /** `inproc://`. Node, Deno and Bun always have it. */
 export const inproc: Inproc = {
+  bindings: makeBindings,
   connect: (owner, runtime, endpoint, routingId) =>
     new InprocSession(owner, withNames(runtime), endpoint, true, routingId),
   bind: (owner, runtime, endpoint, accepted) =>
     new InprocBinding(owner, withNames(runtime), endpoint, accepted),
 };
+
+function makeBindings(core: EndpointsOwner, events: BindingsEvents): Bindings {
+  return new Bindings(core, events);
+}
 
 function withNames(runtime: Runtime): InprocRuntime {
   runtime.inproc ??= new InprocRegistry();
