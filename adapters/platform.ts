@@ -9,6 +9,7 @@
  * @module
  */
 
+import { lineOf } from "../src/inspect_line.ts";
 import type { Platform } from "../src/ports.ts";
 import { inproc, listening } from "../src/socket/features.ts";
 import { parseEndpoint } from "../src/socket/endpoint.ts";
@@ -22,6 +23,9 @@ export const platform: Platform = {
   // In the package's bundle this module and that of the features import each other.
   get features() {
     return { inproc, listening };
+  },
+  get lineOf() {
+    return lineOf;
   },
   checkEndpoint: parseEndpoint,
 };

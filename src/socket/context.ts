@@ -12,7 +12,7 @@ import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
 import { type EndpointRole, splitEndpoint } from "./scheme.ts";
-import { showAs } from "../inspect.ts";
+import { showAs, showLines } from "../inspect.ts";
 
 /** Options of a {@link Context}. */
 export interface ContextOptions {
@@ -80,6 +80,7 @@ export class Context {
   constructor(options: ContextOptions = {}) {
     const fault = callFault("a Context", options, CONTEXT_OPTIONS);
     if (fault !== undefined) throw fault;
+    showLines(platform.lineOf);
     const { host, transports = {}, features, ...limits } = options;
     this.features = { ...platform.features, ...features } as Features;
     this.runtime = new Runtime(host ?? platform.createHost(), limits);

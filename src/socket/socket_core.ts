@@ -165,10 +165,8 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   /** Resolves when `options.peers` peers (default 1) are connected. */
   waitForPeers(options?: ReadyOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
-    if (options !== undefined) {
-      const refused = refusedWait("ready", options, READY_OPTIONS);
-      if (refused !== undefined) return Promise.reject(refused);
-    }
+    const refused = refusedWait("ready", options, READY_OPTIONS);
+    if (refused !== undefined) return Promise.reject(refused);
     const count = options?.peers ?? 1;
     if (this.#peers.size >= count) return Promise.resolve();
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
