@@ -260,6 +260,10 @@ export interface Platform {
   readonly schemes: readonly string[];
   /** What contexts can do besides connecting: src/socket/features.ts. */
   readonly features: Readonly<Record<string, unknown>>;
+  /** Optional: what is allowed, besides `null`, as the socket options that only transports use, by name. */
+  readonly transportOptions?: Readonly<
+    Record<string, { readonly allowed: string; allows(value: unknown): boolean }>
+  >;
   /** Optional: writes the line that `console.log` shows for an object, where the console asks for one. */
   readonly lineOf?: (name: string, facts: Readonly<Record<string, unknown>>) => string;
   /** Optional: throws for an endpoint that cannot be parsed, before its transport is loaded. */

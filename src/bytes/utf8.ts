@@ -26,7 +26,8 @@ interface Globals {
 
 const globals = globalThis as unknown as Globals;
 const encoder = new globals.TextEncoder();
-// Bundlers may leave out the decoders. `ignoreBOM` means "keep it": text that begins with U+FEFF must come back unchanged.
+// Bundlers may leave out the decoders.
+// `ignoreBOM` means "keep it": text that begins with U+FEFF must come back unchanged.
 const lossyDecoder = /* @__PURE__ */ new globals.TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 const strictDecoder = /* @__PURE__ */ new globals.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

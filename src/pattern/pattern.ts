@@ -14,7 +14,6 @@ import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { HighWaterMark, Outgoing } from "./pipe/outbound_queue.ts";
 import type { Message, Pipe } from "./pipe/pipe.ts";
-import type { StreamPipe } from "./pipe/stream_pipe.ts";
 import type { SubscriptionsTotalOwner } from "./subscriptions/subscriptions_total.ts";
 
 /** What happens to messages that arrive on a pipe of this pattern. */
@@ -65,6 +64,11 @@ export interface PatternInit {
   readonly shared?: SubscriptionsTotalOwner;
 }
 
+/** A pipe over a byte stream, to whose queue what arrives may go. */
+export interface ReceivingPipe extends Pipe {
+  readonly inbound: Inbound;
+}
+
 /** The pattern of a socket type. */
 export type PatternClass = new (init: PatternInit) => Pattern;
 
@@ -81,7 +85,7 @@ export abstract class Pattern {
   }
 
   /** Returns what takes the messages that arrive on a connection of `pipe`, as {@link inbound} says. */
-  sinkOf(pipe: StreamPipe): Inbound {
+  sinkOf(pipe: ReceivingPipe): Inbound {
     return pipe.inbound;
   }
   /** A pipe may be written to from now on. */

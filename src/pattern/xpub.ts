@@ -8,13 +8,12 @@
  */
 
 import type { Inbound } from "../engine/link.ts";
-import type { StreamPipe } from "./pipe/stream_pipe.ts";
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { Arrivals } from "./subscriptions/arrivals.ts";
 import { FanOut } from "./distribution/fan_out.ts";
 import type { Outgoing } from "./pipe/outbound_queue.ts";
-import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
+import { type InboundKind, Pattern, type PatternInit, type ReceivingPipe } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe/pipe.ts";
 import type { Random } from "./subscriptions/record_table.ts";
 import { type Retired, SubscriptionTree } from "./subscriptions/subscription_tree.ts";
@@ -66,7 +65,7 @@ export class XPubPattern extends Pattern {
     this.#later = init.later;
   }
 
-  override sinkOf(pipe: StreamPipe): Inbound {
+  override sinkOf(pipe: ReceivingPipe): Inbound {
     return new SubscriptionSink(pipe, this);
   }
 

@@ -6,12 +6,32 @@
 
 import { MisuseError } from "../errors.ts";
 import type { StreamOptions, TransportFactory } from "../ports.ts";
-import type { InprocBinding } from "../session/inproc_session.ts";
+import type { AcceptSession } from "../session/accept_session.ts";
+import type { InprocBinding, InprocSession } from "../session/inproc_session.ts";
 import type { ListenSession } from "../session/listen_session.ts";
-import type { Session } from "../session/owner.ts";
-import type { EndpointsOwner } from "./endpoints.ts";
-import type { Inproc, Listening } from "./features.ts";
+import type { Session, SessionOwner } from "../session/owner.ts";
+import type { Runtime } from "../session/runtime.ts";
 import { closedError } from "./wait_list.ts";
+
+/** The socket whose bindings these are. */
+export interface BindingsOwner extends SessionOwner {
+  readonly runtime: Runtime;
+}
+
+/** Makes what listens on an endpoint; `accepted` is called with every connection. */
+type MakeListener = (
+  owner: SessionOwner,
+  runtime: Runtime,
+  accepted: (session: AcceptSession) => void,
+) => ListenSession;
+
+/** Makes the bound end of a name within the context. */
+type MakeInproc = (
+  owner: SessionOwner,
+  runtime: Runtime,
+  endpoint: string,
+  accepted: (session: InprocSession) => void,
+) => InprocBinding;
 
 /** What bindings report to the endpoints that they belong to. */
 export interface BindingsEvents {
@@ -25,13 +45,13 @@ export interface BindingsEvents {
 
 /** The bindings of one socket. */
 export class Bindings {
-  readonly #core: EndpointsOwner;
+  readonly #core: BindingsOwner;
   readonly #events: BindingsEvents;
   readonly #bindings: Map<string, ListenSession | InprocBinding> = new Map();
   /** Those that open or close at present. */
   #changing = 0;
 
-  constructor(core: EndpointsOwner, events: BindingsEvents) {
+  constructor(core: BindingsOwner, events: BindingsEvents) {
     this.#core = core;
     this.#events = events;
   }
@@ -48,7 +68,7 @@ export class Bindings {
 
   /** Binds and starts accepting. Resolves with the real endpoint. */
   async listen(
-    feature: Listening,
+    feature: { readonly listen: MakeListener },
     address: string,
     transport: TransportFactory | Promise<TransportFactory>,
     options: StreamOptions,
@@ -72,7 +92,7 @@ export class Bindings {
   }
 
   /** Binds to a name within the context. */
-  bindInproc(feature: Inproc, address: string): void {
+  bindInproc(feature: { readonly bind: MakeInproc }, address: string): void {
     const core = this.#core;
     const binding = feature.bind(core, core.runtime, address, (session) => this.#events.accepted(session));
     if (binding.open(() => this.#bound(address, binding))) return;

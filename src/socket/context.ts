@@ -11,6 +11,7 @@ import type { Features } from "./features.ts";
 import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
+import type { TransportOptionRows } from "./options.ts";
 import { type EndpointRole, splitEndpoint } from "./scheme.ts";
 import { showAs, showLines } from "../inspect.ts";
 
@@ -69,6 +70,8 @@ export class Context {
   readonly runtime: Runtime;
   /** @internal */
   readonly features: Features;
+  /** @internal What the platform's transports allow as their options. */
+  readonly transportOptions: TransportOptionRows = platform.transportOptions ?? {};
   readonly #transports: Map<string, TransportFactory>;
   /** Schemes of the runtime's own transports, which are loaded when the first endpoint needs one. */
   readonly #schemes: readonly string[];

@@ -12,17 +12,12 @@ import { InprocBinding, type InprocRuntime, InprocSession } from "../session/inp
 import { ListenSession } from "../session/listen_session.ts";
 import type { SessionOwner } from "../session/owner.ts";
 import type { Runtime } from "../session/runtime.ts";
-import { Bindings, type BindingsEvents } from "./bindings.ts";
-import type { EndpointsOwner } from "./endpoints.ts";
-
-/** What can be bound to. */
-export interface Binding {
-  /** @internal Makes what holds the bindings of a socket. */
-  bindings(core: EndpointsOwner, events: BindingsEvents): Bindings;
-}
+import { Bindings, type BindingsEvents, type BindingsOwner } from "./bindings.ts";
 
 /** Accepting connections: `bind` over transports that can listen. */
-export interface Listening extends Binding {
+export interface Listening {
+  /** @internal Makes what holds the bindings of a socket. */
+  bindings(core: BindingsOwner, events: BindingsEvents): Bindings;
   /** @internal Makes what listens on an endpoint; `accepted` is called with every connection. */
   listen(
     owner: SessionOwner,
@@ -32,7 +27,9 @@ export interface Listening extends Binding {
 }
 
 /** Connections over `inproc://`, within a context. */
-export interface Inproc extends Binding {
+export interface Inproc {
+  /** @internal Makes what holds the bindings of a socket. */
+  bindings(core: BindingsOwner, events: BindingsEvents): Bindings;
   /** @internal */
   connect(
     owner: SessionOwner,
@@ -70,7 +67,7 @@ export const inproc: Inproc = {
     new InprocBinding(owner, withNames(runtime), endpoint, accepted),
 };
 
-function makeBindings(core: EndpointsOwner, events: BindingsEvents): Bindings {
+function makeBindings(core: BindingsOwner, events: BindingsEvents): Bindings {
   return new Bindings(core, events);
 }
 

@@ -80,7 +80,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.id = this.runtime.nextSocketId();
     for (const [name, value] of Object.entries(options)) {
       if (name === "context" || value === undefined) continue;
-      (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
+      (this.options as unknown as Record<string, unknown>)[name] = this.#checked(name, value);
     }
     this.patternOptions = makePatternOptions(this.options);
     this.pattern = makePattern({
@@ -101,10 +101,14 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     context.add(this);
   }
 
+  #checked(name: string, value: unknown): unknown {
+    return checkOption(this.type, name, value, this.context.transportOptions);
+  }
+
   /** Sets an option. Throws `MisuseError` and changes nothing if the value is not allowed. */
   setOption(name: OptionName, value: unknown): void {
     if (this.closed) throw closedError();
-    (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
+    (this.options as unknown as Record<string, unknown>)[name] = this.#checked(name, value);
     this.#sessionOptions = undefined;
     Object.assign(this.patternOptions, makePatternOptions(this.options));
     if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();

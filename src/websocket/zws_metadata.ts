@@ -90,8 +90,8 @@ export function peerMetadata(metadata: Uint8Array): PeerMetadata {
 }
 
 /**
- * READY of a peer that only told its identity. Its type is the first that fits ours; it has none if ours is not
- * known, which engines accept too.
+ * READY of a peer that only told its identity. Its type is the first that fits ours; it has none if ours is
+ * not known, which engines accept too.
  */
 export function readyOfIdentity(identity: Uint8Array, ours: SocketType | undefined): Uint8Array {
   const properties: Property[] = [];

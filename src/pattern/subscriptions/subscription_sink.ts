@@ -7,10 +7,9 @@
 import { copyOf } from "../../bytes/bytes.ts";
 import type { Inbound } from "../../engine/link.ts";
 import { decodeLegacySubscription } from "../../zmtp/commands.ts";
-import type { Pattern } from "../pattern.ts";
+import type { Pattern, ReceivingPipe } from "../pattern.ts";
 import { type InboundEvents, InboundQueue } from "../pipe/inbound_queue.ts";
 import type { HighWaterMark } from "../pipe/outbound_queue.ts";
-import type { StreamPipe } from "../pipe/stream_pipe.ts";
 
 const NO_MARK: HighWaterMark = { messages: 0, bytes: 0 };
 const NO_EVENTS: InboundEvents = { readable(): void {}, drained(): void {} };
@@ -28,7 +27,7 @@ interface Request {
  * application's code.
  */
 export class SubscriptionSink implements Inbound {
-  readonly #pipe: StreamPipe;
+  readonly #pipe: ReceivingPipe;
   readonly #pattern: Pattern;
   /** Takes runs apart, which only messages come in: most peers of a publisher send none. */
   #queue: InboundQueue | undefined;
@@ -38,7 +37,7 @@ export class SubscriptionSink implements Inbound {
    */
   #arrived: (Request | undefined)[] | undefined;
 
-  constructor(pipe: StreamPipe, pattern: Pattern) {
+  constructor(pipe: ReceivingPipe, pattern: Pattern) {
     this.#pipe = pipe;
     this.#pattern = pattern;
   }
@@ -84,7 +83,7 @@ export class SubscriptionSink implements Inbound {
   }
 
   hold(release: () => void): void {
-    this.#pipe.inbound.hold(release);
+    this.#pipe.inbound.hold?.(release);
   }
 
   #arrive(request: Request | undefined): void {
