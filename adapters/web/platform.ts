@@ -23,7 +23,7 @@ export const platform: Platform = {
     // The browser has its own certificates, and those who listen theirs: what concerns neither is ignored.
     tls: { allowed: "an object", allows: isPlainObject },
     webSocket: {
-      allowed: "an object; its pingIntervalMs is a whole number, 0 to 2 147 483 647",
+      allowed: `an object; pingIntervalMs: ${PING_INTERVAL.allowed}`,
       allows: (value) => isPlainObject(value) && PING_INTERVAL.allows(value["pingIntervalMs"] ?? 0),
     },
   },
