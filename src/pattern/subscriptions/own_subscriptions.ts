@@ -61,9 +61,9 @@ class TopicNode {
     return upper;
   }
 
-  /** Removes nodes that have become useless from here up. */
-  prune(): void {
-    let node: TopicNode = this;
+  /** Removes nodes that have become useless from `lowest` up. */
+  static prune(lowest: TopicNode): void {
+    let node = lowest;
     // One that is left with one below is not joined with it: going to and fro would copy a long edge often.
     while (node.above !== undefined && node.references === 0 && node.#below.length === 0) {
       const { above } = node;
@@ -82,12 +82,12 @@ class TopicNode {
       nodes.push(...node.#below);
     }
   }
+}
 
-  get topic(): Uint8Array {
-    const edges: Uint8Array[] = [];
-    for (let node: TopicNode | undefined = this; node !== undefined; node = node.above) edges.push(node.edge);
-    return concat(edges.reverse());
-  }
+function topicOf(lowest: TopicNode): Uint8Array {
+  const edges: Uint8Array[] = [];
+  for (let node: TopicNode | undefined = lowest; node !== undefined; node = node.above) edges.push(node.edge);
+  return concat(edges.reverse());
 }
 
 /** The topics of a SUB, each with the number of times it was subscribed to. Nothing here recurses. */
@@ -113,7 +113,7 @@ export class OwnSubscriptions implements Topics {
       if (node === undefined) return false;
     }
     if (node.references === 0 || --node.references > 0) return false;
-    node.prune();
+    TopicNode.prune(node);
     return true;
   }
 
@@ -127,7 +127,7 @@ export class OwnSubscriptions implements Topics {
   }
 
   *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
-    for (const node of this.#root.all()) if (node.references > 0) yield node.topic;
+    for (const node of this.#root.all()) if (node.references > 0) yield topicOf(node);
   }
 
   /** Tree nodes in use. For tests: 0 once every topic has gone. */
