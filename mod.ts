@@ -54,7 +54,7 @@ export {
   Socket,
   type SocketSummary,
 } from "./src/socket/socket.ts";
-export { type Features, type Inproc, inproc, type Listening, listening } from "./src/session/features.ts";
+export { type Features, type Inproc, inproc, type Listening, listening } from "./src/socket/features.ts";
 export type {
   ConflateOptions,
   PublishOptions,

@@ -9,8 +9,10 @@
  * @module
  */
 
+import { lineOf } from "../src/inspect_line.ts";
 import type { Platform } from "../src/ports.ts";
-import { inproc, listening } from "../src/session/features.ts";
+import { inproc, listening } from "../src/socket/features.ts";
+import { TRANSPORT_OPTIONS } from "../src/socket/transport_checks.ts";
 import { parseEndpoint } from "../src/socket/endpoint.ts";
 import { detectHost, loadAdapter } from "./detect.ts";
 
@@ -22,6 +24,12 @@ export const platform: Platform = {
   // In the package's bundle this module and that of the features import each other.
   get features() {
     return { inproc, listening };
+  },
+  get transportOptions() {
+    return TRANSPORT_OPTIONS;
+  },
+  get lineOf() {
+    return lineOf;
   },
   checkEndpoint: parseEndpoint,
 };

@@ -7,14 +7,14 @@
 
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
-/** Entries of a list that a line shows. */
-const SHOWN_MAX = 5;
-
 /** As a value: the line shows the fact's name alone. */
 export const PRESENT: unique symbol = Symbol("present");
 
 /** What is shown: names and plain values. A fact that is `undefined` is left out. */
 export type Facts = Readonly<Record<string, unknown>>;
+
+/** Writes what `console.log` shows: see inspect_line.ts. */
+export type LineOf = (name: string, facts: Facts) => string;
 
 /**
  * From here on `console.log` shows the instances of a class as one line made of what `facts` returns, and
@@ -30,7 +30,7 @@ export function showAs<Shown extends object>(
   nameAs(prototype, name);
   define(prototype, INSPECT, function (this: Shown, depth: number): string {
     const title = titleOf(this);
-    return depth < 0 ? `[${title}]` : lineOf(title, facts(this));
+    return depth < 0 || lineOf === undefined ? `[${title}]` : lineOf(title, facts(this));
   });
   if ("toJSON" in prototype) return;
   define(prototype, "toJSON", function (this: Shown): unknown {
@@ -41,6 +41,13 @@ export function showAs<Shown extends object>(
 /** What a class is called when it is shown. Bundlers change the names of classes. */
 export function nameAs(prototype: object, name: string): void {
   NAMES.set(prototype, name);
+}
+
+let lineOf: LineOf | undefined;
+
+/** How lines are written, from now on. A browser's console shows objects itself. */
+export function showLines(by: LineOf | undefined): void {
+  lineOf = by;
 }
 
 const NAMES: WeakMap<object, string> = new WeakMap();
@@ -59,27 +66,4 @@ function jsonOf(facts: Facts): Facts {
     [name, typeof value === "bigint" ? `${value}` : value] as const
   );
   return Object.fromEntries(entries);
-}
-
-/** `Push { connected: ["tcp://127.0.0.1:5555"], peers: 1, queued: 0 }` */
-export function lineOf(name: string, facts: Facts): string {
-  return `${name} ${textOf(facts)}`;
-}
-
-function textOf(value: unknown): string {
-  if (Array.isArray(value)) {
-    const texts = value.slice(0, SHOWN_MAX).map(textOf);
-    if (value.length > SHOWN_MAX) texts.push(`… ${value.length - SHOWN_MAX} more`);
-    return `[${texts.join(", ")}]`;
-  }
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (value instanceof Uint8Array) return `Uint8Array(${value.length})`;
-  if (typeof value !== "object" || value === null) return String(value);
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return fields.length === 0 ? "{}" : `{ ${fields.map(fieldText).join(", ")} }`;
-}
-
-function fieldText([name, value]: readonly [string, unknown]): string {
-  return value === PRESENT ? name : `${name}: ${textOf(value)}`;
 }

@@ -258,8 +258,14 @@ export interface Platform {
   loadAdapter(): Adapter | Promise<Adapter>;
   /** The schemes that {@link loadAdapter} provides, known before it is called. */
   readonly schemes: readonly string[];
-  /** What contexts can do besides connecting: src/session/features.ts. */
+  /** What contexts can do besides connecting: src/socket/features.ts. */
   readonly features: Readonly<Record<string, unknown>>;
+  /** Optional: what is allowed, besides `null`, as the socket options that only transports use, by name. */
+  readonly transportOptions?: Readonly<
+    Record<string, { readonly allowed: string; allows(value: unknown): boolean }>
+  >;
+  /** Optional: writes the line that `console.log` shows for an object, where the console asks for one. */
+  readonly lineOf?: (name: string, facts: Readonly<Record<string, unknown>>) => string;
   /** Optional: throws for an endpoint that cannot be parsed, before its transport is loaded. */
   checkEndpoint?(address: string, role: "bind" | "connect"): void;
 }

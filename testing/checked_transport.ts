@@ -7,10 +7,11 @@
 
 import { createHost } from "../adapters/host.ts";
 import { copyOf } from "../src/bytes/bytes.ts";
-import { brokenRule, closeQuietly, isBytes, isTransport } from "../src/engine/transport_rules.ts";
+import { closeQuietly, isBytes, isTransport } from "../src/engine/transport_rules.ts";
 import { MisuseError, PeerError } from "../src/errors.ts";
 import type { Dial, Host, Listener, Transport, TransportFactory, TransportHandlers } from "../src/ports.ts";
 import { ContractWatch, type Rule } from "./contract_watch.ts";
+import { brokenRule } from "./rules.ts";
 
 const host: Host = createHost();
 

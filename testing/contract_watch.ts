@@ -5,13 +5,8 @@
  * @module
  */
 
-import {
-  type DevelopmentRule,
-  isBytes,
-  isTransport,
-  isTransportInfo,
-  type TransportRule,
-} from "../src/engine/transport_rules.ts";
+import { isBytes, isTransport, isTransportInfo, type TransportRule } from "../src/engine/transport_rules.ts";
+import type { DevelopmentRule } from "./rules.ts";
 
 /** The name of any rule. */
 export type Rule = TransportRule | DevelopmentRule;

@@ -6,7 +6,7 @@
  */
 
 import { createHost } from "../adapters/host.ts";
-import { ruleText } from "../src/engine/transport_rules.ts";
+import { ruleText } from "./rules.ts";
 import type { Dial, Host, Transport, TransportHandlers, TransportInfo } from "../src/ports.ts";
 import { ContractWatch } from "./contract_watch.ts";
 

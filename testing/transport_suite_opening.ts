@@ -5,10 +5,10 @@
  */
 
 import { MisuseError } from "../src/errors.ts";
-import { ruleText } from "../src/engine/transport_rules.ts";
 import type { Attach } from "../src/ports.ts";
 import { type Bench, type SuiteCase, suiteCase } from "./bench.ts";
 import { check, type Probe, turns } from "./probe.ts";
+import { ruleText } from "./rules.ts";
 
 /** Cases about the beginning of a stream, and about listeners. */
 export const openingCases: readonly SuiteCase[] = [

@@ -7,6 +7,7 @@
 
 import { readFileSync } from "node:fs";
 import { OPTION_NAMES, OPTION_ROWS, type OptionName } from "../src/socket/options.ts";
+import { TRANSPORT_OPTIONS } from "../src/socket/transport_checks.ts";
 import type { SocketType } from "../src/zmtp/socket_type.ts";
 
 const TYPES = Object.keys(OPTION_NAMES) as SocketType[];
@@ -32,7 +33,11 @@ export function withoutDefault(comment: string): string {
 export function optionTable(): string[] {
   const comments = optionComments(readFileSync("src/socket/options.ts", "utf8"));
   return (Object.keys(OPTION_ROWS) as OptionName[]).map((name) => {
-    const { allowed, value } = OPTION_ROWS[name];
+    const { value } = OPTION_ROWS[name];
+    const ofTransports = TRANSPORT_OPTIONS[name]?.allowed;
+    const allowed = [OPTION_ROWS[name].allowed, ...(ofTransports === undefined ? [] : [ofTransports])].join(
+      ", or ",
+    );
     const texts = new Set((comments.get(name) ?? []).map(withoutDefault));
     return `| \`${name}\` | ${typesWith(name)} | ${shown(value)} | ${allowed} | ${[...texts].join(" · ")} |`;
   });

@@ -209,7 +209,7 @@ function checkPublishedImports({ path, text, masked, report }: Code): void {
  * `copyOf`, and no rule that reads text can tell bytes from arrays. Texts that are not listed have `substring`.
  */
 const SLICED: Readonly<Record<string, readonly string[]>> = {
-  "src/inspect.ts": ["value"],
+  "src/inspect_line.ts": ["value"],
   "adapters/store/file_store.ts": ["path"],
   "adapters/store/lock_holder.ts": ["stat?"],
   "adapters/store/node_disk.ts": ["chunks"],
@@ -291,6 +291,7 @@ const SHARED_FILES = [
   "src/arguments.ts",
   "src/assert.ts",
   "src/inspect.ts",
+  "src/inspect_line.ts",
   "src/nearest.ts",
   "src/state_table.ts",
   "src/transport_options.ts",

@@ -1,7 +1,7 @@
 /** The subscription tree: changes, and the match that a publisher makes once per message. */
 
 import { bench, do_not_optimize, group } from "mitata";
-import { CountedSubscriptions } from "../../src/pattern/subscriptions/counted_subscriptions.ts";
+import { OwnSubscriptions } from "../../src/pattern/subscriptions/own_subscriptions.ts";
 import { SubscriptionTree } from "../../src/pattern/subscriptions/subscription_tree.ts";
 
 const MATCHES = 1000;
@@ -68,13 +68,13 @@ function defineMatch(shape: string, count: number): void {
 }
 
 function defineReceiver(): void {
-  const counted = new CountedSubscriptions();
+  const own = new OwnSubscriptions();
   const all = topics("sensor", 10_000);
-  for (const topic of all) counted.add(topic);
+  for (const topic of all) own.add(topic);
   const received = frames(all);
   bench(`subscriptions: a subscriber looks at ${MATCHES} messages, 10000 topics`, () => {
     let matched = 0;
-    for (let i = 0; i < MATCHES; i++) if (counted.matches(received[i]!)) matched++;
+    for (let i = 0; i < MATCHES; i++) if (own.matches(received[i]!)) matched++;
     do_not_optimize(matched);
   });
 }

@@ -26,9 +26,10 @@ interface Globals {
 
 const globals = globalThis as unknown as Globals;
 const encoder = new globals.TextEncoder();
+// Bundlers may leave out the decoders.
 // `ignoreBOM` means "keep it": text that begins with U+FEFF must come back unchanged.
-const lossyDecoder = new globals.TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
-const strictDecoder = new globals.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lossyDecoder = /* @__PURE__ */ new globals.TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const strictDecoder = /* @__PURE__ */ new globals.TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The UTF-8 bytes of `text`. A lone surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {

@@ -122,60 +122,24 @@ export type FlushInput =
   | "lent"
   | "drained";
 
+/** What moves nothing, except where a state says otherwise. Only a write in flight can drain. */
+function stay(state: FlushState): Record<Exclude<FlushInput, "drained">, FlushState> {
+  return {
+    queued: state,
+    queuedLate: state,
+    full: state,
+    callbackEnded: state,
+    burstEnded: state,
+    turnEnded: state,
+    lent: "blocked",
+  };
+}
+
 export const FLUSH_TRANSITIONS: Table<FlushState, FlushInput> = {
-  idle: {
-    queued: "soon",
-    queuedLate: "late",
-    full: "hot",
-    callbackEnded: "idle",
-    burstEnded: "idle",
-    turnEnded: "idle",
-    lent: "blocked",
-  },
-  soon: {
-    queued: "soon",
-    queuedLate: "soon",
-    full: "hot",
-    callbackEnded: "hot",
-    burstEnded: "soon",
-    turnEnded: "hot",
-    lent: "blocked",
-  },
-  late: {
-    queued: "late",
-    queuedLate: "late",
-    full: "hot",
-    callbackEnded: "late",
-    burstEnded: "idle",
-    turnEnded: "late",
-    lent: "blocked",
-  },
-  hot: {
-    queued: "gathering",
-    queuedLate: "gathering",
-    full: "hot",
-    callbackEnded: "hot",
-    burstEnded: "hot",
-    turnEnded: "idle",
-    lent: "blocked",
-  },
-  gathering: {
-    queued: "gathering",
-    queuedLate: "gathering",
-    full: "gathering",
-    callbackEnded: "gathering",
-    burstEnded: "gathering",
-    turnEnded: "idle",
-    lent: "blocked",
-  },
-  blocked: {
-    queued: "blocked",
-    queuedLate: "blocked",
-    full: "blocked",
-    callbackEnded: "blocked",
-    burstEnded: "blocked",
-    turnEnded: "blocked",
-    lent: "blocked",
-    drained: "hot",
-  },
+  idle: { ...stay("idle"), queued: "soon", queuedLate: "late", full: "hot" },
+  soon: { ...stay("soon"), full: "hot", callbackEnded: "hot", turnEnded: "hot" },
+  late: { ...stay("late"), full: "hot", burstEnded: "idle" },
+  hot: { ...stay("hot"), queued: "gathering", queuedLate: "gathering", turnEnded: "idle" },
+  gathering: { ...stay("gathering"), turnEnded: "idle" },
+  blocked: { ...stay("blocked"), drained: "hot" },
 };

@@ -9,11 +9,12 @@
  * @module
  */
 
+import type { Inbound } from "../engine/link.ts";
 import { MisuseError } from "../errors.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import type { HighWaterMark, Outgoing } from "./pipe/outbound_queue.ts";
 import type { Message, Pipe } from "./pipe/pipe.ts";
-import type { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
+import type { SubscriptionsTotalOwner } from "./subscriptions/subscriptions_total.ts";
 
 /** What happens to messages that arrive on a pipe of this pattern. */
 export type InboundKind =
@@ -59,8 +60,13 @@ export interface PatternInit {
   readonly random: (into: Uint8Array) => void;
   /** Calls `run` at the end of the current turn of the event loop. If omitted, nothing is put off. */
   readonly later?: (run: () => void) => void;
-  /** The bound on subscriptions that the socket shares with others. Default: none. */
-  readonly subscriptionsTotal?: SubscriptionsTotal;
+  /** Who has the bound on subscriptions that the socket shares with others. Default: there is none. */
+  readonly shared?: SubscriptionsTotalOwner;
+}
+
+/** A pipe over a byte stream, to whose queue what arrives may go. */
+export interface ReceivingPipe extends Pipe {
+  readonly inbound: Inbound;
 }
 
 /** The pattern of a socket type. */
@@ -78,6 +84,10 @@ export abstract class Pattern {
     this.options = init.options;
   }
 
+  /** Returns what takes the messages that arrive on a connection of `pipe`, as {@link inbound} says. */
+  sinkOf(pipe: ReceivingPipe): Inbound {
+    return pipe.inbound;
+  }
   /** A pipe may be written to from now on. */
   abstract attach(pipe: Pipe): void;
   /** A pipe has ended: nothing more is sent on it. */

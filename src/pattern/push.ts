@@ -4,15 +4,22 @@
  * @module
  */
 
+import type { Inbound } from "../engine/link.ts";
 import { LoadBalancer } from "./distribution/load_balancer.ts";
 import type { Outgoing } from "./pipe/outbound_queue.ts";
 import { type InboundKind, Pattern } from "./pattern.ts";
 import type { Pipe } from "./pipe/pipe.ts";
 
+const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
+
 export class PushPattern extends Pattern {
   readonly type = "PUSH";
   override readonly inbound: InboundKind = "discard";
   readonly #balancer: LoadBalancer = new LoadBalancer();
+
+  override sinkOf(): Inbound {
+    return DISCARD;
+  }
 
   attach(pipe: Pipe): void {
     this.writable(pipe);

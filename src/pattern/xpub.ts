@@ -7,15 +7,17 @@
  * @module
  */
 
+import type { Inbound } from "../engine/link.ts";
 import { copyOf } from "../bytes/bytes.ts";
 import { PeerError } from "../errors.ts";
 import { Arrivals } from "./subscriptions/arrivals.ts";
 import { FanOut } from "./distribution/fan_out.ts";
 import type { Outgoing } from "./pipe/outbound_queue.ts";
-import { type InboundKind, Pattern, type PatternInit } from "./pattern.ts";
+import { type InboundKind, Pattern, type PatternInit, type ReceivingPipe } from "./pattern.ts";
 import { type Message, Pipe } from "./pipe/pipe.ts";
 import type { Random } from "./subscriptions/record_table.ts";
 import { type Retired, SubscriptionTree } from "./subscriptions/subscription_tree.ts";
+import { SubscriptionSink } from "./subscriptions/subscription_sink.ts";
 import { SubscriptionsTotal } from "./subscriptions/subscriptions_total.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 
@@ -57,8 +59,14 @@ export class XPubPattern extends Pattern {
     super(init);
     this.#random = init.random;
     this.#asked = new SubscriptionTree(init.random);
-    this.#total = init.subscriptionsTotal ?? new SubscriptionsTotal(Infinity);
+    this.#total = init.shared === undefined
+      ? new SubscriptionsTotal(Infinity)
+      : SubscriptionsTotal.of(init.shared);
     this.#later = init.later;
+  }
+
+  override sinkOf(pipe: ReceivingPipe): Inbound {
+    return new SubscriptionSink(pipe, this);
   }
 
   attach(pipe: Pipe): void {

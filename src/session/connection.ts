@@ -166,15 +166,10 @@ function asError(cause: unknown): Error | undefined {
 /** Returns the type of the event that reports a handshake that failed with `error`. */
 export function handshakeErrorType(error: Error | undefined): HandshakeErrorType {
   if (!(error instanceof PeerError)) return "handshake:error:other";
+  if (error.code.startsWith("ERR_CERTIFICATE_")) return "handshake:error:auth";
   switch (error.code) {
     case "ERR_PEER_ERROR":
     case "ERR_PEER_IDENTITY":
-    case "ERR_CERTIFICATE_EXPIRED":
-    case "ERR_CERTIFICATE_UNKNOWN":
-    case "ERR_CERTIFICATE_HOST":
-    case "ERR_CERTIFICATE_PURPOSE":
-    case "ERR_CERTIFICATE_REQUIRED":
-    case "ERR_CERTIFICATE_REFUSED":
       return "handshake:error:auth";
     case "ERR_PEER_HANDSHAKE_TIMEOUT":
     case "ERR_TRANSPORT":

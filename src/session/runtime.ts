@@ -8,14 +8,17 @@ import { DEFAULT_TOTAL_LIMITS, type TotalLimits } from "../engine/limits.ts";
 import { PendingTotal } from "../engine/pending_chunks.ts";
 import { Scheduler } from "../engine/scheduler.ts";
 import { SharedBound } from "../pattern/pipe/shared_bound.ts";
-import { SubscriptionsTotal } from "../pattern/subscriptions/subscriptions_total.ts";
+import type {
+  SubscriptionsTotal,
+  SubscriptionsTotalOwner,
+} from "../pattern/subscriptions/subscriptions_total.ts";
 import type { Host } from "../ports.ts";
 import { SegmentPool } from "../zmtp/segment.ts";
-import { InprocRegistry } from "./inproc_registry.ts";
+import type { InprocRegistry } from "./inproc_registry.ts";
 import { KeepAlive } from "./keep_alive.ts";
 
 /** The state that all sockets of a context share. */
-export class Runtime {
+export class Runtime implements SubscriptionsTotalOwner {
   readonly host: Host;
   readonly scheduler: Scheduler;
   readonly keepAlive: KeepAlive;
@@ -23,8 +26,11 @@ export class Runtime {
   readonly pendingTotal: PendingTotal;
   readonly queuedTotal: SharedBound;
   readonly receivedTotal: SharedBound;
-  readonly subscriptionsTotal: SubscriptionsTotal;
-  readonly inproc: InprocRegistry = new InprocRegistry();
+  readonly subscriptionsTotalBytesMax: number;
+  /** Made for the first publisher. */
+  subscriptionsTotal: SubscriptionsTotal | undefined;
+  /** Made for the first inproc endpoint. */
+  inproc: InprocRegistry | undefined;
   #lastPeerId = 0;
   #lastSocketId = 0;
 
@@ -36,7 +42,7 @@ export class Runtime {
     this.pendingTotal = new PendingTotal(limit("pendingTotalBytesMax"));
     this.queuedTotal = new SharedBound(limit("queuedTotalBytesMax"));
     this.receivedTotal = new SharedBound(limit("receivedTotalBytesMax"));
-    this.subscriptionsTotal = new SubscriptionsTotal(limit("subscriptionsTotalBytesMax"));
+    this.subscriptionsTotalBytesMax = limit("subscriptionsTotalBytesMax");
   }
 
   /** Returns a number for the next socket, unique in the context. */

@@ -80,13 +80,14 @@ export function callFault(call: string, options: unknown, known: CallOptions): M
 
 /**
  * Returns why a call with these options must not begin to wait: they are wrong, or their signal is already
- * aborted. Returns `undefined` when it may wait. Only for calls that were given options.
+ * aborted. Returns `undefined` when it may wait. A call without options pays nothing for this.
  */
 export function refusedWait(
   call: string,
-  options: WaitOptions,
+  options: WaitOptions | undefined,
   known: CallOptions = WAIT_OPTIONS,
 ): MisuseError | undefined {
+  if (options === undefined) return undefined;
   const fault = callFault(call, options, known);
   if (fault !== undefined) return fault;
   return options.signal?.aborted === true ? abortedError(options.signal) : undefined;

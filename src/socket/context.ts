@@ -7,12 +7,13 @@
 import { platform } from "#platform";
 import { MisuseError } from "../errors.ts";
 import type { Adapter, Host, TransportFactory } from "../ports.ts";
-import type { Features } from "../session/features.ts";
+import type { Features } from "./features.ts";
 import { Runtime } from "../session/runtime.ts";
 import { callFault, type CallOptions, wholeNumber } from "./call_options.ts";
 import { isPlainObject } from "../arguments.ts";
+import type { TransportOptionRows } from "./options.ts";
 import { type EndpointRole, splitEndpoint } from "./scheme.ts";
-import { showAs } from "../inspect.ts";
+import { showAs, showLines } from "../inspect.ts";
 
 /** Options of a {@link Context}. */
 export interface ContextOptions {
@@ -69,6 +70,8 @@ export class Context {
   readonly runtime: Runtime;
   /** @internal */
   readonly features: Features;
+  /** @internal What the platform's transports allow as their options. */
+  readonly transportOptions: TransportOptionRows = platform.transportOptions ?? {};
   readonly #transports: Map<string, TransportFactory>;
   /** Schemes of the runtime's own transports, which are loaded when the first endpoint needs one. */
   readonly #schemes: readonly string[];
@@ -80,6 +83,7 @@ export class Context {
   constructor(options: ContextOptions = {}) {
     const fault = callFault("a Context", options, CONTEXT_OPTIONS);
     if (fault !== undefined) throw fault;
+    showLines(platform.lineOf);
     const { host, transports = {}, features, ...limits } = options;
     this.features = { ...platform.features, ...features } as Features;
     this.runtime = new Runtime(host ?? platform.createHost(), limits);

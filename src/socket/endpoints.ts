@@ -6,18 +6,15 @@
 
 import { MisuseError } from "../errors.ts";
 import type { StreamOptions, TransportFactory } from "../ports.ts";
-import type { AcceptSession } from "../session/accept_session.ts";
 import { ConnectSession } from "../session/connect_session.ts";
-import type { Inproc, Listening } from "../session/features.ts";
-import type { InprocBinding } from "../session/inproc_session.ts";
-import type { ListenSession } from "../session/listen_session.ts";
 import type { Session, SessionOwner } from "../session/owner.ts";
 import type { Runtime } from "../session/runtime.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
+import type { Bindings, BindingsEvents } from "./bindings.ts";
 import type { Context } from "./context.ts";
+import type { Inproc, Listening } from "./features.ts";
 import type { OptionValues } from "./options.ts";
 import { splitEndpoint } from "./scheme.ts";
-import { closedError } from "./wait_list.ts";
 
 /**
  * Connecting these types a second time to the same endpoint does nothing, as in libzmq. With the other types
@@ -46,15 +43,15 @@ export interface EndpointsOwner extends SessionOwner {
 }
 
 /** The endpoints and sessions of one socket. */
-export class Endpoints {
+export class Endpoints implements BindingsEvents {
   /** The real endpoint of the last bind, or the endpoint of the last connect. */
   last: string | null = null;
   readonly #core: EndpointsOwner;
-  readonly #bindings: Map<string, ListenSession | InprocBinding> = new Map();
+  /** Made when something is first bound. */
+  #bindings: Bindings | undefined;
   readonly #sessions: Set<Session> = new Set();
   /** Connecting sessions, by the requested endpoint. */
   readonly #connects: Map<string, Set<Session>> = new Map();
-  #opening = 0;
   #finished = false;
 
   constructor(core: EndpointsOwner) {
@@ -63,7 +60,7 @@ export class Endpoints {
 
   /** The real endpoints that the socket is bound to. */
   get bound(): string[] {
-    return [...this.#bindings.keys()];
+    return this.#bindings?.endpoints ?? [];
   }
 
   /** The endpoints that the socket is connected to or is trying to reach, as requested. */
@@ -81,48 +78,27 @@ export class Endpoints {
   /** Binds and starts accepting. Resolves with the real endpoint. */
   async bind(address: string): Promise<string> {
     this.#core.assertOpen();
-    const { context, runtime } = this.#core;
+    const { context } = this.#core;
     const scheme = context.schemeOf(address, "bind");
     if (scheme === "inproc") {
-      this.#bindInproc(address);
+      const feature = this.#inproc(address);
+      this.#bindingsBy(feature).bindInproc(feature, address);
       return address;
     }
     const transport = context.transport(scheme);
     const streamOptions = this.#streamOptions();
-    const session = this.#listening(address).listen(
-      this.#core,
-      runtime,
-      (accepted) => this.#accepted(accepted),
-    );
-    this.#opening++;
-    try {
-      const factory = await transport;
-      await session.open(factory.listen(address, streamOptions));
-    } catch (error) {
-      this.#core.emit({ type: "bind:error", address, error: error as Error });
-      throw error;
-    } finally {
-      this.#opening--;
-      if (this.#core.closed) void session.close().then(() => this.#review());
-    }
-    if (this.#core.closed) throw closedError();
-    this.#bindings.set(session.endpoint, session);
-    this.#core.strand(undefined);
-    this.last = session.endpoint;
-    this.#core.emit({ type: "bind", address: session.endpoint });
-    return session.endpoint;
+    const feature = context.features.listening ?? missing("listening", `Cannot bind to "${address}"`);
+    return await this.#bindingsBy(feature).listen(feature, address, transport, streamOptions);
   }
 
   /** Stops accepting; accepted connections stay open. `address` is the real endpoint (`lastEndpoint`). */
   async unbind(address: string): Promise<void> {
     this.#core.assertOpen();
-    const binding = this.#bindings.get(address);
-    if (binding === undefined) {
+    const unbound = this.#bindings?.unbind(address);
+    if (unbound === undefined) {
       throw new MisuseError("ERR_NOT_BOUND", `Cannot unbind "${address}": the socket is not bound to it`);
     }
-    this.#bindings.delete(address);
-    await binding.close();
-    this.#core.emit({ type: "close", address });
+    await unbound;
   }
 
   /** Starts connecting, and reconnects whenever the connection is lost. */
@@ -177,11 +153,7 @@ export class Endpoints {
    */
   async renewTls(): Promise<void> {
     const options = this.#streamOptions();
-    const renewals = [...this.#bindings.values()].flatMap((binding) =>
-      isInproc(binding) ? [] : [binding.renew(options)]
-    );
-    const renewed = await Promise.allSettled(renewals);
-    for (const result of renewed) if (result.status === "rejected") throw result.reason;
+    await this.#bindings?.renew(options);
     for (const [address, sessions] of this.#connects) {
       const { scheme } = splitEndpoint(address);
       if (!TLS_SCHEMES.includes(scheme)) continue;
@@ -194,21 +166,9 @@ export class Endpoints {
 
   /** Closes everything; `core.finish()` follows when nothing is left. */
   close(lingerMs: number): void {
-    for (const binding of this.#bindings.values()) {
-      if (isInproc(binding)) {
-        binding.close();
-        continue;
-      }
-      this.#opening++;
-      void binding.close().then(() => {
-        this.#opening--;
-        this.#core.emit({ type: "close", address: binding.endpoint });
-        this.#review();
-      });
-    }
-    this.#bindings.clear();
+    this.#bindings?.close();
     for (const session of [...this.#sessions]) session.close(lingerMs);
-    this.#review();
+    this.review();
   }
 
   /** Called when a session is over. */
@@ -216,9 +176,8 @@ export class Endpoints {
     this.#sessions.delete(session);
     const sessions = this.#connects.get(session.endpoint);
     if (sessions?.delete(session) === true && sessions.size === 0) this.#connects.delete(session.endpoint);
-    const left = this.#sessions.size + this.#bindings.size + this.#opening;
-    if (failure !== undefined && left === 0 && !this.#core.closed) this.#core.strand(failure);
-    this.#review();
+    if (failure !== undefined && !this.#busy && !this.#core.closed) this.#core.strand(failure);
+    this.review();
   }
 
   /** Applies changed high-water marks to existing pipes. */
@@ -227,33 +186,35 @@ export class Endpoints {
     for (const session of this.#sessions) session.setMarks(sendMark, receiveMark);
   }
 
-  #bindInproc(address: string): void {
-    const binding = this.#inproc(address).bind(this.#core, this.#core.runtime, address, (session) => {
-      this.#sessions.add(session);
-    });
-    const bound = (): void => {
-      this.#bindings.set(address, binding);
-      this.#core.strand(undefined);
-      this.last = address;
-      this.#core.emit({ type: "bind", address });
-    };
-    if (!binding.open(bound)) {
-      const error = new MisuseError("ERR_ADDRESS_IN_USE", `Cannot bind to "${address}": the name is in use`);
-      this.#core.emit({ type: "bind:error", address, error });
-      throw error;
-    }
+  // What bindings report.
+
+  boundTo(endpoint: string): void {
+    this.#core.strand(undefined);
+    this.last = endpoint;
+    this.#core.emit({ type: "bind", address: endpoint });
   }
 
-  #listening(address: string): Listening {
-    return this.#core.context.features.listening ?? missing("listening", `Cannot bind to "${address}"`);
+  accepted(session: Session): void {
+    this.#sessions.add(session);
+  }
+
+  /** Finishes if the socket is closed and nothing is left. */
+  review(): void {
+    if (this.#finished || !this.#core.closed || this.#busy) return;
+    this.#finished = true;
+    this.#core.finish();
+  }
+
+  get #busy(): boolean {
+    return this.#sessions.size > 0 || this.#bindings?.busy === true;
+  }
+
+  #bindingsBy(feature: Inproc | Listening): Bindings {
+    return this.#bindings ??= feature.bindings(this.#core, this);
   }
 
   #inproc(address: string): Inproc {
     return this.#core.context.features.inproc ?? missing("inproc", `Cannot use "${address}"`);
-  }
-
-  #accepted(session: AcceptSession): void {
-    this.#sessions.add(session);
   }
 
   #connected(address: string, session: Session): void {
@@ -261,12 +222,6 @@ export class Endpoints {
     this.#sessions.add(session);
     const sessions = this.#connects.get(address) ?? new Set();
     this.#connects.set(address, sessions.add(session));
-  }
-
-  #review(): void {
-    if (this.#finished || !this.#core.closed || this.#sessions.size > 0 || this.#opening > 0) return;
-    this.#finished = true;
-    this.#core.finish();
   }
 
   #streamOptions(): StreamOptions {
@@ -286,10 +241,6 @@ export class Endpoints {
       ...(tcpKeepaliveIdle === -1 ? {} : { tcpKeepaliveIdleMs: tcpKeepaliveIdle * 1_000 }),
     };
   }
-}
-
-function isInproc(binding: ListenSession | InprocBinding): binding is InprocBinding {
-  return binding.endpoint.startsWith("inproc:");
 }
 
 /** A browser's build leaves out what few pages need. */

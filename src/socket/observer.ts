@@ -89,10 +89,8 @@ export class Observer {
    * @throws {MisuseError} (rejects) `ERR_CLOSED` after the last, `ERR_AGAIN`, `ERR_ABORTED`, `ERR_OPTION`
    */
   async receive(options?: WaitOptions): Promise<SocketEvent> {
-    if (options !== undefined) {
-      const refused = refusedWait("receive", options);
-      if (refused !== undefined) throw refused;
-    }
+    const refused = refusedWait("receive", options);
+    if (refused !== undefined) throw refused;
     const event = await this.#next(options);
     if (event === undefined) throw closedError();
     return event;

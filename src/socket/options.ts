@@ -18,12 +18,6 @@ import type { TlsOptions, WebSocketOptions } from "../transport_options.ts";
 import { areOwnProperties } from "../zmtp/metadata.ts";
 import type { SocketType } from "../zmtp/socket_type.ts";
 import { BYTES, type CallOption, show, TIMER_MAX, valueFault, wholeNumber } from "./call_options.ts";
-import {
-  isTlsOptions,
-  isWebSocketOptions,
-  TLS_OPTION_NAMES,
-  WEB_SOCKET_OPTION_NAMES,
-} from "./transport_checks.ts";
 
 /** Options that every socket has. */
 export interface SocketOptions {
@@ -277,6 +271,17 @@ function time(value: number, min: number): OptionRow {
   return whole("milliseconds", value, min, TIMER_MAX);
 }
 
+/** What else is allowed only the platform knows: see {@link TransportOptionRows}. */
+const OF_TRANSPORTS: OptionRow = {
+  allowed: "null",
+  allows: (value) => value === null,
+  value: null,
+  keep: copyFields,
+};
+
+/** What a platform allows, besides `null`, as the options that it hands to its transports. */
+export type TransportOptionRows = Readonly<Record<string, CallOption>>;
+
 const BOTH_WAYS: readonly SocketType[] = ["PAIR", "DEALER", "ROUTER", "REQ", "REP", "XPUB", "XSUB"];
 const ALL: readonly SocketType[] = ["PUSH", "PULL", "PUB", "SUB", ...BOTH_WAYS];
 
@@ -322,18 +327,8 @@ const GROUPS: readonly Group[] = [
     messageBytesMax: bound("bytes", DEFAULT_LIMITS.messageBytesMax),
     messageFramesMax: bound("frames", DEFAULT_LIMITS.messageFramesMax),
     pendingBytesMax: bound("bytes", DEFAULT_LIMITS.pendingBytesMax),
-    tls: {
-      allows: (value) => value === null || isTlsOptions(value),
-      allowed: `null, or an object with ${TLS_OPTION_NAMES}; nothing both as content and as a file`,
-      value: null,
-      keep: copyFields,
-    },
-    webSocket: {
-      allows: (value) => value === null || isWebSocketOptions(value),
-      allowed: `null, or an object with ${WEB_SOCKET_OPTION_NAMES}`,
-      value: null,
-      keep: copyFields,
-    },
+    tls: OF_TRANSPORTS,
+    webSocket: OF_TRANSPORTS,
     handshakesMax: bound("handshakes", HANDSHAKES_MAX),
   }),
   group<SendOptions>(["PUSH", "PUB", ...BOTH_WAYS], {
@@ -417,12 +412,17 @@ export function defaultOptions(): OptionValues {
 }
 
 /**
- * Checks one option of a socket type and returns the value to keep.
+ * Checks one option of a socket type and returns the value to keep. `ofTransports`: what the platform allows.
  *
  * @throws {MisuseError} `ERR_OPTION`: the type has no such option, or the value is not allowed. The message
  * says what is.
  */
-export function checkOption(type: SocketType, name: string, value: unknown): unknown {
+export function checkOption(
+  type: SocketType,
+  name: string,
+  value: unknown,
+  ofTransports: TransportOptionRows = {},
+): unknown {
   const names: readonly string[] = OPTION_NAMES[type];
   if (!names.includes(name)) {
     const meant = nearest(name, names);
@@ -433,8 +433,9 @@ export function checkOption(type: SocketType, name: string, value: unknown): unk
     );
   }
   const row = OPTION_ROWS[name as OptionName];
-  if (row.allows(value)) return row.keep === undefined ? value : row.keep(value);
-  throw valueFault(name, value, row.allowed);
+  const more = ofTransports[name];
+  if (row.allows(value) || more?.allows(value)) return row.keep === undefined ? value : row.keep(value);
+  throw valueFault(name, value, more === undefined ? row.allowed : `${row.allowed}, or ${more.allowed}`);
 }
 
 /**

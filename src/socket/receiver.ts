@@ -40,10 +40,8 @@ export class Receiver {
   receive(options?: WaitOptions): Promise<Message> {
     try {
       if (this.#closed) throw closedError();
-      if (options !== undefined) {
-        const refused = refusedWait("receive", options);
-        if (refused !== undefined) throw refused;
-      }
+      const refused = refusedWait("receive", options);
+      if (refused !== undefined) throw refused;
       const message = this.#receives.size === 0 ? this.#pattern.tryReceive() : undefined;
       if (message !== undefined) return Promise.resolve(message);
     } catch (error) {
@@ -88,10 +86,8 @@ export class Receiver {
   /** Resolves when `tryReceive` is worth a try. */
   waitReadable(options?: WaitOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    if (options !== undefined) {
-      const refused = refusedWait("waitReadable", options);
-      if (refused !== undefined) return Promise.reject(refused);
-    }
+    const refused = refusedWait("waitReadable", options);
+    if (refused !== undefined) return Promise.reject(refused);
     if (this.#pattern.canReceive) return DONE;
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);
     return this.#readables.wait(undefined, options).then((there) => {

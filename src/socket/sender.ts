@@ -52,10 +52,8 @@ export class Sender {
     let message: Outgoing;
     try {
       if (this.#closed) throw closedError();
-      if (options !== undefined) {
-        const refused = refusedWait("send", options);
-        if (refused !== undefined) throw refused;
-      }
+      const refused = refusedWait("send", options);
+      if (refused !== undefined) throw refused;
       message = toOutgoing(input);
       if (!this.#mustQueue(message) && this.#pattern.trySend(message)) {
         this.#budget.spend(messageBytes(message));
@@ -81,10 +79,8 @@ export class Sender {
    */
   waitWritable(options?: WaitOptions, ask?: () => boolean, known?: CallOptions): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    if (options !== undefined) {
-      const refused = refusedWait("waitWritable", options, known);
-      if (refused !== undefined) return Promise.reject(refused);
-    }
+    const refused = refusedWait("waitWritable", options, known);
+    if (refused !== undefined) return Promise.reject(refused);
     const can = ask ?? ((): boolean => this.#pattern.canSend);
     if (!this.#budget.spent && !this.#anyoneWaits && can()) return DONE;
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);

@@ -80,7 +80,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     this.id = this.runtime.nextSocketId();
     for (const [name, value] of Object.entries(options)) {
       if (name === "context" || value === undefined) continue;
-      (this.options as unknown as Record<string, unknown>)[name] = checkOption(type, name, value);
+      (this.options as unknown as Record<string, unknown>)[name] = this.#checked(name, value);
     }
     this.patternOptions = makePatternOptions(this.options);
     this.pattern = makePattern({
@@ -88,7 +88,7 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
       options: this.patternOptions,
       random: (into) => this.runtime.host.random(into),
       later: (run) => this.runtime.scheduler.afterTurn({ callbackEnded(): void {}, turnEnded: run }),
-      subscriptionsTotal: this.runtime.subscriptionsTotal,
+      shared: this.runtime,
     });
     this.sender = new Sender(this.pattern, this.options, this.runtime);
     this.receiver = new Receiver(this.pattern, this.options, this.runtime);
@@ -101,10 +101,14 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
     context.add(this);
   }
 
+  #checked(name: string, value: unknown): unknown {
+    return checkOption(this.type, name, value, this.context.transportOptions);
+  }
+
   /** Sets an option. Throws `MisuseError` and changes nothing if the value is not allowed. */
   setOption(name: OptionName, value: unknown): void {
     if (this.closed) throw closedError();
-    (this.options as unknown as Record<string, unknown>)[name] = checkOption(this.type, name, value);
+    (this.options as unknown as Record<string, unknown>)[name] = this.#checked(name, value);
     this.#sessionOptions = undefined;
     Object.assign(this.patternOptions, makePatternOptions(this.options));
     if (name.endsWith("HighWaterMark") || name.endsWith("HighWaterMarkBytes")) this.endpoints.marksChanged();
@@ -165,10 +169,8 @@ export class SocketCore implements EndpointsOwner, PatternEvents {
   /** Resolves when `options.peers` peers (default 1) are connected. */
   waitForPeers(options?: ReadyOptions): Promise<void> {
     if (this.closed) return Promise.reject(closedError());
-    if (options !== undefined) {
-      const refused = refusedWait("ready", options, READY_OPTIONS);
-      if (refused !== undefined) return Promise.reject(refused);
-    }
+    const refused = refusedWait("ready", options, READY_OPTIONS);
+    if (refused !== undefined) return Promise.reject(refused);
     const count = options?.peers ?? 1;
     if (this.#peers.size >= count) return Promise.resolve();
     if (this.#stranded !== undefined) return Promise.reject(this.#stranded);

@@ -26,10 +26,8 @@ export class SubscriptionWaits {
 
   async wait(topic: string | Uint8Array, options: WaitOptions | undefined): Promise<void> {
     if (this.#closed) throw closedError();
-    if (options !== undefined) {
-      const refused = refusedWait("subscribed", options);
-      if (refused !== undefined) throw refused;
-    }
+    const refused = refusedWait("subscribed", options);
+    if (refused !== undefined) throw refused;
     const bytes = optionBytes(topic);
     if (!this.#pattern.hasSubscribers(bytes)) await this.#waits.wait(copyOf(bytes), options);
   }

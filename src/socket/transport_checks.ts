@@ -6,6 +6,7 @@
 
 import { isPlainObject } from "../arguments.ts";
 import type { TlsOptions, WebSocketOptions } from "../transport_options.ts";
+import type { TransportOptionRows } from "./options.ts";
 
 type Checks<Options> = Readonly<Record<keyof Options, (value: unknown) => boolean>>;
 
@@ -49,9 +50,17 @@ export function isWebSocketOptions(value: unknown): value is WebSocketOptions {
   return hasOnly(value, WEB_SOCKET_CHECKS);
 }
 
-/** The names of the options of TLS and of WebSocket, as error messages list them. */
-export const TLS_OPTION_NAMES: string = Object.keys(TLS_CHECKS).join(", ");
-export const WEB_SOCKET_OPTION_NAMES: string = Object.keys(WEB_SOCKET_CHECKS).join(", ");
+/** What platforms whose transports use them allow, besides `null`, as the options of that name. */
+export const TRANSPORT_OPTIONS: TransportOptionRows = {
+  tls: {
+    allows: isTlsOptions,
+    allowed: `an object with ${Object.keys(TLS_CHECKS).join(", ")}; nothing both as content and as a file`,
+  },
+  webSocket: {
+    allows: isWebSocketOptions,
+    allowed: `an object with ${Object.keys(WEB_SOCKET_CHECKS).join(", ")}`,
+  },
+};
 
 function hasOnly<Options>(value: unknown, checks: Checks<Options>): value is Record<string, unknown> {
   return isPlainObject(value) &&

@@ -6,7 +6,7 @@
  */
 
 import { asciiBytes, asciiText, concat, NO_BYTES, readU32, viewOf } from "../bytes/bytes.ts";
-import { parseSocketType, type SocketType } from "../zmtp/socket_type.ts";
+import { compatibleTypes, parseSocketType, type SocketType } from "../zmtp/socket_type.ts";
 import { encodeMetadata, type Property } from "../zmtp/metadata.ts";
 import { encodeReady } from "../zmtp/commands.ts";
 import { FLOW_PROPERTY } from "./zws_wire.ts";
@@ -89,28 +89,13 @@ export function peerMetadata(metadata: Uint8Array): PeerMetadata {
   };
 }
 
-/** The type of a peer that does not say it, by our own. */
-const FITTING: Readonly<Record<SocketType, SocketType>> = {
-  PAIR: "PAIR",
-  PUB: "SUB",
-  SUB: "PUB",
-  REQ: "REP",
-  REP: "REQ",
-  DEALER: "ROUTER",
-  ROUTER: "DEALER",
-  PULL: "PUSH",
-  PUSH: "PULL",
-  XPUB: "SUB",
-  XSUB: "PUB",
-};
-
 /**
- * READY of a peer that only told its identity. Its type is one that fits ours; it has none if ours is not
- * known, which engines accept too.
+ * READY of a peer that only told its identity. Its type is the first that fits ours; it has none if ours is
+ * not known, which engines accept too.
  */
 export function readyOfIdentity(identity: Uint8Array, ours: SocketType | undefined): Uint8Array {
   const properties: Property[] = [];
-  if (ours !== undefined) properties.push(["Socket-Type", asciiBytes(FITTING[ours])]);
+  if (ours !== undefined) properties.push(["Socket-Type", asciiBytes(compatibleTypes(ours)[0]!)]);
   if (identity.length > 0) properties.push(["Identity", identity]);
   return encodeReady(encodeMetadata(properties));
 }

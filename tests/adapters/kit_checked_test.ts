@@ -2,11 +2,12 @@ import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { memoryTransport } from "../../adapters/memory/mod.ts";
 import { Context, MisuseError, type PeerError, Pull, Push } from "../../mod.ts";
-import { DEVELOPMENT_RULES, TRANSPORT_RULES } from "../../src/engine/transport_rules.ts";
+import { TRANSPORT_RULES } from "../../src/engine/transport_rules.ts";
 import type { Dial, Listen, Transport, TransportFactory, TransportHandlers } from "../../src/ports.ts";
 import { checkedTransport } from "../../testing/checked_transport.ts";
 import { turns } from "../../testing/probe.ts";
 import { transportSuite } from "../../testing/transport_suite.ts";
+import { DEVELOPMENT_RULES } from "../../testing/rules.ts";
 
 const RULES = { ...TRANSPORT_RULES, ...DEVELOPMENT_RULES };
 

@@ -1,10 +1,11 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { memoryTransport } from "../../adapters/memory/mod.ts";
-import { DEVELOPMENT_RULES, TRANSPORT_RULES } from "../../src/engine/transport_rules.ts";
+import { TRANSPORT_RULES } from "../../src/engine/transport_rules.ts";
 import type { Dial, Listen, Transport, TransportFactory, TransportHandlers } from "../../src/ports.ts";
 import { transportSuite } from "../../testing/transport_suite.ts";
 import type { TransportSuiteOptions } from "../../testing/bench.ts";
+import { DEVELOPMENT_RULES } from "../../testing/rules.ts";
 
 const RULES = { ...TRANSPORT_RULES, ...DEVELOPMENT_RULES };
 

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { SubscriptionsTotal } from "../../src/pattern/subscriptions/subscriptions_total.ts";
 import { Context, type Publisher } from "../../mod.ts";
 import { until, within } from "../interop/support/deadline.ts";
 import { codeOf, collectEvents, nextEvent } from "../interop/support/events.ts";
@@ -54,7 +55,7 @@ for (const type of ["PUB", "XPUB"] as const satisfies readonly AttackedType[]) {
     const context = new Context({ subscriptionsTotalBytesMax: MIB });
     const arena = await Arena.open(type, { context });
     const lost = collectEvents(arena.socket, "disconnect");
-    const { subscriptionsTotal } = context.runtime;
+    const subscriptionsTotal = SubscriptionsTotal.of(context.runtime);
     for (let i = 0; i < 6; i++) {
       const client = await connected(arena, "SUB");
       const topics = Array.from({ length: 600 }, (_, topic) => commandBytes("SUBSCRIBE", `${i} ${topic}`));

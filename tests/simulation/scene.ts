@@ -102,7 +102,7 @@ export class Scene {
       [0, 0, 0],
       "received memory is not given back",
     );
-    assertEquals(subscriptionsTotal.bytes, 0, "subscriptions are not given back");
+    assertEquals(subscriptionsTotal?.bytes ?? 0, 0, "subscriptions are not given back");
     for (const link of this.world.links) assert(link.closed || link.broken, link.describe());
     this.world.assertNoViolations();
     assertEquals(this.world.reported, [], "the application's own code threw");

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
+import { SubscriptionsTotal } from "../../src/pattern/subscriptions/subscriptions_total.ts";
 import { DEFAULT_TOTAL_LIMITS } from "../../src/engine/limits.ts";
 import type { SocketEvent } from "../../src/session/events.ts";
 import { Context } from "../../src/socket/context.ts";
@@ -479,7 +480,7 @@ test("a peer with most topics goes when those of all take too much, and others k
   good.connect("sim://news");
   for (let i = 0; i < 10; i++) good.subscribe(`good ${i}`);
   await world.driveTo(good.ready());
-  const { subscriptionsTotal } = context.runtime;
+  const subscriptionsTotal = SubscriptionsTotal.of(context.runtime);
   let received = 0;
   for (let flood = 0; flood < 4; flood++) {
     const bad = scene.add(new Subscriber({ context, reconnectInterval: 50 }));

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { assert, assertEquals } from "@std/assert";
 import { Context } from "../../src/socket/context.ts";
-import { lineOf } from "../../src/inspect.ts";
+import { lineOf } from "../../src/inspect_line.ts";
 import { Proxy } from "../../src/socket/proxy.ts";
 import { Dealer, Pull, Push, Router } from "../../src/socket/sockets.ts";
 import { World } from "../support/world.ts";

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { MisuseError } from "../../src/errors.ts";
 import { Context } from "../../src/socket/context.ts";
 import { checkOption, defaultOptions, OPTION_NAMES, type OptionName } from "../../src/socket/options.ts";
+import { TRANSPORT_OPTIONS } from "../../src/socket/transport_checks.ts";
 import { Request } from "../../src/socket/types/request.ts";
 import type { Socket } from "../../src/socket/socket.ts";
 import {
@@ -105,9 +106,15 @@ test("every option takes what it allows and refuses what it does not, naming its
   );
   for (const [type, names] of Object.entries(OPTION_NAMES) as [SocketType, readonly OptionName[]][]) {
     for (const name of names) {
-      for (const value of VALUES[name].good) assertEquals(checkOption(type, name, value), value);
+      for (const value of VALUES[name].good) {
+        assertEquals(checkOption(type, name, value, TRANSPORT_OPTIONS), value);
+      }
       for (const value of VALUES[name].bad) {
-        const error = assertThrows(() => checkOption(type, name, value), MisuseError, name);
+        const error = assertThrows(
+          () => checkOption(type, name, value, TRANSPORT_OPTIONS),
+          MisuseError,
+          name,
+        );
         assertEquals(error.code, "ERR_OPTION");
         assert(error.message.includes("allowed"), error.message);
       }

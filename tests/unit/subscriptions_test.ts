@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "../support/properties.ts";
 import { CountedSubscriptions } from "../../src/pattern/subscriptions/counted_subscriptions.ts";
+import { OwnSubscriptions } from "../../src/pattern/subscriptions/own_subscriptions.ts";
 import { SubscriptionTree } from "../../src/pattern/subscriptions/subscription_tree.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -165,6 +166,52 @@ test("the counted topics agree with a naive twin over 100 000 random operations"
     }),
     property,
   );
+});
+
+test("the topics of a SUB agree with a naive twin over 100 000 random operations", () => {
+  fc.assert(
+    fc.property(operations, (steps) => {
+      const own = new OwnSubscriptions();
+      const twin = new Map<string, number>();
+      for (const { verb, topic } of steps) {
+        const key = keyOf(topic);
+        const references = twin.get(key) ?? 0;
+        if (verb === "add") {
+          assertEquals(own.add(topic), references === 0);
+          twin.set(key, references + 1);
+        } else if (verb === "match") {
+          assertEquals(own.matches(topic), [...twin.keys()].some((prefix) => key.startsWith(prefix)));
+        } else {
+          assertEquals(own.remove(topic), references === 1);
+          if (references > 1) twin.set(key, references - 1);
+          else twin.delete(key);
+        }
+      }
+      assertEquals(sortedKeys(own), [...twin.keys()].sort());
+      for (const [key, references] of twin) {
+        for (let left = references; left > 0; left--) assertEquals(own.remove(ascii(key)), left === 1);
+      }
+      assertEquals([own.nodeCount, [...own].length], [0, 0]);
+    }),
+    property,
+  );
+});
+
+test("the topics of a SUB share no memory with their callers, and nest as deep as a topic is long", () => {
+  const own = new OwnSubscriptions();
+  const long = new Uint8Array(20_000).fill(7);
+  for (let length = long.length; length > 0; length--) assert(own.add(long.subarray(0, length)));
+  const given = ascii("news");
+  own.add(given);
+  given.fill(0);
+  for (const topic of own) topic.fill(0);
+  assert(own.matches(ascii("news today")));
+  assert(own.matches(Uint8Array.of(7)));
+  assert(!own.matches(ascii("")));
+  assertEquals(own.nodeCount, long.length + 1);
+  for (let length = 1; length <= long.length; length++) assert(own.remove(long.subarray(0, length)));
+  assertEquals([...own].map(keyOf), ["news"]);
+  assertEquals(own.nodeCount, 1);
 });
 
 test("a duplicate subscription of one peer is undone by a single cancel", () => {

@@ -1,14 +1,8 @@
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  brokenRule,
-  DEVELOPMENT_RULES,
-  type DevelopmentRule,
-  isBytes,
-  TRANSPORT_RULES,
-  type TransportRule,
-} from "../../src/engine/transport_rules.ts";
+import { isBytes, TRANSPORT_RULES, type TransportRule } from "../../src/engine/transport_rules.ts";
+import { brokenRule, DEVELOPMENT_RULES, type DevelopmentRule } from "../../testing/rules.ts";
 
 test("docs/ADAPTERS.md lists every rule in the words of its error", () => {
   const page = readFileSync("docs/ADAPTERS.md", "utf8");

@@ -10,7 +10,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 class Bench {
   readonly events: FakeEvents = new FakeEvents();
   readonly options: ReturnType<typeof patternOptions> = patternOptions();
-  readonly sub: XSubPattern;
+  readonly sub: XSubPattern | SubPattern;
 
   constructor(Kind: typeof XSubPattern | typeof SubPattern = XSubPattern) {
     this.sub = new Kind({ events: this.events, options: this.options, random: () => {} });

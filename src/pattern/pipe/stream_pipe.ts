@@ -5,16 +5,13 @@
  * @module
  */
 
-import { copyOf } from "../../bytes/bytes.ts";
-import type { Inbound } from "../../engine/link.ts";
 import type { Driver } from "../../engine/driver.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { decodeLegacySubscription } from "../../zmtp/commands.ts";
 import { DISCARDED } from "../../zmtp/frame_sink.ts";
 import type { SegmentPool } from "../../zmtp/segment.ts";
 import type { SharedRun } from "../../zmtp/shared_run.ts";
 import { type InboundEvents, InboundQueue } from "./inbound_queue.ts";
-import { type HighWaterMark, type OutboundEvents, OutboundQueue, type Outgoing } from "./outbound_queue.ts";
+import { type OutboundEvents, OutboundQueue, type Outgoing } from "./outbound_queue.ts";
 import type { Pattern, PatternOptions } from "../pattern.ts";
 import { type Message, Pipe } from "./pipe.ts";
 import type { SharedBound } from "./shared_bound.ts";
@@ -69,7 +66,7 @@ export class StreamPipe extends Pipe implements OutboundEvents, InboundEvents {
     this.connected = true;
     this.outbound.listener = driver;
     this.inbound.source = driver;
-    engine.attach(this.#sink(), this.outbound);
+    engine.attach(this.#pattern.sinkOf(this), this.outbound);
   }
 
   /** The pattern knows the peer: decodes what came after the handshake and writes what is queued. */
@@ -158,99 +155,5 @@ export class StreamPipe extends Pipe implements OutboundEvents, InboundEvents {
     const { allocator } = this;
     if (allocator === undefined) return;
     for (const frame of frames) if (frame !== DISCARDED) allocator.release(frame);
-  }
-
-  #sink(): Inbound {
-    switch (this.#pattern.inbound) {
-      case "messages":
-        return this.inbound;
-      case "discard":
-        return DISCARD;
-      case "subscriptions":
-        return new SubscriptionSink(this, this.#pattern);
-    }
-  }
-}
-
-const DISCARD: Inbound = { credit: Infinity, run(): void {}, message(): void {}, announce(): void {} };
-
-const NO_MARK: HighWaterMark = { messages: 0, bytes: 0 };
-const NO_EVENTS: InboundEvents = { readable(): void {}, drained(): void {} };
-
-/** A subscription (`on`) or cancellation that the pattern has not seen yet. */
-interface Request {
-  readonly topic: Uint8Array;
-  readonly on: boolean;
-}
-
-/**
- * Takes what a publisher's peer sends: upstream messages and subscriptions. A subscription is a command or,
- * from a 3.0 peer, a message whose only frame begins with 01 or 00. All keep their wire order. The pattern
- * gets them only on {@link announce}, because it may refuse the peer, and because its events run the
- * application's code.
- */
-class SubscriptionSink implements Inbound {
-  readonly #pipe: StreamPipe;
-  readonly #pattern: Pattern;
-  /** Takes runs apart, which only messages come in: most peers of a publisher send none. */
-  #queue: InboundQueue | undefined;
-  /**
-   * What arrived since the last {@link announce}, in order. `undefined` stands for a message, which is in the
-   * pipe already.
-   */
-  #arrived: (Request | undefined)[] | undefined;
-
-  constructor(pipe: StreamPipe, pattern: Pattern) {
-    this.#pipe = pipe;
-    this.#pattern = pattern;
-  }
-
-  get credit(): number {
-    return this.#pipe.inbound.credit;
-  }
-
-  run(bytes: Uint8Array, start: number, end: number, messages: number): void {
-    const queue = this.#queue ??= new InboundQueue({ mark: NO_MARK, events: NO_EVENTS });
-    queue.run(bytes, start, end, messages);
-    for (let message = queue.read(); message !== undefined; message = queue.read()) {
-      let size = 0;
-      for (const frame of message) size += frame.length;
-      this.message(message, size);
-    }
-  }
-
-  message(frames: Uint8Array[], bytes: number): void {
-    const subscription = frames.length === 1 ? decodeLegacySubscription(frames[0]!) : undefined;
-    if (subscription !== undefined) {
-      this.subscription(copyOf(subscription.topic), subscription.name === "SUBSCRIBE");
-    } else if (this.#pattern.type === "XPUB") {
-      this.#pipe.inbound.message(frames, bytes);
-      this.#arrive(undefined);
-    }
-  }
-
-  subscription(topic: Uint8Array, on: boolean): void {
-    this.#arrive({ topic, on });
-  }
-
-  announce(): void {
-    const arrived = this.#arrived;
-    if (arrived !== undefined) {
-      this.#arrived = undefined;
-      for (const request of arrived) {
-        if (request === undefined) this.#pattern.upstream(this.#pipe);
-        else this.#pattern.subscription(this.#pipe, request.topic, request.on);
-      }
-    }
-    this.#pipe.inbound.announce();
-  }
-
-  hold(release: () => void): void {
-    this.#pipe.inbound.hold(release);
-  }
-
-  #arrive(request: Request | undefined): void {
-    if (this.#arrived === undefined) this.#arrived = [request];
-    else this.#arrived.push(request);
   }
 }

@@ -1,15 +1,16 @@
 /**
- * The subscriptions of a SUB or XSUB. It counts its own topics, and sends SUBSCRIBE and CANCEL only when a
+ * The subscriptions of an XSUB. It counts its own topics, and sends SUBSCRIBE and CANCEL only when a
  * count leaves or reaches zero.
  *
  * @module
  */
 
 import type { Random } from "./record_table.ts";
+import type { Topics } from "../subscribing.ts";
 import { RadixTree, ROOT, VALUE } from "./radix_tree.ts";
 
-/** The topics of a SUB or XSUB, each with the number of times it was subscribed to. */
-export class CountedSubscriptions {
+/** The topics of an XSUB, each with the number of times it was subscribed to. */
+export class CountedSubscriptions implements Topics {
   readonly #tree: RadixTree;
   #distinct = 0;
 

@@ -14,6 +14,12 @@ import type { Pipe } from "../pipe/pipe.ts";
  */
 const TOPIC_BYTES = 1_024;
 
+/** What holds the total of a context's publishers, once there is one. */
+export interface SubscriptionsTotalOwner {
+  readonly subscriptionsTotalBytesMax: number;
+  subscriptionsTotal: SubscriptionsTotal | undefined;
+}
+
 /** Counts what all peers' subscriptions take. Above the bound, refuses the peers that hold the most. */
 export class SubscriptionsTotal {
   /** Bytes that all subscriptions take. */
@@ -23,6 +29,11 @@ export class SubscriptionsTotal {
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
+  }
+
+  /** Returns the total of `owner`, made for the first publisher: most pages have none. */
+  static of(owner: SubscriptionsTotalOwner): SubscriptionsTotal {
+    return owner.subscriptionsTotal ??= new SubscriptionsTotal(owner.subscriptionsTotalBytesMax);
   }
 
   /**

@@ -77,10 +77,8 @@ export class Request extends DuplexSocket {
    * usable after all of these except `ERR_CLOSED`.
    */
   async request(message: MessageInput, options?: RetryOptions): Promise<Message> {
-    if (options !== undefined) {
-      const refused = refusedWait("request", options, RETRY_OPTIONS);
-      if (refused !== undefined) throw refused;
-    }
+    const refused = refusedWait("request", options, RETRY_OPTIONS);
+    if (refused !== undefined) throw refused;
     const { retries = 0, timeoutMs = -1, signal } = options ?? {};
     const pattern = this.core.pattern as ReqPattern;
     if (this.#requesting || pattern.waiting) {

@@ -6,14 +6,18 @@
  * @module
  */
 
-import type { AcceptSession } from "./accept_session.ts";
-import { InprocBinding, InprocSession } from "./inproc_session.ts";
-import { ListenSession } from "./listen_session.ts";
-import type { SessionOwner } from "./owner.ts";
-import type { Runtime } from "./runtime.ts";
+import type { AcceptSession } from "../session/accept_session.ts";
+import { InprocRegistry } from "../session/inproc_registry.ts";
+import { InprocBinding, type InprocRuntime, InprocSession } from "../session/inproc_session.ts";
+import { ListenSession } from "../session/listen_session.ts";
+import type { SessionOwner } from "../session/owner.ts";
+import type { Runtime } from "../session/runtime.ts";
+import { Bindings, type BindingsEvents, type BindingsOwner } from "./bindings.ts";
 
 /** Accepting connections: `bind` over transports that can listen. */
 export interface Listening {
+  /** @internal Makes what holds the bindings of a socket. */
+  bindings(core: BindingsOwner, events: BindingsEvents): Bindings;
   /** @internal Makes what listens on an endpoint; `accepted` is called with every connection. */
   listen(
     owner: SessionOwner,
@@ -24,6 +28,8 @@ export interface Listening {
 
 /** Connections over `inproc://`, within a context. */
 export interface Inproc {
+  /** @internal Makes what holds the bindings of a socket. */
+  bindings(core: BindingsOwner, events: BindingsEvents): Bindings;
   /** @internal */
   connect(
     owner: SessionOwner,
@@ -48,12 +54,24 @@ export interface Features {
 
 /** Accepting connections. Node, Deno and Bun always have it. */
 export const listening: Listening = {
+  bindings: makeBindings,
   listen: (owner, runtime, accepted) => new ListenSession(owner, runtime, accepted),
 };
 
 /** `inproc://`. Node, Deno and Bun always have it. */
 export const inproc: Inproc = {
+  bindings: makeBindings,
   connect: (owner, runtime, endpoint, routingId) =>
-    new InprocSession(owner, runtime, endpoint, true, routingId),
-  bind: (owner, runtime, endpoint, accepted) => new InprocBinding(owner, runtime, endpoint, accepted),
+    new InprocSession(owner, withNames(runtime), endpoint, true, routingId),
+  bind: (owner, runtime, endpoint, accepted) =>
+    new InprocBinding(owner, withNames(runtime), endpoint, accepted),
 };
+
+function makeBindings(core: BindingsOwner, events: BindingsEvents): Bindings {
+  return new Bindings(core, events);
+}
+
+function withNames(runtime: Runtime): InprocRuntime {
+  runtime.inproc ??= new InprocRegistry();
+  return runtime as InprocRuntime;
+}
