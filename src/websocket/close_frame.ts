@@ -8,7 +8,7 @@ import { NO_BYTES, readU16, viewOf, writeU16 } from "../bytes/bytes.ts";
 import { decodeUtf8Strict, encodeUtf8 } from "../bytes/utf8.ts";
 import { PeerError } from "../errors.ts";
 import { SHORT_PAYLOAD_BYTES_MAX } from "./frame_wire.ts";
-import { CLOSE_NORMAL, CLOSE_NOT_UTF8, type Violation, violation } from "./zws_wire.ts";
+import { CLOSE_NORMAL, CLOSE_NOT_UTF8, type Violation, violation } from "./zws/wire.ts";
 
 /** What a close frame says. */
 export interface CloseReason {

@@ -7,7 +7,7 @@
 
 import { NO_BYTES, viewOf } from "../bytes/bytes.ts";
 import type { Host } from "../ports.ts";
-import { CLOSE_TOO_BIG, type Violation, violation } from "./zws_wire.ts";
+import { CLOSE_TOO_BIG, type Violation, violation } from "./zws/wire.ts";
 
 /** Fragments of one message. */
 export const FRAGMENTS_MAX = 65_536;

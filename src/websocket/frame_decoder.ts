@@ -34,8 +34,8 @@ import {
   WHOLE_BINARY,
 } from "./frame_wire.ts";
 import { copyInto, keyAfter, maskInto, type Words, wordsOf } from "./mask.ts";
-import { INBOUND_COLLECT, INBOUND_PASS, zmtpFlags, type ZwsInbound } from "./zws_inbound.ts";
-import { CLOSE_UNSUPPORTED, tooLarge, type Violation, violation, ZWS_COMMAND } from "./zws_wire.ts";
+import { INBOUND_COLLECT, INBOUND_PASS, zmtpFlags, type ZwsInbound } from "./zws/inbound.ts";
+import { CLOSE_UNSUPPORTED, tooLarge, type Violation, violation, ZWS_COMMAND } from "./zws/wire.ts";
 
 /** Who is told what a {@link FrameDecoder} finds. */
 export interface FrameDecoderSink {

@@ -20,8 +20,8 @@ import {
   ZWS_PONG,
   ZWS_WHOLE,
   type ZwsOutbound,
-} from "./zws_outbound.ts";
-import { FRAME_COST_BYTES, type SendCredit } from "./zws_flow.ts";
+} from "./zws/outbound.ts";
+import { FRAME_COST_BYTES, type SendCredit } from "./zws/flow.ts";
 
 /** Larger bodies of a server go out where they are. */
 const REFERENCE_BYTES_MIN = 16_384;

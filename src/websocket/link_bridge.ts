@@ -1,6 +1,6 @@
 /**
  * The bridge over a native WebSocket, which sends and receives whole messages: to our engine it is a stream
- * of ZMTP, to the peer it is ZWS 2.0 (zws_wire.ts). The bridge over bytes is stream_bridge.ts.
+ * of ZMTP, to the peer it is ZWS 2.0 (zws/wire.ts). The bridge over bytes is stream_bridge.ts.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import type { PeerError } from "../errors.ts";
 import type { Dial, Transport, TransportHandlers } from "../ports.ts";
 import type { BridgeSetup } from "./bridge_setup.ts";
 import type { MessageLink, MessageLinkInfo, OpenMessageLink } from "./message_link.ts";
-import { RECEIVE_WINDOW_BYTES } from "./zws_flow.ts";
-import { ZwsInbound } from "./zws_inbound.ts";
+import { RECEIVE_WINDOW_BYTES } from "./zws/flow.ts";
+import { ZwsInbound } from "./zws/inbound.ts";
 import {
   ZWS_ALIVE,
   ZWS_DONE,
@@ -20,8 +20,8 @@ import {
   ZWS_PING,
   ZWS_WHOLE,
   ZwsOutbound,
-} from "./zws_outbound.ts";
-import { ZwsSession } from "./zws_session.ts";
+} from "./zws/outbound.ts";
+import { ZwsSession } from "./zws/session.ts";
 import {
   CLOSE_UNSUPPORTED,
   encodeCredit,
@@ -31,7 +31,7 @@ import {
   type Violation,
   violation,
   ZWS_COMMAND,
-} from "./zws_wire.ts";
+} from "./zws/wire.ts";
 
 /** Makes a native WebSocket a stream of ZMTP. */
 export function bridgeLink(open: OpenMessageLink, setup: BridgeSetup): Dial {

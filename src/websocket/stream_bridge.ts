@@ -26,9 +26,9 @@ import { fragmentsTotalOf } from "./fragments.ts";
 import { maskKeysOf } from "./mask.ts";
 import type { Opened, Opening, OpeningStream } from "./opening.ts";
 import { SOCKET_TRANSITIONS, type SocketInput, type SocketState } from "./states.ts";
-import { ZwsInbound } from "./zws_inbound.ts";
-import { ZwsOutbound } from "./zws_outbound.ts";
-import { ZwsSession } from "./zws_session.ts";
+import { ZwsInbound } from "./zws/inbound.ts";
+import { ZwsOutbound } from "./zws/outbound.ts";
+import { ZwsSession } from "./zws/session.ts";
 import {
   CLOSE_NORMAL,
   parseProtocol,
@@ -37,7 +37,7 @@ import {
   type Violation,
   violation,
   type ZwsProtocol,
-} from "./zws_wire.ts";
+} from "./zws/wire.ts";
 
 /** Milliseconds that the stream may take to end after we closed it because of the peer. */
 const CLOSE_MS = 1_000;

@@ -6,7 +6,7 @@ import {
   FRAGMENTS_MAX,
   FragmentsTotal,
 } from "../../../src/websocket/fragments.ts";
-import type { Violation } from "../../../src/websocket/zws_wire.ts";
+import type { Violation } from "../../../src/websocket/zws/wire.ts";
 
 class Held {
   readonly lost: Violation[] = [];

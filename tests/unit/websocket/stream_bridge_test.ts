@@ -6,7 +6,7 @@ import { PeerError } from "../../../src/errors.ts";
 import type { Dial, Transport, TransportHandlers } from "../../../src/ports.ts";
 import type { Opening, OpeningStream } from "../../../src/websocket/opening.ts";
 import { bridgeStream } from "../../../src/websocket/stream_bridge.ts";
-import { encodeCredit } from "../../../src/websocket/zws_wire.ts";
+import { encodeCredit } from "../../../src/websocket/zws/wire.ts";
 import { encodeCommandFrame, encodeReady } from "../../../src/zmtp/commands.ts";
 import { encodeFrame } from "../../../src/zmtp/frame_encoder.ts";
 import { encodeGreeting } from "../../../src/zmtp/greeting.ts";

@@ -5,9 +5,9 @@ import type { TransportHandlers } from "../../../src/ports.ts";
 import { encodeCommand, encodeCommandFrame, encodeReady } from "../../../src/zmtp/commands.ts";
 import { encodeFrame } from "../../../src/zmtp/frame_encoder.ts";
 import { encodeMetadata, type Property } from "../../../src/zmtp/metadata.ts";
-import { ZwsInbound } from "../../../src/websocket/zws_inbound.ts";
-import { ZwsSession } from "../../../src/websocket/zws_session.ts";
-import { encodeCredit, parseProtocol, peerGreeting, pongFrame } from "../../../src/websocket/zws_wire.ts";
+import { ZwsInbound } from "../../../src/websocket/zws/inbound.ts";
+import { ZwsSession } from "../../../src/websocket/zws/session.ts";
+import { encodeCredit, parseProtocol, peerGreeting, pongFrame } from "../../../src/websocket/zws/wire.ts";
 
 interface Setting {
   readonly protocol?: string;

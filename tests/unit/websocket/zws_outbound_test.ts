@@ -13,9 +13,9 @@ import { encodeFrame } from "../../../src/zmtp/frame_encoder.ts";
 import { encodeGreeting } from "../../../src/zmtp/greeting.ts";
 import { encodeMetadata, encodeOurMetadata, type Property } from "../../../src/zmtp/metadata.ts";
 import type { SocketType } from "../../../src/zmtp/socket_type.ts";
-import * as zws from "../../../src/websocket/zws_outbound.ts";
-import { ZwsSession } from "../../../src/websocket/zws_session.ts";
-import { parseProtocol } from "../../../src/websocket/zws_wire.ts";
+import * as zws from "../../../src/websocket/zws/outbound.ts";
+import { ZwsSession } from "../../../src/websocket/zws/session.ts";
+import { parseProtocol } from "../../../src/websocket/zws/wire.ts";
 
 interface Told {
   readonly what: string;
