@@ -7,7 +7,7 @@ import { freshPath, startProgram } from "../support.ts";
 
 /** What a program prints that ends by itself. */
 function outputOf(way: string, where = ""): Promise<string> {
-  return startProgram("log_client_program", way, where).output;
+  return startProgram("log/client_program", way, where).output;
 }
 
 test("a program that has closed its log ends by itself", async () => {
