@@ -158,7 +158,11 @@ function send(): void {
     async function run(): Promise<void> {
       running = true;
       while (running) {
-        while (socket.bufferedAmount < WAITING_BYTES_MAX) socket.send(body);
+        // A socket that takes everything at once still has to let the event loop turn.
+        for (let sent = 0; sent < WAITING_BYTES_MAX; sent += body.length) {
+          if (socket.bufferedAmount >= WAITING_BYTES_MAX) break;
+          socket.send(body);
+        }
         await turn();
       }
       say("STOPPED");
