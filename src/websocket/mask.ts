@@ -71,6 +71,10 @@ export function maskInto(
   count: number,
   key: number,
 ): void {
+  if (count >= BULK_BYTES_MIN) {
+    copyInto(source, from, target, to, count);
+    return maskInPlace(target.bytes, to, count, key);
+  }
   const read = source.view;
   const write = target.view;
   const end = from + count;
@@ -92,12 +96,39 @@ export function maskInto(
   for (let rest = key; at < end; at++, rest >>>= 8) target.bytes[at + shift] = source.bytes[at]! ^ rest;
 }
 
+/**
+ * From here on it pays to copy first and then mask whole aligned words where they are. Bun reads and writes a
+ * long row of unaligned words with a call for each.
+ */
+const BULK_BYTES_MIN = 512;
+
+function maskInPlace(bytes: Uint8Array, from: number, count: number, key: number): void {
+  const start = bytes.byteOffset + from;
+  const head = -start & 3;
+  for (let at = 0; at < head; at++) bytes[from + at] = bytes[from + at]! ^ (key >>> (8 * at));
+  const aligned = keyAfter(key, head);
+  const words = new Int32Array(bytes.buffer, start + head, (count - head) >>> 2);
+  const { length } = words;
+  let at = 0;
+  for (const last = length - 4; at <= last; at += 4) {
+    words[at] = words[at]! ^ aligned;
+    words[at + 1] = words[at + 1]! ^ aligned;
+    words[at + 2] = words[at + 2]! ^ aligned;
+    words[at + 3] = words[at + 3]! ^ aligned;
+  }
+  for (; at < length; at++) words[at] = words[at]! ^ aligned;
+  let rest = aligned;
+  for (let tail = from + head + 4 * length; tail < from + count; tail++, rest >>>= 8) {
+    bytes[tail] = bytes[tail]! ^ rest;
+  }
+}
+
 /** Copies up to this many bytes are faster in words than by a call. */
 const WORDS_BYTES_MAX = 128;
 
 /** The same without a mask. */
 export function copyInto(source: Words, from: number, target: Words, to: number, count: number): void {
   if (count <= WORDS_BYTES_MAX) maskInto(source, from, target, to, count, 0);
-  else if (source.bytes === target.bytes) target.bytes.copyWithin(to, from, from + count);
-  else target.bytes.set(source.bytes.subarray(from, from + count), to);
+  else if (source.bytes !== target.bytes) target.bytes.set(source.bytes.subarray(from, from + count), to);
+  else if (to !== from) target.bytes.copyWithin(to, from, from + count);
 }
